@@ -1,0 +1,1 @@
+"""Code review without a model: real tools, run as child processes."""

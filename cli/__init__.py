@@ -1,0 +1,3 @@
+"""The `picoclaw` command: node flags, verbs and the dashboard."""
+
+from .. import __version__ as __version__

@@ -1,0 +1,1 @@
+"""From the results of subtasks to one honest report."""
