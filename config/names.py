@@ -42,13 +42,37 @@ ALIASES = {
 }
 """Other spellings of a capability; the right-hand side is the name on the wire."""
 
-PARENTS = {
-    language: "code"
-    for language in (
-        "c cpp csharp dart dotnet elixir embedded fsharp go haskell java javascript kotlin lua nodejs "
-        "perl php python ruby rust scala shell sql swift typescript zig"
-    ).split()
-}
+PARENTS = dict.fromkeys(
+    [
+        "c",
+        "cpp",
+        "csharp",
+        "dart",
+        "dotnet",
+        "elixir",
+        "embedded",
+        "fsharp",
+        "go",
+        "haskell",
+        "java",
+        "javascript",
+        "kotlin",
+        "lua",
+        "nodejs",
+        "perl",
+        "php",
+        "python",
+        "ruby",
+        "rust",
+        "scala",
+        "shell",
+        "sql",
+        "swift",
+        "typescript",
+        "zig",
+    ],
+    "code",
+)
 """A node with the left-hand capability also serves the right-hand one."""
 
 

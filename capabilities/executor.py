@@ -1,0 +1,84 @@
+"""The one interface of all work: `Executor.execute(task, context) -> Result`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..swarm.records import ArtifactRef, QueuedTask, RepositoryRef, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether an executor can serve on this machine now, and if not, what it needs, in words."""
+
+    ready: bool
+    needs: str = ""
+
+
+class Artifacts(Protocol):
+    """Bodies that are too large for a message."""
+
+    async def put(self, data: bytes, *, media_type: str, filename: str | None = None) -> ArtifactRef:
+        """Store a body under its digest; storing it again is harmless."""
+        ...
+
+    async def put_file(self, path: Path, *, media_type: str, filename: str | None = None) -> ArtifactRef:
+        """Store a file's content under its digest."""
+        ...
+
+    async def get(self, ref: ArtifactRef) -> bytes:
+        """Fetch a body; raises SwarmError when it is gone or does not match its digest."""
+        ...
+
+    async def get_file(self, ref: ArtifactRef, path: Path) -> None:
+        """Fetch a body into a file; raises SwarmError when it is gone or does not match its digest."""
+        ...
+
+
+class Context(Protocol):
+    """What a running job may ask of its node."""
+
+    @property
+    def attempt(self) -> int: ...
+
+    @property
+    def artifacts(self) -> Artifacts: ...
+
+    async def progress(self, message: str, *, fraction: float | None = None) -> None:
+        """Tell whoever watches; may be lost, never decides anything."""
+        ...
+
+    async def workspace(self) -> Path:
+        """Return this job's own empty folder; it is removed when the job ends."""
+        ...
+
+    async def checkout(self, repository: RepositoryRef) -> Path:
+        """Return the repository's files, read-only, from the node's cache."""
+        ...
+
+
+class Executor(Protocol):
+    """Does one kind of work. A new kind of work is one new file with one of these."""
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """The capabilities that it serves, by wire name."""
+        ...
+
+    def readiness(self, capability: str) -> Readiness:
+        """Return whether this machine can serve the capability now; cheap, no network."""
+        ...
+
+    async def execute(self, task: QueuedTask, context: Context) -> Result:
+        """Do the work.
+
+        It is cancelled (asyncio) when the task is cancelled, fenced or past its deadline, and must
+        end whatever it started before the cancellation leaves it. Raises FinalError or
+        RetryableError; any other exception counts as retryable.
+        """
+        ...
+
+
+Executors = Mapping[str, Executor]
+"""Capability by wire name to the executor that serves it."""

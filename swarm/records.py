@@ -1,0 +1,204 @@
+"""Records: the wire form of everything the swarm writes down, with versions.
+
+A record is JSON with a version `v`. Fields that this version does not know are kept and passed on;
+a major version that it does not know is refused in words (RecordRefused).
+"""
+
+import secrets
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from ..errors import RecordRefused
+
+VERSION = 1
+
+State = Literal["planned", "queued", "running", "done", "failed", "cancelled", "dead"]
+TERMINAL: frozenset[str] = frozenset({"done", "failed", "cancelled", "dead"})
+Priority = Literal[0, 1, 2, 3]
+
+
+def new_id() -> str:
+    """Return a random id of 16 hex digits, for an entry or a run."""
+    return secrets.token_hex(8)
+
+
+class Record(BaseModel):
+    """Base of all that goes over the wire."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", ser_json_inf_nan="null")
+
+    kind_name: ClassVar[str] = "record"
+    v: int = VERSION
+
+    def to_bytes(self) -> bytes:
+        """Return the wire form: compact JSON, absent values left out."""
+        return self.model_dump_json(exclude_none=True).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read the wire form.
+
+        Raises RecordRefused when it is not JSON, not this record, or of an unknown major version.
+        """
+        try:
+            record = cls.model_validate_json(data)
+        except ValidationError as error:
+            raise refusal(cls.kind_name, data, error) from None
+        if record.v != VERSION:
+            raise RecordRefused(
+                f"{cls.kind_name} has version {record.v}, this program understands {VERSION}: "
+                "upgrade this node"
+            )
+        return record
+
+
+def refusal(kind: str, data: bytes, error: ValidationError) -> RecordRefused:
+    """Put a validation error in one line, without repeating the message's content."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the message"
+    return RecordRefused(
+        f"not a valid {kind} ({len(data)} bytes): {where}: {first['msg']}; "
+        "its sender is not a PicoClaw node of a version that fits, or the message was damaged"
+    )
+
+
+class ArtifactRef(Record):
+    """A body in the object store, by its name there."""
+
+    kind_name: ClassVar[str] = "artifact reference"
+    name: str
+    size: int
+    digest: str
+    """SHA-256 in hex."""
+    media_type: str = "application/json"
+    filename: str | None = None
+
+
+class RepositoryRef(Record):
+    """A repository by reference: a git URL and commit, or a snapshot in the object store."""
+
+    kind_name: ClassVar[str] = "repository reference"
+    url: str | None = None
+    commit: str | None = None
+    snapshot: ArtifactRef | None = None
+    label: str = ""
+    """What people see: the folder's name or the URL; never a path of the sender's machine."""
+
+
+class Task(Record):
+    """One subtask of a plan: what is to be done, by what capability, under which limits."""
+
+    kind_name: ClassVar[str] = "task"
+    step: str
+    title: str = ""
+    demand: str
+    """Canonical demand (`swarm.demand`)."""
+    input: dict[str, JsonValue] = Field(default_factory=dict)
+    """The executor's input; `text` is the request in words."""
+    repository: RepositoryRef | None = None
+    after: tuple[str, ...] = ()
+    """Steps whose results are inputs of this one."""
+    needs: Literal["all", "settled"] = "all"
+    """`all`: a dependency that ends otherwise than done cancels this task; `settled`: it runs anyway."""
+    priority: Annotated[int, Field(ge=0, le=3)] | None = None
+    """None: the request's."""
+    timeout_s: Annotated[float, Field(gt=0)] | None = None
+    """Longest run of one attempt, in seconds; past it the task ends failed(deadline)."""
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    unroutable: Literal["wait", "fail", "skip", "local"] = "wait"
+    """What to do while no live node serves the demand."""
+    grace_s: Annotated[float, Field(ge=0)] = 10.0
+    """How long no live node may serve the demand before `fail`, `skip` or `local` acts, in seconds."""
+
+
+class Plan(Record):
+    """The manifest of a request: all its tasks, and how their results are joined."""
+
+    kind_name: ClassVar[str] = "plan"
+    tasks: tuple[Task, ...]
+    join: str = "plain"
+    """The synthesis that joins the results (`roles.synthesis`)."""
+    template: str | None = None
+
+
+class Result(Record):
+    """What an executor returns."""
+
+    kind_name: ClassVar[str] = "result"
+    summary: str = ""
+    data: JsonValue = None
+    artifacts: tuple[ArtifactRef, ...] = ()
+    ref: ArtifactRef | None = None
+    """Where the whole result lies when it was too large for the log; then `data` is absent."""
+
+
+class Request(Record):
+    """What a user asked, as it stands in the inbox and in `accepted`."""
+
+    kind_name: ClassVar[str] = "request"
+    id: str
+    key_digest: str
+    """SHA-256 of the idempotency key, whole."""
+    text: str
+    demand: str | None = None
+    """Set by `dispatch --capability`: one task with this demand, no planning."""
+    repository: RepositoryRef | None = None
+    template: str | None = None
+    input: dict[str, JsonValue] = Field(default_factory=dict)
+    priority: Annotated[int, Field(ge=0, le=3)] = 1
+    deadline_s: Annotated[float, Field(gt=0)] | None = None
+    """Longest time from acceptance to the end, in seconds."""
+    unroutable: Literal["wait", "fail", "skip", "local"] | None = None
+    max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
+    ref: ArtifactRef | None = None
+    """Where the whole request lies when it was too large for a message."""
+    sender: str = ""
+
+
+class QueuedTask(Record):
+    """A message of the work queue: a task ready to run, with the results that it builds on."""
+
+    kind_name: ClassVar[str] = "queued task"
+    request: str
+    task: Task
+    priority: Annotated[int, Field(ge=0, le=3)]
+    queued_seq: int
+    """Sequence of its `queued` entry in the log."""
+    text: str = ""
+    """The request in words."""
+    inputs: dict[str, Result] = Field(default_factory=dict)
+    """Results of the steps in `task.after`."""
+    ref: ArtifactRef | None = None
+    """Where the whole message lies when it was too large."""
+
+    @property
+    def id(self) -> str:
+        """The task's id, `<request>.<step>`."""
+        return f"{self.request}.{self.task.step}"
+
+
+class Delivery(Record):
+    """Which delivery of a queue message a holder acts on; later ones compare greater."""
+
+    kind_name: ClassVar[str] = "delivery"
+    seq: int
+    count: int
+
+    def newer_than(self, other: "Delivery") -> bool:
+        return (self.seq, self.count) > (other.seq, other.count)
+
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+def read_json(data: bytes, what: str) -> Any:
+    """Parse JSON from outside; raises RecordRefused in one line."""
+    import json
+
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        raise RecordRefused(
+            f"{what} ({len(data)} bytes) is not JSON: it was not written by PicoClaw"
+        ) from None
