@@ -3,6 +3,7 @@
 Pure. A lane is the canonical form of a demand (DESIGN.md section 5).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -56,7 +57,9 @@ def parse_demand(text: str, labels: Mapping[str, str] | None = None) -> Demand:
     pairs = tuple(sorted(wanted.items()))
     if head.startswith(AGENT_PREFIX):
         return Demand(agent=check_name(head.removeprefix(AGENT_PREFIX), "agent name"), labels=pairs)
-    names = tuple(sorted({canonical_capability(part) for part in head.split("+")}))
+    # "c++" holds the separator itself.
+    parts = re.sub(r"(?i)\bc\+\+", "cpp", head).split("+")
+    names = tuple(sorted({canonical_capability(part) for part in parts}))
     for name in names:
         if name in ROLE_MARKS:
             raise PlanError(f"capability {name!r} marks a role; no node serves tasks for it: ask for another")
