@@ -1,0 +1,65 @@
+"""Findings: what an analyzer saw, typed, and which tools ran to see it."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, JsonValue
+
+from ..swarm.records import Record
+
+Severity = Literal["critical", "high", "medium", "low", "info"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
+"""Worst first."""
+
+Area = Literal["code", "security", "docs", "testing"]
+Kind = Literal[
+    "bug", "style", "format", "types", "dead-code", "complexity",
+    "vulnerability", "secret", "docstring", "spelling", "test", "coverage", "syntax",
+]  # fmt: skip
+"""What sort of thing it is; two tools that see the same kind on the same line see one thing."""
+
+
+class Finding(Record):
+    """One thing to look at, in one place."""
+
+    kind_name: ClassVar[str] = "finding"
+    path: str
+    """Relative to the repository, with forward slashes."""
+    line: Annotated[int, Field(ge=0)]
+    """From 1; 0 means the whole file."""
+    rule: str
+    severity: Severity
+    kind: Kind
+    message: str
+    tool: str
+
+
+class ToolRun(Record):
+    """How a tool's run ended; only `ok` means that its silence is good news."""
+
+    kind_name: ClassVar[str] = "tool run"
+    tool: str
+    status: Literal["ok", "not installed", "failed", "timed out", "nothing to do", "not asked"]
+    version: str = ""
+    detail: str = ""
+    seconds: float = 0.0
+    findings: int = 0
+    files: int = 0
+
+
+class Review(Record):
+    """What one reviewer of a repository returns, as the `data` of its Result."""
+
+    kind_name: ClassVar[str] = "review"
+    area: Area
+    findings: tuple[Finding, ...] = ()
+    dropped: int = 0
+    """Findings beyond the cap, counted but not carried."""
+    tools: tuple[ToolRun, ...] = ()
+    facts: dict[str, JsonValue] = Field(default_factory=dict)
+    """Figures without a place, such as docstring coverage or the number of test functions."""
+    languages: dict[str, int] = Field(default_factory=dict)
+    """Languages in the repository and their number of files."""
+    looked_at: tuple[str, ...] = ()
+    """Languages that at least one tool read."""
+    notes: tuple[str, ...] = ()
+    """What the reader must know: unreadable files, links not followed, languages nobody read."""

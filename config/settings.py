@@ -1,0 +1,95 @@
+"""Settings: what a node is told, after all sources are merged and checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+Role = Literal["coordinator", "worker", "specialist"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """Files of the TLS connection; all None means the system's certificate authorities."""
+
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NatsSettings:
+    """How to reach NATS, and the rhythm of membership."""
+
+    urls: tuple[str, ...] = ("nats://localhost:4222",)
+    embedded: bool = False
+    """Share one nats-server among this user's processes on this machine."""
+    credentials: str | None = field(default=None, repr=False)
+    """A `.creds` file, a file with an nkey seed, an nkey seed, a token or `user:password`."""
+    token: str | None = field(default=None, repr=False)
+    tls: TlsSettings = TlsSettings()
+    pending_msgs_limit: int = 524_288
+    """Messages a subscription may hold before it drops; 1 and more."""
+    pending_bytes_limit: int = 134_217_728
+    """Bytes a subscription may hold before it drops; 1024 and more."""
+    heartbeat_interval: timedelta = timedelta(seconds=10)
+    node_timeout: timedelta = timedelta(seconds=60)
+    """A node that is silent for longer is offline; at least twice the heartbeat interval."""
+    ack_wait: timedelta = timedelta(seconds=30)
+    """The backstop of redelivery; above any server outage worth surviving."""
+    replicas: int = 1
+    """Copies of every stream: 1 on one server, 3 or 5 on a cluster."""
+    connect_timeout: timedelta = timedelta(seconds=60)
+    """How long a node's first connect waits for a server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemporalSettings:
+    """The optional workflow engine; an empty address means none."""
+
+    address: str = ""
+    enabled: bool | None = None
+    task_queue: str = "picoclaw-swarm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwarmSettings:
+    """What this node is and what it may do."""
+
+    enabled: bool = False
+    role: Role = "worker"
+    capabilities: tuple[str, ...] = ("general",)
+    max_concurrent: int = 5
+    """Jobs that may be started at once; 1 and more."""
+    name: str | None = None
+    """None: `claw-<8 hex>` of the run."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    hid: str | None = None
+    """None: the one that the first node of the NATS account recorded."""
+    sid: str | None = None
+    """None: the run's id."""
+    strict: bool = False
+    """Refuse to start with a declared capability that is not ready."""
+    drain_timeout: timedelta = timedelta(seconds=20)
+    """How long a draining node lets its jobs finish before it hands them back."""
+    nats: NatsSettings = NatsSettings()
+    temporal: TemporalSettings = TemporalSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSettings:
+    """What is logged and how."""
+
+    level: LogLevel = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+    """auto: text on a terminal, JSON otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a node is told."""
+
+    swarm: SwarmSettings = SwarmSettings()
+    log: LogSettings = LogSettings()
