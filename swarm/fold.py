@@ -1,0 +1,164 @@
+"""The fold: what follows for a task or a request from its log. Pure."""
+
+from dataclasses import dataclass, replace
+
+from .entries import (
+    Accepted,
+    Cancelled,
+    Cancelling,
+    Dead,
+    Done,
+    Entry,
+    Failed,
+    Owner,
+    Planned,
+    Queued,
+    Started,
+)
+from .records import TERMINAL, Delivery, State
+
+
+@dataclass(frozen=True, slots=True)
+class TaskHead:
+    """Where a task stands: its last entry, read."""
+
+    seq: int = 0
+    """Sequence of the last message on its subject; 0: there is none."""
+    id: str = ""
+    """Id of the last entry."""
+    state: State = "planned"
+    attempt: int = 0
+    excused: int = 0
+    demand: str = ""
+    priority: int = 1
+    node: str = ""
+    run: str = ""
+    delivery: Delivery | None = None
+    ack: str = ""
+    beat: int = 0
+    not_before: float | None = None
+    reason: str = ""
+    at: float = 0.0
+    """Server time of the last entry."""
+    started_at: float | None = None
+    """Server time of the first `started` seen."""
+
+    @property
+    def terminal(self) -> bool:
+        return self.state in TERMINAL
+
+
+def fold_task(head: TaskHead, entry: Entry | None, seq: int, at: float) -> TaskHead:
+    """Return the head after an entry; None stands for a message that is no entry.
+
+    The first terminal state wins: whatever comes after it moves only the sequence. An entry that
+    was folded already changes nothing.
+    """
+    if seq <= head.seq:
+        return head
+    if entry is None or head.terminal:
+        return replace(head, seq=seq)
+    base = replace(head, seq=seq, id=entry.id, at=at, reason="")
+    match entry:
+        case Queued():
+            return replace(
+                base,
+                state="queued",
+                attempt=entry.attempt,
+                excused=entry.excused,
+                demand=entry.demand,
+                priority=entry.priority,
+                not_before=entry.not_before,
+                reason=entry.reason,
+                node="",
+                run="",
+                delivery=None,
+                ack="",
+            )
+        case Started():
+            return replace(
+                base,
+                state="running",
+                attempt=entry.attempt,
+                excused=entry.excused,
+                demand=entry.demand,
+                priority=entry.priority,
+                node=entry.node,
+                run=entry.run,
+                delivery=entry.delivery,
+                ack=entry.ack,
+                beat=entry.beat,
+                not_before=None,
+                started_at=head.started_at or at,
+            )
+        case Done():
+            return replace(base, state="done", node=entry.node or head.node)
+        case Failed():
+            return replace(base, state="failed", reason=f"{entry.reason}: {entry.error}")
+        case Cancelled():
+            return replace(base, state="cancelled", reason=f"{entry.reason}: {entry.why}")
+        case Dead():
+            return replace(base, state="dead", attempt=entry.attempt, reason=entry.error)
+        case _:
+            return replace(head, seq=seq)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """Where a request stands: the fold of its own log subject."""
+
+    seq: int = 0
+    id: str = ""
+    state: State = "queued"
+    """`queued` until a coordinator accepts it, then `running` until its end."""
+    accepted: bool = False
+    owner: str = ""
+    run: str = ""
+    planned: bool = False
+    cancelling: str = ""
+    """Why somebody asked for its end; empty: nobody did."""
+    partial: bool = False
+    reason: str = ""
+    accepted_at: float = 0.0
+    at: float = 0.0
+
+    @property
+    def terminal(self) -> bool:
+        return self.state in TERMINAL
+
+
+def fold_request(head: RequestHead, entry: Entry | None, seq: int, at: float) -> RequestHead:
+    """Return the request's head after an entry; the first terminal state wins."""
+    if seq <= head.seq:
+        return head
+    if entry is None or head.terminal:
+        return replace(head, seq=seq)
+    base = replace(head, seq=seq, id=entry.id, at=at)
+    match entry:
+        case Accepted():
+            return replace(
+                base, state="running", accepted=True, owner=entry.owner, run=entry.run, accepted_at=at
+            )
+        case Owner():
+            return replace(base, state="running", accepted=True, owner=entry.owner, run=entry.run)
+        case Planned():
+            return replace(
+                base, state="running", accepted=True, planned=True, owner=entry.owner, run=entry.run
+            )
+        case Cancelling():
+            return replace(
+                base,
+                cancelling=entry.why or "cancelled",
+                owner=entry.owner or head.owner,
+                run=entry.run or head.run,
+                state="running" if entry.owner else head.state,
+                accepted=head.accepted or bool(entry.owner),
+            )
+        case Done():
+            return replace(base, state="done", partial=entry.partial)
+        case Failed():
+            return replace(base, state="failed", reason=f"{entry.reason}: {entry.error}")
+        case Cancelled():
+            return replace(base, state="cancelled", reason=f"{entry.reason}: {entry.why}")
+        case _:
+            return replace(head, seq=seq)
