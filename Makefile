@@ -1,0 +1,45 @@
+# `make` lists what there is to do. Each target sets up what it needs; PYTHON=... names another Python.
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test lint types bench lock clean
+export PYTHON
+
+bin := .venv/bin
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-6s  %s\n", $$1, $$2}' Makefile
+
+demo: .venv/.demo ## review this repository with a real swarm: no key, no Docker
+	@$(bin)/picoclaw run "Review this repository"
+
+test: .venv/.dev ## all tests, with coverage and the reason of each skip
+	@$(bin)/pytest --cov --cov-report=term
+
+lint: .venv/.dev ## ruff, formatting, and the import floors
+	@$(bin)/ruff check .
+	@$(bin)/ruff format --check .
+	@$(bin)/lint-imports
+
+types: .venv/.dev ## mypy, strict, over the package, its tests and the bench
+	@$(bin)/mypy
+
+bench: .venv/.dev ## our figures beside those of bare nats-py on the same server
+	@$(bin)/python -m bench
+
+lock: .venv/.dev ## write requirements.lock anew from pyproject.toml: make lock [UPGRADE=1]
+	@$(bin)/uv pip compile --quiet --universal --generate-hashes --all-extras --group dev \
+		--no-annotate --no-emit-index-url --custom-compile-command 'make lock' \
+		$(if $(UPGRADE),--upgrade) --output-file requirements.lock pyproject.toml
+
+clean: ## remove .venv and everything else that was made here
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps stand inside .venv, so a warm run costs one look at three files.
+.venv/.demo: pyproject.toml requirements.lock
+	@echo 'Setting up .venv with the core and the review tools ...'
+	@.ci/setup demo
+
+.venv/.dev: pyproject.toml requirements.lock
+	@echo 'Setting up .venv with everything, tests included ...'
+	@.ci/setup dev
