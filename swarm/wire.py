@@ -1,0 +1,181 @@
+"""Wire: requests over one NATS connection, many at once, on one inbox.
+
+`nats-py`'s own helpers cost a subscription or several objects per request; the log and the queue
+send thousands of requests a second, so their replies are told apart here by a counter in the
+subject. Nothing else of the swarm touches the client for requests.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from ..errors import PermissionDenied, SwarmTimeout
+
+API = "$JS.API."
+REQUEST_TIMEOUT = timedelta(seconds=5)
+
+
+class NobodyListens(SwarmTimeout):
+    """Raised when the broker has nobody for a subject: no responders."""
+
+
+class ApiError(Exception):
+    """Raised when JetStream refuses; the callers that expect a refusal look at `code`."""
+
+    def __init__(self, code: int, description: str, subject: str) -> None:
+        super().__init__(f"{description} ({code}) on {subject}")
+        self.code = code
+        self.description = description
+
+
+WRONG_LAST_SEQUENCE = 10071
+STREAM_FULL = frozenset({10047, 10077, 10052, 10122})
+NOT_FOUND = frozenset({10059, 10037, 10014})
+"""No stream, no message, no consumer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back."""
+
+    data: bytes
+    headers: Mapping[str, str]
+
+
+class Wire:
+    """Sends requests and tells their replies apart.
+
+    Use as an async context manager; the connection itself belongs to the caller.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._inbox = client.new_inbox()
+        self._waiting: dict[str, asyncio.Future[Reply]] = {}
+        self._counter = 0
+        self._denied: dict[str, str] = {}
+
+    async def __aenter__(self) -> Self:
+        self._subscription = await self.client.subscribe(f"{self._inbox}.*", cb=self._on_reply)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_exception(SwarmTimeout("the connection was closed while a request was under way"))
+                future.exception()  # nobody may be waiting any more
+        self._waiting.clear()
+        if not self.client.is_closed:
+            await self._subscription.unsubscribe()
+
+    async def _on_reply(self, message: Msg) -> None:
+        future = self._waiting.pop(message.subject.rsplit(".", 1)[1], None)
+        if future is None or future.done():
+            return
+        headers = message.headers or {}
+        if headers.get("Status") == "503":
+            future.set_exception(NobodyListens(f"nobody listens on {message.subject}"))
+        else:
+            future.set_result(Reply(message.data, headers))
+
+    def note_denied(self, subject: str, reason: str) -> None:
+        """Remember that the server forbade a subject, so that a time-out on it says so."""
+        self._denied[subject.lower()] = reason
+
+    async def send(
+        self, subject: str, payload: bytes = b"", *, headers: dict[str, str] | None = None
+    ) -> None:
+        """Publish without waiting for an answer.
+
+        Raises SwarmTimeout when the connection is gone and its buffer is full.
+        """
+        try:
+            await self.client.publish(subject, payload, headers=headers)
+        except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
+            raise SwarmTimeout(f"cannot send on {subject}: {error}; is the NATS server up?") from None
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        *,
+        headers: dict[str, str] | None = None,
+        timeout: timedelta = REQUEST_TIMEOUT,
+    ) -> Reply:
+        """Send a request and return its reply.
+
+        Raises NobodyListens, SwarmTimeout or PermissionDenied.
+        """
+        self._counter += 1
+        key = str(self._counter)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Reply] = loop.create_future()
+        self._waiting[key] = future
+        timer = loop.call_later(timeout.total_seconds(), self._expire, key, subject)
+        try:
+            await self.client.publish(subject, payload, f"{self._inbox}.{key}", headers)
+            return await future
+        except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
+            raise SwarmTimeout(f"cannot send on {subject}: {error}; is the NATS server up?") from None
+        finally:
+            timer.cancel()
+            self._waiting.pop(key, None)
+
+    def _expire(self, key: str, subject: str) -> None:
+        future = self._waiting.pop(key, None)
+        if future is None or future.done():
+            return
+        if subject.lower() in self._denied:
+            future.set_exception(
+                PermissionDenied(
+                    f"the NATS server forbids {subject}: {self._denied[subject.lower()]}; "
+                    "give this user publish rights on picoclaw.> and $JS.API.>"
+                )
+            )
+        else:
+            future.set_exception(SwarmTimeout(f"no answer on {subject} in time; is the NATS server up?"))
+
+    async def api(
+        self, call: str, body: Mapping[str, Any] | None = None, *, timeout: timedelta = REQUEST_TIMEOUT
+    ) -> dict[str, Any]:
+        """Call the JetStream API, such as `STREAM.INFO.<name>`.
+
+        Raises ApiError when it refuses.
+        """
+        payload = json.dumps(body).encode() if body is not None else b""
+        reply = await self.request(API + call, payload, timeout=timeout)
+        return _answer(reply.data, API + call)
+
+    async def store(
+        self,
+        subject: str,
+        payload: bytes,
+        *,
+        headers: dict[str, str] | None = None,
+        timeout: timedelta = REQUEST_TIMEOUT,
+    ) -> int:
+        """Publish into a stream and return the message's sequence.
+
+        Raises ApiError when the stream refuses, NobodyListens when no stream takes the subject.
+        """
+        reply = await self.request(subject, payload, headers=headers, timeout=timeout)
+        return int(_answer(reply.data, subject)["seq"])
+
+
+def _answer(data: bytes, subject: str) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(data)
+    error = answer.get("error")
+    if error:
+        code = int(error.get("err_code") or error.get("code") or 0)
+        raise ApiError(code, str(error.get("description", "refused")), subject)
+    return answer
