@@ -1,0 +1,104 @@
+"""Fixtures for every test: a clean environment, real servers, the real command, nothing left running."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from picoclaw.tests.support.command import RunPicoclaw, Spawned, SpawnPicoclaw, run
+from picoclaw.tests.support.nats import NatsServer, StartNats
+from picoclaw.tests.support.processes import alive, describe, processes_of
+from picoclaw.tests.support.waiting import wait_for
+
+# At import, so that nothing under test can have read them before.
+for name in [n for n in os.environ if n.startswith("PICOCLAW_") or n.endswith("_API_KEY")]:
+    del os.environ[name]
+
+GIT_IDENTITY = "[user]\n\tname = Test\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n"
+LEAVING = 5.0
+"""Seconds that a drained node or a detached server may take to be gone after its test."""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home (but for a git identity) for this test and for each process that it starts."""
+    path = tmp_path / "home"
+    path.mkdir()
+    (path / ".gitconfig").write_text(GIT_IDENTITY, encoding="utf-8")
+    monkeypatch.setenv("HOME", str(path))
+    for name in [n for n in os.environ if n.startswith(("XDG_", "GIT_"))]:
+        monkeypatch.delenv(name)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(request: pytest.FixtureRequest, home: Path) -> Iterator[None]:
+    """Fails an acceptance or chaos test that leaves a process, its own child or one that detached itself."""
+    if not any(request.node.get_closest_marker(mark) for mark in ("acceptance", "chaos")):
+        yield
+        return
+    before = set(psutil.Process().children(recursive=True))
+    yield
+
+    def left() -> list[psutil.Process]:
+        return alive({*psutil.Process().children(recursive=True), *processes_of(home)} - before)
+
+    try:
+        wait_for(lambda: not left(), LEAVING)
+    except AssertionError:
+        remaining = left()
+        named = describe(remaining)
+        for process in remaining:
+            process.kill()
+        pytest.fail("\n".join(["left running:", *named]))
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """One server for the whole run; a test that harms it, or needs it empty, starts its own."""
+    server = NatsServer(tmp_path_factory.mktemp("nats"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def start_nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartNats]:
+    """Start servers of this test's own; they end with it."""
+    servers: list[NatsServer] = []
+
+    def start(*, config: str = "", args: Sequence[str] = (), port: int = -1) -> NatsServer:
+        server = NatsServer(tmp_path_factory.mktemp("nats"), config=config, args=args, port=port)
+        servers.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in servers:
+        server.kill()
+
+
+@pytest.fixture
+def run_picoclaw(home: Path) -> RunPicoclaw:
+    """Run the real command to its end, in this test's home."""
+    return partial(run, home)
+
+
+@pytest.fixture
+def spawn_picoclaw(home: Path, nothing_left: None) -> Iterator[SpawnPicoclaw]:
+    """Start the real command in the background, in this test's home; it ends with the test."""
+    spawned: list[Spawned] = []
+
+    def spawn(*args: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Spawned:
+        process = Spawned(home, args, env, cwd or home)
+        spawned.append(process)
+        return process
+
+    yield spawn
+    for process in spawned:
+        process.terminate()
+    for process in spawned:
+        process.close()
