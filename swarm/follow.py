@@ -201,12 +201,11 @@ class _Reader:
     async def until_broken(self, again: asyncio.Event) -> None:
         """Return when the consumer must be made anew; raise what a handler raised."""
         waker = asyncio.ensure_future(again.wait())
+        ends: set[asyncio.Future[Any]] = {waker, self._broken}
         silence = IDLE_HEARTBEAT.total_seconds() * 2.5
         try:
             while self._loop.time() - self._heard < silence:
-                await asyncio.wait(
-                    {waker, self._broken}, timeout=silence / 2, return_when=asyncio.FIRST_COMPLETED
-                )
+                await asyncio.wait(ends, timeout=silence / 2, return_when=asyncio.FIRST_COMPLETED)
                 if self._broken.done():
                     return self._broken.result()
                 if waker.done():

@@ -1,0 +1,79 @@
+"""Heartbeats: the record by which a node says that it lives, what it offers and what it runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from pydantic import Field
+
+from .demand import Offer
+from .records import Record
+
+
+class Heartbeat(Record):
+    """Heartbeat and advert in one; the last one per node is what late joiners read."""
+
+    kind_name: ClassVar[str] = "heartbeat"
+    node: str
+    run: str
+    sid: str = ""
+    role: str
+    beat: int
+    """Counts from 1 within a run."""
+    interval_s: float
+    timeout_s: float
+    """The node's own timeout: silent for longer, it is offline."""
+    slots: int
+    tasks: tuple[str, ...] = ()
+    """Ids of the tasks that it holds: from before `started` until their end is written down."""
+    draining: bool = False
+    goodbye: bool = False
+    capabilities: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    """Role marks such as `coordination`."""
+    general: bool = False
+    not_ready: dict[str, str] = Field(default_factory=dict)
+    """Declared capabilities that it cannot serve now, and what they need."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    agents: tuple[str, ...] = ()
+    started: float
+    """Seconds that the run had lived when it sent this one."""
+    host: str = ""
+    pid: int = 0
+    version: str = ""
+    store: int = 1
+    """Store version that it writes."""
+
+    @property
+    def offer(self) -> Offer:
+        return Offer(
+            node=self.node,
+            role=self.role,
+            capabilities=frozenset(self.capabilities),
+            general=self.general,
+            named=frozenset(self.named),
+            labels=self.labels,
+            agents=frozenset(self.agents),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advert:
+    """What a node says of itself, apart from what changes with every beat."""
+
+    node: str
+    run: str
+    sid: str
+    role: str
+    slots: int
+    capabilities: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    general: bool = False
+    not_ready: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    agents: tuple[str, ...] = ()
+    host: str = ""
+    pid: int = 0
+    version: str = ""

@@ -1,0 +1,165 @@
+"""Log: append with compare-and-set, and read, from the stream's leader.
+
+An append is never in doubt: after a time-out or a refusal the subject's last entry decides. Its id
+is mine: it succeeded; its sequence is what I expected: again; else somebody else was first.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+
+from ..errors import AppendRefused, RecordRefused, SwarmError, SwarmTimeout
+from .entries import Entry, EntryBase, read_entry
+from .fold import RequestHead, TaskHead, fold_request, fold_task
+from .follow import Followed, Follower
+from .kv import last_message
+from .subjects import EXPECTED_SUBJECT_SEQ, REQUEST_STEP, Names, split_log_subject
+from .wire import STREAM_FULL, WRONG_LAST_SEQUENCE, ApiError, NobodyListens, Wire
+
+log = logging.getLogger(__name__)
+
+RETRY_PAUSE = timedelta(milliseconds=200)
+
+
+class Log:
+    """The task log of one H-id."""
+
+    def __init__(self, wire: Wire, names: Names) -> None:
+        self._wire = wire
+        self._names = names
+
+    async def append(
+        self, request: str, step: str, entry: EntryBase, *, expected: int, patience: timedelta | None = None
+    ) -> int:
+        """Append an entry to a subject whose last sequence is `expected`; return its sequence.
+
+        It tries again until the server answers; `patience` limits that (None: for ever). Raises
+        AppendRefused when somebody else was first, SwarmTimeout past the patience, SwarmError when
+        the log is full.
+        """
+        subject = self._names.log_of(request, step)
+        payload = entry.to_bytes()
+        headers = {EXPECTED_SUBJECT_SEQ: str(expected)}
+        loop = asyncio.get_running_loop()
+        deadline = None if patience is None else loop.time() + patience.total_seconds()
+        full_since: float | None = None
+        while True:
+            try:
+                return await self._wire.store(subject, payload, headers=headers)
+            except ApiError as error:
+                if error.code == WRONG_LAST_SEQUENCE:
+                    pass
+                elif error.code in STREAM_FULL:
+                    # What runs must be able to end: wait for the janitor, but say so.
+                    if full_since is None:
+                        full_since = loop.time()
+                        log.error("the log is full: purge old requests or raise its size; %s waits", subject)
+                    await asyncio.sleep(RETRY_PAUSE.total_seconds())
+                else:
+                    raise SwarmError(f"the log refused an entry for {request}.{step}: {error}") from None
+            except (SwarmTimeout, NobodyListens) as error:
+                log.debug("append to %s is in doubt: %s", subject, error)
+            if deadline is not None and loop.time() > deadline:
+                raise SwarmTimeout(
+                    f"no answer while writing {request}.{step} to the log: check the NATS server, then "
+                    "look at the task before trying again"
+                )
+            settled = await self._settle(subject, entry.id, expected)
+            if settled is not None:
+                return settled
+
+    async def _settle(self, subject: str, entry_id: str, expected: int) -> int | None:
+        """Return my entry's sequence if it stands there, None to try again; raise when fenced."""
+        try:
+            stored = await last_message(self._wire, self._names.log, subject)
+        except (SwarmTimeout, ApiError):
+            await asyncio.sleep(RETRY_PAUSE.total_seconds())
+            return None
+        last = stored.seq if stored else 0
+        if stored is not None:
+            try:
+                if read_entry(stored.data).id == entry_id:
+                    return stored.seq
+            except RecordRefused as error:
+                log.warning("foreign message on %s: %s", subject, error)
+        if last == expected:
+            return None
+        raise AppendRefused(f"{subject} moved on to {last}, expected {expected}", last_seq=last)
+
+    async def head(self, request: str, step: str) -> TaskHead:
+        """Return where a task stands, by the leader; the empty head when it has no entry."""
+        subject = self._names.log_of(request, step)
+        stored = await last_message(self._wire, self._names.log, subject)
+        if stored is None:
+            return TaskHead()
+        try:
+            entry = read_entry(stored.data)
+        except RecordRefused as error:
+            log.warning("foreign message on %s: %s", subject, error)
+            head = TaskHead()
+            async for followed in self.history(request, step):
+                head = fold_task(head, decode(followed), followed.seq, followed.at)
+            return head
+        return fold_task(TaskHead(), entry, stored.seq, _timestamp(stored.time))
+
+    async def request_head(self, request: str) -> RequestHead:
+        """Return where a request stands, by the fold of its whole subject."""
+        head = RequestHead()
+        async for followed in self.history(request, REQUEST_STEP):
+            head = fold_request(head, decode(followed), followed.seq, followed.at)
+        return head
+
+    async def history(self, request: str, step: str | None = None) -> AsyncIterator[Followed]:
+        """Yield the messages of a request's log, or of one subject of it, up to now, in order."""
+        subject = self._names.log_filter(request) if step is None else self._names.log_of(request, step)
+        for followed in await snapshot(self._wire, self._names.log, subject, deliver="all"):
+            yield followed
+
+    async def heads(self, request: str = "*") -> dict[tuple[str, str], Followed]:
+        """Return the last message of every subject of one request or of all, for display."""
+        subject = self._names.log_filter(request)
+        found = await snapshot(self._wire, self._names.log, subject, deliver="last_per_subject")
+        return {split_log_subject(followed.subject): followed for followed in found}
+
+
+def decode(followed: Followed) -> Entry | None:
+    """Read an entry; None, and a warning that names it, when the message is none of ours."""
+    try:
+        return read_entry(followed.data)
+    except RecordRefused as error:
+        log.warning("foreign message on %s at %d: %s", followed.subject, followed.seq, error)
+        return None
+
+
+def _timestamp(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+async def snapshot(
+    wire: Wire, stream: str, subject: str, *, deliver: str, timeout: timedelta = timedelta(seconds=30)
+) -> list[Followed]:
+    """Return what stands in a stream now.
+
+    Raises SwarmTimeout when it cannot be read in time.
+    """
+    found: list[Followed] = []
+    complete = asyncio.Event()
+    follower = Follower(
+        wire, stream, subject, deliver=deliver, on_snapshot=complete.set, on_reset=found.clear
+    )
+    reader = asyncio.create_task(follower.run(found.append))
+    waiter = asyncio.create_task(complete.wait())
+    try:
+        await asyncio.wait(
+            {reader, waiter}, timeout=timeout.total_seconds(), return_when=asyncio.FIRST_COMPLETED
+        )
+        if reader.done():
+            reader.result()
+        if not complete.is_set():
+            raise SwarmTimeout(f"{stream} could not be read in time: check the NATS server")
+    finally:
+        for task in (reader, waiter):
+            task.cancel()
+        await asyncio.gather(reader, waiter, return_exceptions=True)
+    return found

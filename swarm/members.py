@@ -1,0 +1,306 @@
+"""Members: who is in the swarm, by heartbeats received and probes sent.
+
+One table per process, filled by a follower of MEMBERS; `liveness` says what may be concluded.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from ..errors import PermissionDenied, RecordRefused, SwarmTimeout
+from .demand import Demand, Offer, serves
+from .fold import TaskHead
+from .follow import Followed
+from .heartbeat import Heartbeat
+from .liveness import NodeStatus, OwnEchoes, Sign, echo, is_dead, may_declare, node_status
+from .rules import HolderEvidence
+from .subjects import Names
+from .wire import NobodyListens, Wire
+
+log = logging.getLogger(__name__)
+
+PROBE_TIMEOUT = timedelta(seconds=1)
+PROBES_PER_SECOND = 100
+FORGET_AFTER = 600.0
+"""Seconds after which an offline node leaves the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One node as this process sees it."""
+
+    beat: Heartbeat
+    sign: Sign
+    seen_at: float
+    """Server time of its last heartbeat."""
+
+    @property
+    def offer(self) -> Offer:
+        return self.beat.offer
+
+
+class ServerClock:
+    """The server's time, learnt from messages as they arrive; right to some milliseconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._offset: float | None = None
+
+    def learn(self, server_time: float) -> None:
+        """Take a time that the server has just put on a message."""
+        self._offset = server_time - self._clock()
+
+    @property
+    def known(self) -> bool:
+        return self._offset is not None
+
+    def now(self) -> float:
+        """Return the server's time, in seconds since the epoch; 0 before anything was learnt."""
+        return self._clock() + self._offset if self._offset is not None else 0.0
+
+
+class Members:
+    """The table of nodes, and what this process may conclude from it."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        names: Names,
+        *,
+        me: str,
+        run: str,
+        interval: timedelta,
+        node_timeout: timedelta,
+        clock: Callable[[], float],
+    ) -> None:
+        """`me` and `run` are empty for a process that is no node; it may declare nobody dead."""
+        self._wire = wire
+        self._names = names
+        self._me = me
+        self._run = run
+        self._node_timeout = node_timeout.total_seconds()
+        self._longest_gap = max(2.5 * interval.total_seconds(), interval.total_seconds() + 1.0)
+        self._clock = clock
+        self._table: dict[str, Member] = {}
+        self._earlier_runs: set[str] = set()
+        """Runs whose name a newer run bears."""
+        self._beats: dict[str, dict[str, int]] = {}
+        self._echoes = OwnEchoes()
+        self.server = ServerClock(clock)
+        self.changed = asyncio.Event()
+        """Set whenever the table changes; whoever waits on it clears it."""
+        self._listeners: list[Callable[[], None]] = []
+        self._offline: set[str] = set()
+        self.replaced: str | None = None
+        """The run that bears this node's own name now; None: still this one."""
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever a node joins, leaves or changes what it offers."""
+        self._listeners.append(listener)
+
+    def reconnected(self) -> None:
+        """Forget the own echoes: after a reconnect one node timeout passes before any judgement."""
+        self._echoes = OwnEchoes()
+        now = self._clock()
+        for name, member in self._table.items():
+            sign = replace(member.sign, absent_since=None, absent_again=None, last_heard=now)
+            self._table[name] = replace(member, sign=sign)
+
+    def take(self, followed: Followed, *, live: bool) -> None:
+        """Take a heartbeat; `live`: it has just been sent, as opposed to found stored."""
+        try:
+            beat = Heartbeat.from_bytes(followed.data)
+        except RecordRefused as error:
+            log.warning("foreign message on %s: %s", followed.subject, error)
+            return
+        if followed.subject != self._names.member(beat.node):
+            log.warning("heartbeat of %s on %s is not its own: ignored", beat.node, followed.subject)
+            return
+        now = self._clock()
+        if live:
+            self.server.learn(followed.at)
+        age = max(0.0, self.server.now() - followed.at) if self.server.known else 0.0
+        known = self._table.get(beat.node)
+        if known is not None and known.beat.run != beat.run:
+            self._earlier_runs.add(known.beat.run)
+        if known is not None and known.beat.run == beat.run and beat.beat < known.beat.beat:
+            return
+        sign = Sign(
+            last_heard=now - age,
+            interval=beat.interval_s,
+            timeout=beat.timeout_s,
+            slots=beat.slots,
+            used=len(beat.tasks),
+            draining=beat.draining,
+            goodbye=beat.goodbye,
+        )
+        self._table[beat.node] = Member(beat, sign, followed.at)
+        if beat.node == self._me:
+            if beat.run == self._run:
+                self._echoes = echo(self._echoes, now, longest_gap=self._longest_gap)
+            else:
+                self.replaced = beat.run
+        if known is None or known.beat.run != beat.run:
+            if not beat.goodbye:
+                log.info("Node joined swarm", extra={"node": beat.node, "role": beat.role})
+                self._offline.discard(beat.node)
+            self._tell()
+        elif beat.goodbye and not known.beat.goodbye:
+            self.sweep()
+            self._tell()
+        elif (beat.capabilities, beat.slots, beat.draining, beat.labels) != (
+            known.beat.capabilities,
+            known.beat.slots,
+            known.beat.draining,
+            known.beat.labels,
+        ):
+            self._tell()
+        else:
+            self.changed.set()
+
+    def _tell(self) -> None:
+        self.changed.set()
+        for listener in self._listeners:
+            listener()
+
+    def forget_all(self) -> None:
+        """Keep the table when the stream came anew: every node announces itself again."""
+        log.debug("the table of members came anew")
+
+    def sweep(self) -> None:
+        """Log and tell who has gone offline since the last sweep; drop who has been gone for long."""
+        now = self._clock()
+        gone = {name for name, member in self._table.items() if node_status(member.sign, now) == "offline"}
+        for name in sorted(gone - self._offline):
+            member = self._table[name]
+            how = "goodbye" if member.sign.goodbye else "no heartbeat"
+            log.warning("Node marked offline", extra={"node": name, "reason": how})
+        back = self._offline - gone
+        changed = bool(gone ^ self._offline)
+        self._offline = gone
+        for name in back & self._table.keys():
+            log.info("Node joined swarm", extra={"node": name, "role": self._table[name].beat.role})
+        for name in gone:
+            if now - self._table[name].sign.last_heard > FORGET_AFTER:
+                self._earlier_runs.discard(self._table[name].beat.run)
+                del self._table[name]
+        if changed:
+            self._tell()
+
+    # --- what others ask ---
+
+    @property
+    def table(self) -> dict[str, Member]:
+        return dict(self._table)
+
+    def status(self, node: str) -> NodeStatus:
+        """Return a node's status; a node never heard of is offline."""
+        member = self._table.get(node)
+        return "offline" if member is None else node_status(member.sign, self._clock())
+
+    def living(self) -> list[Member]:
+        """Return the nodes that may take work or lead: neither offline nor draining."""
+        now = self._clock()
+        return [m for m in self._table.values() if node_status(m.sign, now) not in ("offline", "draining")]
+
+    def slots_for(self, demand: Demand) -> int:
+        """Return the slots that living nodes advertise for a demand."""
+        return sum(m.beat.slots for m in self.living() if serves(m.offer, demand))
+
+    def coordinators(self) -> int:
+        """Return how many coordinators live."""
+        return sum(1 for m in self.living() if m.beat.role == "coordinator")
+
+    @property
+    def may_declare(self) -> bool:
+        """Whether this process may declare others dead."""
+        return may_declare(
+            self._echoes, self._clock(), node_timeout=self._node_timeout, longest_gap=self._longest_gap
+        )
+
+    def run_dead(self, node: str, run: str) -> bool:
+        """Return whether a run is dead for a decision.
+
+        A newer run of its name or its own goodbye prove it to anybody; all else only to an observer
+        that may declare it.
+        """
+        if run in self._earlier_runs:
+            return True
+        member = self._table.get(node)
+        if member is None:
+            # Never heard of, or forgotten after a long absence.
+            return self.may_declare
+        if member.beat.run != run:
+            return self.may_declare
+        return is_dead(member.sign, self._clock(), may_declare=self.may_declare)
+
+    def evidence(self, head: TaskHead, *, task: str, in_my_jobs: bool) -> HolderEvidence:
+        """Return what this process knows of the run that holds a task."""
+        if head.run == self._run and self._run:
+            return HolderEvidence(mine=True, in_my_jobs=in_my_jobs, may_declare=self.may_declare)
+        member = self._table.get(head.node)
+        unlisted: int | None = None
+        if member is not None and member.beat.run == head.run and task not in member.beat.tasks:
+            unlisted = member.beat.beat
+        dead = self.run_dead(head.node, head.run)
+        proven = head.run in self._earlier_runs or (
+            member is not None and member.beat.run == head.run and member.sign.goodbye
+        )
+        return HolderEvidence(
+            run_dead=dead,
+            beat_without_task=unlisted,
+            may_declare=self.may_declare or (dead and proven),
+        )
+
+    # --- probes ---
+
+    async def probe(self, node: str) -> None:
+        """Ask a node whether it is there, and note what came."""
+        try:
+            reply = await self._wire.request(self._names.probe(node), timeout=PROBE_TIMEOUT)
+        except NobodyListens:
+            self._note_absent(node)
+            return
+        except PermissionDenied as error:
+            log.warning("cannot probe %s: %s", node, error)
+            return
+        except SwarmTimeout:
+            if self._wire.client.is_connected:
+                self._note(node, silent_probe=True, absent_since=None, absent_again=None)
+            return
+        run = reply.data.decode(errors="replace")
+        member = self._table.get(node)
+        if member is not None and run and member.beat.run != run:
+            self._earlier_runs.add(member.beat.run)
+            self._tell()
+        elif member is not None:
+            self._note(node, silent_probe=False, absent_since=None, absent_again=None)
+
+    def _note_absent(self, node: str) -> None:
+        member = self._table.get(node)
+        if member is None:
+            return
+        now = self._clock()
+        if member.sign.absent_since is None:
+            self._note(node, absent_since=now)
+        else:
+            self._note(node, absent_again=now)
+        self.sweep()
+
+    def _note(self, node: str, **changes: object) -> None:
+        member = self._table.get(node)
+        if member is not None:
+            sign = replace(member.sign, **changes)  # type: ignore[arg-type]  # names are Sign's own
+            self._table[node] = replace(member, sign=sign)
+
+    async def probe_all(self, nodes: Iterable[str]) -> None:
+        """Probe several nodes at once, at most 100 in a second."""
+        wanted = sorted(set(nodes))
+        for start in range(0, len(wanted), PROBES_PER_SECOND):
+            if start:
+                await asyncio.sleep(1.0)
+            async with asyncio.TaskGroup() as group:
+                for node in wanted[start : start + PROBES_PER_SECOND]:
+                    group.create_task(self.probe(node))
