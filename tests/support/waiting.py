@@ -24,7 +24,7 @@ def wait_for(predicate: Callable[[], T | None], timeout: float = 10.0, what: str
 
 
 async def wait_for_async(
-    predicate: Callable[[], T | None | Awaitable[T | None]], timeout: float = 10.0, what: str = ""
+    predicate: Callable[[], T | Awaitable[T | None] | None], timeout: float = 10.0, what: str = ""
 ) -> T:
     """As `wait_for`, letting the event loop run in between; `predicate` may be a coroutine function."""
     deadline = time.monotonic() + timeout

@@ -28,6 +28,13 @@ def package_files() -> Iterator[Path]:
         yield from (ROOT / entry).rglob("*.py")
 
 
+def data_files() -> Iterator[Path]:
+    for folder in WHEEL["only-include"]:
+        for path in (ROOT / folder).rglob("*"):
+            if path.is_file() and path.suffix not in {".py", ".pyc"}:
+                yield path
+
+
 def test_each_top_level_module_and_code_folder_goes_into_the_wheel() -> None:
     folders = {
         folder.name
@@ -84,7 +91,7 @@ def test_the_wheel_holds_every_module_and_imports_without_the_checkout(tmp_path:
         archive.extractall(tmp_path / "installed")
 
     modules = {f"picoclaw/{path.relative_to(ROOT)}" for path in package_files()}
-    assert modules <= inside
+    assert modules | {f"picoclaw/{path.relative_to(ROOT)}" for path in data_files()} <= inside
     assert {name for name in inside if not name.startswith("picoclaw/")} == set()
 
     names = sorted(
