@@ -124,3 +124,14 @@ def check_step(text: str) -> str:
             "starting with a letter or digit"
         )
     return text
+
+
+def check_label(name: str, value: str) -> tuple[str, str]:
+    """Return a label's name and value, stripped.
+
+    Raises NameRefused when either is no valid name, or holds one of the marks that separate labels.
+    """
+    pair = check_name(name, "a label's name"), check_name(value, f"the value of label {name.strip()!r}")
+    if any(mark in text for text in pair for mark in "@=+,"):
+        raise NameRefused(f"label {'='.join(pair)!r} holds '@', '=', '+' or ',', which separate: rename it")
+    return pair

@@ -23,7 +23,8 @@ class TlsSettings:
 class NatsSettings:
     """How to reach NATS, and the rhythm of membership."""
 
-    urls: tuple[str, ...] = ("nats://localhost:4222",)
+    urls: tuple[str, ...] = field(default=("nats://localhost:4222",), repr=False)
+    """May hold passwords, so never shown as they are: see `urls.redact_url`."""
     embedded: bool = False
     """Share one nats-server among this user's processes on this machine."""
     credentials: str | None = field(default=None, repr=False)

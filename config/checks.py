@@ -1,0 +1,123 @@
+"""What settings must fulfil together: files are there, nothing contradicts, the rhythm holds."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..errors import ConfigError
+from .credentials import check_file, resolve_credentials, resolve_path
+from .durations import format_duration
+from .keys import KEYS
+from .origin import DEFAULT, Origin
+from .settings import Settings
+from .urls import is_default_address
+
+TEMPORAL_UNAVAILABLE = "Temporal connection failed (workflows disabled)"
+"""The guide's phrase, verbatim: work goes on over JetStream."""
+
+_EMBEDDED = "swarm.nats.embedded"
+_TOKEN = "swarm.nats.token"  # noqa: S105 - the name of a key
+_CREDENTIALS = "swarm.nats.credentials"
+_TLS = ("swarm.nats.tls.ca", "swarm.nats.tls.cert", "swarm.nats.tls.key")
+
+
+def settle_conflicts(values: dict[str, object], origins: dict[str, Origin]) -> list[str]:
+    """Take out what a stronger source's choice replaces; return a warning for each.
+
+    An embedded server excludes other addresses, credentials of one's own, TLS and replicas;
+    credentials exclude a token. Raises ConfigError when both come from equally strong sources.
+    """
+    warnings: list[str] = []
+    if values.get(_EMBEDDED):
+        warnings.extend(
+            _settle(_EMBEDDED, other, values, origins)
+            for other in ("swarm.nats.urls", _CREDENTIALS, _TOKEN, *_TLS, "swarm.nats.replicas")
+            if values.get(_EMBEDDED) and _excluded_by_embedded(other, values)
+        )
+    if _CREDENTIALS in values and _TOKEN in values:
+        warnings.append(_settle(_CREDENTIALS, _TOKEN, values, origins))
+    return warnings
+
+
+def _excluded_by_embedded(other: str, values: Mapping[str, object]) -> bool:
+    match values.get(other):
+        case None:
+            return False
+        case int() as replicas:
+            return replicas > 1
+        case tuple() as urls:
+            return not all(is_default_address(url) for url in urls)
+        case _:
+            return True
+
+
+def _settle(one: str, other: str, values: dict[str, object], origins: dict[str, Origin]) -> str:
+    """Keep the one whose source is stronger; raise when neither is."""
+    if origins[one].rank == origins[other].rank:
+        raise ConfigError(
+            f"{one} ({origins[one]}) and {other} ({origins[other]}) contradict each other: give only one"
+        )
+    loser, winner = sorted((one, other), key=lambda name: origins[name].rank)
+    warning = f"{loser} ({origins[loser]}) is ignored, because {winner} ({origins[winner]}) excludes it"
+    del values[loser]
+    origins[loser] = DEFAULT
+    return warning
+
+
+def check_files(
+    values: dict[str, object], origins: Mapping[str, Origin], *, file_base: Path, here: Path, home: Path
+) -> None:
+    """Make every path absolute and see that its file can be read.
+
+    A relative path counts from the YAML file that gives it, else from the current folder. Raises
+    ConfigError.
+    """
+    for name in (_CREDENTIALS, *_TLS):
+        text = values.get(name)
+        if not isinstance(text, str):
+            continue
+        base = file_base if origins[name].source == "file" else here
+        try:
+            if KEYS[name].kind == "credentials":
+                values[name] = resolve_credentials(text, base, home)
+            else:
+                path = resolve_path(text, base, home)
+                check_file(path, f"the file {path}", "check the path")
+                values[name] = path
+        except ConfigError as error:
+            raise ConfigError(f"{name} ({origins[name]}): {error}") from None
+    cert, key = _TLS[1:]
+    for given, missing in ((cert, key), (key, cert)):
+        if given in values and missing not in values:
+            raise ConfigError(f"{given} ({origins[given]}) needs {missing} beside it: give both or neither")
+
+
+def check_relations(settings: Settings, origins: Mapping[str, Origin]) -> None:
+    """Raise ConfigError when settings that are fine alone do not fit together."""
+    nats = settings.swarm.nats
+    if nats.node_timeout < 2 * nats.heartbeat_interval:
+        timeout, interval = "swarm.nats.node_timeout", "swarm.nats.heartbeat_interval"
+        raise ConfigError(
+            f"{timeout} ({origins[timeout]}) is {format_duration(nats.node_timeout)}, under twice the "
+            f"{format_duration(nats.heartbeat_interval)} of {interval} ({origins[interval]}): "
+            f"raise it to {format_duration(2 * nats.heartbeat_interval)} or more, or lower the interval"
+        )
+    if nats.replicas not in (1, 3, 5):
+        name = "swarm.nats.replicas"
+        raise ConfigError(f"{name} ({origins[name]}): {nats.replicas} copies cannot vote: give 1, 3 or 5")
+    if len({url.startswith(("ws://", "wss://")) for url in nats.urls}) > 1:
+        name = "swarm.nats.urls"
+        raise ConfigError(
+            f"{name} ({origins[name]}): websocket and plain addresses do not mix: give one sort"
+        )
+
+
+def temporal_warnings(settings: Settings) -> list[str]:
+    """Return what to say of the Temporal settings, once, at start."""
+    temporal = settings.swarm.temporal
+    if temporal.address and temporal.enabled is not False:
+        return [TEMPORAL_UNAVAILABLE]
+    if temporal.enabled and not temporal.address:
+        return [
+            "swarm.temporal.enabled has no effect without swarm.temporal.address: set it, such as localhost:7233"
+        ]
+    return []

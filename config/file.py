@@ -1,0 +1,177 @@
+"""The YAML file: read without surprises, `${ENV}` expanded, every value with its line."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError
+from .keys import KEYS, nearest
+from .values import Raw, shown
+
+if TYPE_CHECKING:
+    from yaml.nodes import Node
+
+MAX_BYTES = 1_048_576
+MAX_DEPTH = 20
+"""Deeper nesting is refused before the tree is built: libyaml's loader overflows the C stack."""
+
+_CORE_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "timestamp"))
+_NULL = "tag:yaml.org,2002:null"
+_REFERENCE = re.compile(r"\$(\$?)\{([^{}]*)(\}?)")
+_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class FileValue:
+    """A setting as the file gives it."""
+
+    name: str
+    raw: Raw
+    line: int
+
+
+def read_file(path: Path, environ: Mapping[str, str]) -> tuple[FileValue, ...]:
+    """Return what the file sets, `${ENV}` and `${ENV:-default}` expanded; a null sets nothing.
+
+    Raises ConfigError for a file that is missing, a folder, over 1 MiB, not YAML or not a mapping,
+    for an unknown or doubled key, and for a variable that is not set.
+    """
+    root = _parse(_read(path), path)
+    return tuple(_walk(root, "", path, environ)) if root is not None else ()
+
+
+def expand(text: str, environ: Mapping[str, str]) -> str:
+    """Return the text with `${ENV}` and `${ENV:-default}` replaced; `$${` stands for `${`.
+
+    Raises ConfigError, naming the variable, when it is not set and has no default.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        escaped, inner, closed = match.groups()
+        if escaped:
+            return match.group()[1:]
+        reference = _NAME.fullmatch(inner) if closed else None
+        if reference is None:
+            raise ConfigError(
+                "a ${…} is not ${NAME} or ${NAME:-default}: correct it, or write $${ for a plain ${"
+            )
+        name, default = reference.groups()
+        value = environ.get(name)
+        if default is not None:
+            return value or default
+        if value is None:
+            raise ConfigError(
+                f"${{{name}}} is not set in the environment: set it or write ${{{name}:-default}}"
+            )
+        return value
+
+    return _REFERENCE.sub(replace, text)
+
+
+def _read(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigError(f"configuration file {path} is not there: check the path") from None
+    except IsADirectoryError:
+        raise ConfigError(f"configuration file {path} is a folder: name a YAML file") from None
+    except PermissionError:
+        raise ConfigError(f"configuration file {path} cannot be read: give this user the right to") from None
+    except OSError as error:
+        raise ConfigError(f"configuration file {path} cannot be read ({error.strerror}): check it") from None
+    if len(data) > MAX_BYTES:
+        raise ConfigError(f"configuration file {path} is over 1 MiB: is it the right file?")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise ConfigError(f"configuration file {path} is not UTF-8 text: is it the right file?") from None
+
+
+def _parse(text: str, path: Path) -> "Node | None":
+    import yaml  # 15 ms that only a command with a file pays
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    depth = 0
+    try:
+        for event in yaml.parse(text, loader):
+            depth += isinstance(event, yaml.CollectionStartEvent)
+            depth -= isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                raise ConfigError(f"configuration file {path} is nested too deep: is it the right file?")
+        return yaml.compose(text, loader)
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        problem = error.problem or error.context or "a syntax error"
+        raise ConfigError(
+            f"configuration file {path}{line} is not valid YAML ({problem}): correct it"
+        ) from None
+    except yaml.YAMLError:  # a character that YAML does not allow
+        raise ConfigError(f"configuration file {path} is not valid YAML: is it the right file?") from None
+
+
+def _walk(node: "Node", prefix: str, path: Path, environ: Mapping[str, str]) -> Iterator[FileValue]:
+    from yaml.nodes import MappingNode, ScalarNode
+
+    if isinstance(node, ScalarNode) and _is_null(node):
+        return
+    if not isinstance(node, MappingNode):
+        what = f"{prefix[:-1]} in {path}:{_line(node)}" if prefix else f"configuration file {path}"
+        raise ConfigError(f"{what} is not a mapping: write KEY: VALUE lines")
+    seen: set[str] = set()
+    for name_node, value in node.value:
+        if not isinstance(name_node, ScalarNode):
+            raise ConfigError(f"{path}:{_line(name_node)}: a key is not plain text: write KEY: VALUE lines")
+        name, line = prefix + name_node.value, _line(name_node)
+        if name in seen:
+            raise ConfigError(f"{name} stands twice in {path}, again at line {line}: keep one")
+        seen.add(name)
+        if name in KEYS:
+            try:
+                raw = _raw(value, environ)
+            except ConfigError as error:
+                raise ConfigError(f"{name} ({path}:{line}): {error}") from None
+            if raw is not None:
+                yield FileValue(name, raw, line)
+        elif any(key.startswith(f"{name}.") for key in KEYS):
+            yield from _walk(value, f"{name}.", path, environ)
+        else:
+            raise ConfigError(
+                f"unknown key {shown(name)} ({path}:{line}){nearest(name, KEYS) or ': correct or remove it'}"
+            )
+
+
+def _raw(node: "Node", environ: Mapping[str, str]) -> Raw | None:
+    """Take every scalar as it is written, so that `hid: 007` stays `007` and `role: no` is a word."""
+    from yaml.nodes import MappingNode, SequenceNode
+
+    if isinstance(node, SequenceNode):
+        return tuple(_text(item, environ) for item in node.value)
+    if isinstance(node, MappingNode):
+        pairs = [(_text(name, environ), _text(value, environ)) for name, value in node.value]
+        if len(dict(pairs)) != len(pairs):
+            raise ConfigError("a name stands twice: keep one")
+        return dict(pairs)
+    return None if _is_null(node) else _text(node, environ)
+
+
+def _text(node: "Node", environ: Mapping[str, str]) -> str:
+    from yaml.nodes import ScalarNode
+
+    if not isinstance(node, ScalarNode):
+        raise ConfigError(f"the entry at line {_line(node)} is nested: give plain texts")
+    if _is_null(node):
+        raise ConfigError(f"the entry at line {_line(node)} is empty: fill it in or remove it")
+    if node.tag not in _CORE_TAGS:
+        raise ConfigError(f"the tag {shown(node.tag)} is not supported: give a plain text")
+    return expand(node.value, environ)
+
+
+def _is_null(node: "Node") -> bool:
+    return bool(node.tag == _NULL)
+
+
+def _line(node: "Node") -> int:
+    return int(node.start_mark.line) + 1

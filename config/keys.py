@@ -1,0 +1,176 @@
+"""The one table of settings: each key's spelling in YAML, environment and flags, its kind and its limits.
+
+Everything that reads, declares or explains a setting goes by this table. The dotted key is the
+attribute path in `Settings`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Kind = Literal[
+    "bool", "int", "duration", "capabilities", "urls", "labels",
+    "path", "choice", "name", "text", "token", "credentials",
+]  # fmt: skip
+Group = Literal["node", "connection", "log"]
+
+ENV_PREFIX = "PICOCLAW_"
+
+_METAVARS: Mapping[Kind, str] = {
+    "int": "N",
+    "duration": "DURATION",
+    "capabilities": "A,B",
+    "urls": "URL,URL",
+    "labels": "K=V,K=V",
+    "path": "FILE",
+    "name": "NAME",
+    "text": "TEXT",
+    "token": "TOKEN",
+    "credentials": "FILE",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting."""
+
+    name: str
+    """Dotted, as in YAML: `swarm.nats.heartbeat_interval`."""
+    kind: Kind
+    group: Group
+    help: str
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    """Smallest value; of a duration in seconds."""
+    maximum: float | None = None
+    aliases: tuple[str, ...] = ()
+    """Other dotted names that the command line takes."""
+
+    @property
+    def env(self) -> str:
+        """Return the environment variable's name."""
+        return ENV_PREFIX + self.name.upper().replace(".", "_")
+
+    @property
+    def flag(self) -> str:
+        """Return the flag as the guide spells it."""
+        return f"--{self.name}"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Return every spelling of the flag, the guide's first, with `_` and with `-`."""
+        names = (self.name, *self.aliases)
+        return tuple(dict.fromkeys(f"--{n}" for name in names for n in (name, name.replace("_", "-"))))
+
+    @property
+    def metavar(self) -> str | None:
+        """Return what stands for the value in help; None for a switch."""
+        return "|".join(self.choices) if self.choices else _METAVARS.get(self.kind)
+
+    @property
+    def secret(self) -> bool:
+        """Whether the value must never be shown."""
+        return self.kind in ("token", "credentials")
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the value is a comma list, whose flag may be repeated."""
+        return self.kind in ("capabilities", "urls", "labels")
+
+    @property
+    def implies_enabled(self) -> bool:
+        """Whether its flag alone makes `picoclaw` start a node."""
+        return self.name.startswith("swarm.")
+
+
+_TABLE = (
+    Key("swarm.enabled", "bool", "node", "Start a node; any --swarm flag implies it."),
+    Key(
+        "swarm.role",
+        "choice",
+        "node",
+        "What this node is (worker).",
+        choices=("coordinator", "worker", "specialist"),
+    ),
+    Key("swarm.capabilities", "capabilities", "node", "What this node can do (general)."),
+    Key("swarm.max_concurrent", "int", "node", "Jobs at once (5).", minimum=1, maximum=10_000),
+    Key("swarm.name", "name", "node", "This node's name (claw-<8 hex>)."),
+    Key("swarm.labels", "labels", "node", "Labels that tasks may ask for."),
+    Key("swarm.hid", "name", "connection", "H-id: the swarm's human identity (the account's)."),
+    Key("swarm.sid", "name", "node", "S-id: the session's name (the run's id)."),
+    Key("swarm.strict", "bool", "node", "Refuse to start when a capability is not ready."),
+    Key("swarm.drain_timeout", "duration", "node", "How long SIGTERM lets jobs finish (20s).", minimum=0),
+    Key("swarm.nats.urls", "urls", "connection", "NATS servers (nats://localhost:4222)."),
+    Key("swarm.nats.embedded", "bool", "connection", "Share one nats-server among your processes here."),
+    Key(
+        "swarm.nats.credentials",
+        "credentials",
+        "connection",
+        "A .creds or nkey file, an nkey seed, a token or user:password.",
+    ),
+    Key("swarm.nats.token", "token", "connection", "A token; better given by environment."),
+    Key("swarm.nats.tls.ca", "path", "connection", "Certificate authorities (the system's)."),
+    Key("swarm.nats.tls.cert", "path", "connection", "Client certificate."),
+    Key("swarm.nats.tls.key", "path", "connection", "Key of the client certificate."),
+    Key(
+        "swarm.nats.pending_msgs_limit",
+        "int",
+        "node",
+        "Messages a subscription may hold (524288).",
+        minimum=1,
+        maximum=2**31 - 1,
+    ),
+    Key(
+        "swarm.nats.pending_bytes_limit",
+        "int",
+        "node",
+        "Bytes a subscription may hold (134217728).",
+        minimum=1024,
+        maximum=2**40,
+    ),
+    Key(
+        "swarm.nats.heartbeat_interval",
+        "duration",
+        "node",
+        "Time between heartbeats (10s).",
+        minimum=0.01,
+        aliases=("swarm.heartbeat_interval",),
+    ),
+    Key(
+        "swarm.nats.node_timeout",
+        "duration",
+        "node",
+        "Silence after which a node is offline (60s).",
+        minimum=0.02,
+        aliases=("swarm.node_timeout",),
+    ),
+    Key("swarm.nats.ack_wait", "duration", "node", "Backstop of redelivery (30s).", minimum=0.1),
+    Key("swarm.nats.replicas", "int", "node", "Copies of each stream: 1, 3 or 5 (1).", minimum=1, maximum=5),
+    Key("swarm.nats.connect_timeout", "duration", "node", "Wait for the first connect (60s).", minimum=0.1),
+    Key("swarm.temporal.address", "text", "node", "Temporal server (none)."),
+    Key("swarm.temporal.enabled", "bool", "node", "Use Temporal when it has an address."),
+    Key("swarm.temporal.task_queue", "name", "node", "Temporal task queue (picoclaw-swarm)."),
+    Key(
+        "log.level",
+        "choice",
+        "log",
+        "What is logged (info).",
+        choices=("debug", "info", "warning", "error"),
+    ),
+    Key("log.format", "choice", "log", "How it is logged (auto).", choices=("auto", "text", "json")),
+)
+
+KEYS: Mapping[str, Key] = MappingProxyType({key.name: key for key in _TABLE})
+"""Every key by its dotted name, in the order in which help shows them."""
+
+BY_ENV: Mapping[str, Key] = MappingProxyType({key.env: key for key in _TABLE})
+BY_FLAG: Mapping[str, Key] = MappingProxyType({flag: key for key in _TABLE for flag in key.flags})
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `: did you mean X?` for the known word most like this one, or an empty text."""
+    from difflib import get_close_matches  # only errors pay for it
+
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f": did you mean {close[0]}?" if close else ""

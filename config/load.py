@@ -1,0 +1,146 @@
+"""Settings from their sources: flags over environment over YAML over defaults, each with its origin."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ..errors import ConfigError, NameRefused
+from .checks import check_files, check_relations, settle_conflicts, temporal_warnings
+from .keys import BY_ENV, BY_FLAG, ENV_PREFIX, KEYS, Key, nearest
+from .origin import DEFAULT, Origin
+from .settings import LogSettings, NatsSettings, Settings, SwarmSettings, TemporalSettings, TlsSettings
+from .values import Raw, parse_value, to_raw
+
+FILE_NAME = Path(".picoclaw") / "config.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a process was told, where each setting came from, and what its reader should know."""
+
+    settings: Settings
+    origins: Mapping[str, Origin]
+    """For every key of `KEYS`."""
+    warnings: tuple[str, ...] = ()
+
+    def given(self, key: str) -> bool:
+        """Whether any source set the key, be it to its default."""
+        return self.origins[key].source != "default"
+
+
+def load(flags: Mapping[str, object], environ: Mapping[str, str], *, file: Path | None, home: Path) -> Loaded:
+    """Merge and check all sources. Nothing is written and nothing is started.
+
+    `flags` holds dotted keys (or any spelling of a flag) of those flags only that were given; their
+    values are texts, or lists of texts, or typed values. `file` is the file of `--config`, which must
+    be there; None means `.picoclaw/config.yaml` under `home`, which may be missing. An empty
+    environment variable counts as not set, but for the Temporal address, where it means none.
+    Raises ConfigError: one line with the key and its source, never a secret's value.
+    """
+    path = file if file is not None else home / FILE_NAME
+    values: dict[str, object] = {}
+    origins: dict[str, Origin] = dict.fromkeys(KEYS, DEFAULT)
+    from_environment, warnings = _from_environment(environ)
+    # Lowest first; every value is checked, also one that a higher source replaces.
+    for layer in (_from_file(path, file is not None, environ), from_environment, _from_flags(flags)):
+        for name, (raw, origin) in layer.items():
+            values[name] = _parsed(KEYS[name], raw, origin)
+            origins[name] = origin
+    _imply_enabled(values, origins)
+    warnings += settle_conflicts(values, origins)
+    check_files(values, origins, file_base=path.absolute().parent, here=Path.cwd(), home=home)
+    settings = build(values)
+    check_relations(settings, origins)
+    warnings += temporal_warnings(settings)
+    return Loaded(settings, MappingProxyType(origins), tuple(warnings))
+
+
+def build(values: Mapping[str, object]) -> Settings:
+    """Return settings from typed values by dotted key; what is missing keeps its default."""
+
+    def under(prefix: str) -> dict[str, Any]:
+        return {
+            name.removeprefix(prefix): value
+            for name, value in values.items()
+            if name.startswith(prefix) and "." not in name.removeprefix(prefix)
+        }
+
+    return Settings(
+        swarm=SwarmSettings(
+            **under("swarm."),
+            nats=NatsSettings(**under("swarm.nats."), tls=TlsSettings(**under("swarm.nats.tls."))),
+            temporal=TemporalSettings(**under("swarm.temporal.")),
+        ),
+        log=LogSettings(**under("log.")),
+    )
+
+
+def value_of(settings: Settings, key: str) -> object:
+    """Return the value that the settings hold for a dotted key of `KEYS`."""
+    value: object = settings
+    for name in key.split("."):
+        value = getattr(value, name)
+    return value
+
+
+_Layer = Mapping[str, tuple[Raw, Origin]]
+
+
+def _from_flags(flags: Mapping[str, object]) -> _Layer:
+    layer: dict[str, tuple[Raw, Origin]] = {}
+    for name, value in flags.items():
+        key = KEYS.get(name) or BY_FLAG.get(name if name.startswith("--") else f"--{name}")
+        if key is None:
+            raise ConfigError(f"unknown flag {name!r}{nearest(name, (*KEYS, *BY_FLAG))}")
+        layer[key.name] = to_raw(value), Origin("flag", key.flag)
+    return layer
+
+
+def _from_environment(environ: Mapping[str, str]) -> tuple[_Layer, list[str]]:
+    layer: dict[str, tuple[Raw, Origin]] = {}
+    strangers: list[str] = []
+    warnings: list[str] = []
+    for name in sorted(environ):
+        if not name.startswith(ENV_PREFIX):
+            continue
+        key = BY_ENV.get(name)
+        if key is not None:
+            if environ[name].strip() or key.kind == "text":
+                layer[key.name] = environ[name], Origin("environment", name)
+        elif hint := nearest(name, BY_ENV):
+            warnings.append(f"environment {name} is not a setting and is ignored{hint}")
+        else:
+            strangers.append(name)
+    if strangers:
+        warnings.append(f"environment {', '.join(strangers)}: not a setting, ignored")
+    return layer, warnings
+
+
+def _from_file(path: Path, required: bool, environ: Mapping[str, str]) -> _Layer:
+    if not required and not path.exists() and not path.is_symlink():
+        return {}
+    from .file import read_file
+
+    return {
+        value.name: (value.raw, Origin("file", f"{path}:{value.line}")) for value in read_file(path, environ)
+    }
+
+
+def _parsed(key: Key, raw: Raw, origin: Origin) -> object:
+    try:
+        return parse_value(key, raw)
+    except (ConfigError, NameRefused) as error:
+        raise ConfigError(f"{key.name} ({origin}): {error}") from None
+
+
+def _imply_enabled(values: dict[str, object], origins: dict[str, Origin]) -> None:
+    """Let any node flag enable the swarm, unless `--swarm.enabled=false` stands beside it."""
+    if origins["swarm.enabled"].source == "flag":
+        return
+    for name, origin in origins.items():
+        if origin.source == "flag" and KEYS[name].implies_enabled:
+            values["swarm.enabled"] = True
+            origins["swarm.enabled"] = Origin("flag", f"{origin.detail}, which implies it")
+            return
