@@ -87,7 +87,22 @@ def load_settings(ctx: click.Context, *, quiet: bool = False) -> "Loaded":
     from ..config.load import load
 
     file = ctx.meta.get(_FILE)
-    return load(given_flags(ctx), os.environ, file=Path(file) if file is not None else None, home=Path.home())
+    loaded = load(
+        given_flags(ctx),
+        os.environ,
+        file=Path(file) if file is not None else None,
+        home=Path.home(),
+    )
+    if not quiet:
+        echo_warnings(loaded)
+    return loaded
+
+
+def echo_warnings(loaded: "Loaded") -> None:
+    """Print the warnings on stderr, but for those that only concern a node."""
+    for warning in loaded.warnings:
+        if "emporal" not in warning:
+            echo_warning(warning)
 
 
 def plain_switches(args: Sequence[str]) -> list[str]:
