@@ -1,7 +1,6 @@
 """Spelling: the known word nearest to one that nobody knows, for messages that help."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 def nearest_word(word: str, known: Iterable[str]) -> str | None:
@@ -9,6 +8,8 @@ def nearest_word(word: str, known: Iterable[str]) -> str | None:
 
     Ties go to the first in alphabetical order, so that the same mistake gets the same answer.
     """
+    from difflib import get_close_matches  # only errors pay for it
+
     # A word of any length may come from outside; the comparison is quadratic.
     found = get_close_matches(word[:100], sorted(set(known)), n=1, cutoff=0.6)
     return found[0] if found else None

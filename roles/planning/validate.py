@@ -1,0 +1,196 @@
+"""Whether a plan can be run: names, order, limits; nothing of a plan that fails here is released.
+
+Linear in tasks and dependencies, and without recursion, because a plan may come from a model.
+"""
+
+from collections import Counter, deque
+from collections.abc import Collection, Sequence
+
+from ...config.names import ALIASES, GENERAL, PARENTS, check_step
+from ...config.spelling import did_you_mean
+from ...errors import PlanError, UsageError
+from ...swarm.demand import Demand, parse_demand
+from ...swarm.records import Plan, Task
+from ..synthesis.join import JOINS
+
+MAX_TASKS = 50_000
+MAX_DEPTH = 1_000
+"""Longest chain of tasks of which each waits for the one before."""
+MAX_AFTER = 256
+"""Dependencies of one task: their results travel in its queue message together."""
+MAX_TASK_BYTES = 8 * 1024 * 1024
+"""Wire form of one task, in bytes."""
+MAX_PLAN_BYTES = 64 * 1024 * 1024
+"""Wire form of all tasks together, in bytes."""
+
+VOCABULARY = frozenset(
+    {*PARENTS, *PARENTS.values(), *ALIASES.values(), GENERAL, "research", "writing"}
+)  # fmt: skip
+"""Capabilities that have a meaning even while no live node offers them."""
+
+
+def validate(
+    plan: Plan,
+    *,
+    max_tasks: int = MAX_TASKS,
+    known: frozenset[str] | None = None,
+    joins: Collection[str] = JOINS,
+) -> Plan:
+    """Return the plan with its demands in canonical form and each dependency named once.
+
+    `known`: the capabilities that live nodes advertise, given for a plan that a model made: one
+    outside of them and of `VOCABULARY` is a slip of the model. Left out for templates and
+    dispatches, whose unknown capabilities wait as unroutable.
+
+    Raises PlanError, which names the step, for: no tasks or too many, a step that is malformed or
+    there twice, an unknown or too many dependencies, a cycle (with its path), too deep a chain, a
+    demand that cannot be met by anybody, an unknown capability or join, a body over the limits.
+    """
+    if not plan.tasks:
+        raise PlanError("the plan has no tasks: it needs at least one")
+    if len(plan.tasks) > max_tasks:
+        raise PlanError(
+            f"the plan has {len(plan.tasks)} tasks, {max_tasks} are allowed: split the request into several"
+        )
+    if plan.join not in joins:
+        raise PlanError(
+            f"the plan joins its results by {plan.join[:100]!r}{did_you_mean(plan.join, joins)} "
+            f"(there is: {', '.join(sorted(joins))})"
+        )
+    _check_steps(plan.tasks)
+    _check_after(plan.tasks)
+    _check_order(plan.tasks)
+    _check_sizes(plan.tasks)
+    demands = _read_demands(plan.tasks)
+    if known is not None:
+        _check_known(plan.tasks, demands, known | VOCABULARY)
+    return plan.model_copy(update={"tasks": tuple(_canonical(task, demands) for task in plan.tasks)})
+
+
+def _check_steps(tasks: Sequence[Task]) -> None:
+    for task in tasks:
+        try:
+            check_step(task.step)
+        except UsageError as error:
+            raise PlanError(f"the plan is refused: {error}") from None
+    twice = [step for step, count in Counter(task.step for task in tasks).items() if count > 1]
+    if twice:
+        raise PlanError(f"step {min(twice)!r} stands in the plan more than once: give each task its own step")
+
+
+def _check_after(tasks: Sequence[Task]) -> None:
+    steps = {task.step for task in tasks}
+    for task in tasks:
+        if len(task.after) > MAX_AFTER:
+            raise PlanError(
+                f"step {task.step!r} waits for {len(task.after)} steps, {MAX_AFTER} are allowed: "
+                "join them in groups first"
+            )
+        for step in task.after:
+            if step not in steps:
+                raise PlanError(
+                    f"step {task.step!r} waits for {step[:100]!r}, which is not in the plan"
+                    f"{did_you_mean(step, steps)}"
+                )
+
+
+def _check_order(tasks: Sequence[Task]) -> None:
+    """Walk the tasks in the order in which they could run; what is never reached is in a cycle."""
+    waits = {task.step: set(task.after) for task in tasks}
+    followers: dict[str, list[str]] = {step: [] for step in waits}
+    for step, after in waits.items():
+        for earlier in after:
+            followers[earlier].append(step)
+    open_count = {step: len(after) for step, after in waits.items()}
+    depth = dict.fromkeys(waits, 1)
+    ready = deque(step for step, count in open_count.items() if count == 0)
+    reached = 0
+    while ready:
+        step = ready.popleft()
+        reached += 1
+        for follower in followers[step]:
+            depth[follower] = max(depth[follower], depth[step] + 1)
+            open_count[follower] -= 1
+            if open_count[follower] == 0:
+                ready.append(follower)
+    if reached < len(waits):
+        path = _cycle(waits, {step for step, count in open_count.items() if count})
+        shown = path if len(path) <= 12 else [*path[:6], f"… {len(path) - 11} more …", *path[-5:]]
+        raise PlanError(
+            f"the plan has a cycle, each step waits for the one before: {' → '.join(shown)}; "
+            "remove one of these dependencies"
+        )
+    deepest = max(depth.values())
+    if deepest > MAX_DEPTH:
+        raise PlanError(
+            f"the plan has a chain of {deepest} steps that wait for each other, {MAX_DEPTH} are allowed: "
+            "put several of them in one task"
+        )
+
+
+def _cycle(waits: dict[str, set[str]], stuck: set[str]) -> list[str]:
+    """Return one cycle in running order, first step repeated at the end.
+
+    Each stuck step waits for another stuck one, so going back along them must meet itself.
+    """
+    step = min(stuck)
+    place: dict[str, int] = {}
+    walked: list[str] = []
+    while step not in place:
+        place[step] = len(walked)
+        walked.append(step)
+        step = min(waits[step] & stuck)
+    ring = walked[place[step] :][::-1]
+    first = ring.index(min(ring))
+    return [*ring[first:], *ring[:first], ring[first]]
+
+
+def _check_sizes(tasks: Sequence[Task]) -> None:
+    total = 0
+    for task in tasks:
+        size = len(task.to_bytes())
+        total += size
+        if size > MAX_TASK_BYTES:
+            raise PlanError(
+                f"step {task.step!r} has a body of {_mib(size)}, {_mib(MAX_TASK_BYTES)} are allowed: "
+                "pass large data as a repository or an artifact"
+            )
+    if total > MAX_PLAN_BYTES:
+        raise PlanError(
+            f"the plan's tasks have {_mib(total)} together, {_mib(MAX_PLAN_BYTES)} are allowed: "
+            "pass large data as a repository or an artifact, or split the request"
+        )
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024 / 1024:.1f} MiB"
+
+
+def _read_demands(tasks: Sequence[Task]) -> dict[str, Demand]:
+    """Return each demand of the plan, parsed, by its text."""
+    demands: dict[str, Demand] = {}
+    for task in tasks:
+        if task.demand in demands:
+            continue
+        try:
+            demands[task.demand] = parse_demand(task.demand)
+        except UsageError as error:
+            raise PlanError(f"step {task.step!r}: {error}") from None
+    return demands
+
+
+def _check_known(tasks: Sequence[Task], demands: dict[str, Demand], known: frozenset[str]) -> None:
+    for task in tasks:
+        for name in demands[task.demand].capabilities:
+            if name not in known:
+                raise PlanError(
+                    f"step {task.step!r} needs the unknown capability {name!r}{did_you_mean(name, known)}"
+                )
+
+
+def _canonical(task: Task, demands: dict[str, Demand]) -> Task:
+    demand = str(demands[task.demand])
+    after = tuple(dict.fromkeys(task.after))
+    if demand == task.demand and after == task.after:
+        return task
+    return task.model_copy(update={"demand": demand, "after": after})

@@ -1,0 +1,60 @@
+"""The join of a code review: one ranked list out of what every reviewer saw, and what none did."""
+
+from collections.abc import Sequence
+
+from ...capabilities.findings import SEVERITIES
+from ...swarm.records import Plan, Request
+from . import areas
+from .areas import Part, read_part
+from .markdown import clean, count
+from .merge import hot_spots, merge, tally
+from .outcome import Outcome
+from .report import Report
+from .review_data import Counts, RepositoryData, ReviewData
+from .review_markdown import render
+
+
+def join_code_review(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Report:
+    """Merge the reviews of all areas into one report; `data` is a ReviewData."""
+    parts = [read_part(outcome) for outcome in outcomes]
+    found = merge((p.area, f) for p in parts if p.review is not None for f in p.review.findings)
+    counts = tally(
+        found,
+        reported=sum(len(part.review.findings) for part in parts if part.review is not None),
+        dropped=sum(part.review.dropped for part in parts if part.review is not None),
+    )
+    repository = request.repository
+    data = ReviewData(
+        repository=RepositoryData(
+            label=repository.label or repository.url or "" if repository is not None else "",
+            url=repository.url if repository is not None else None,
+            commit=repository.commit if repository is not None else None,
+        ),
+        summary=_summary(counts, parts),
+        complete=not areas.partial(parts),
+        worst=next((severity for severity in SEVERITIES if counts.by_severity[severity]), None),
+        counts=counts,
+        areas=tuple(areas.area_data(part) for part in parts),
+        findings=found,
+        files=hot_spots(found),
+        languages=areas.languages(parts),
+        not_looked_at=areas.not_looked_at(parts),
+        missing=areas.missing(parts),
+        notes=areas.notes(parts),
+    )
+    return Report(markdown=render(data), data=data.to_json(), partial=not data.complete, summary=data.summary)
+
+
+def _summary(counts: Counts, parts: Sequence[Part]) -> str:
+    """Return the verdict in one line: how much was found, and which areas nobody reviewed."""
+    skipped = [clean(part.area, 64) for part in parts if not part.looked]
+    if len(skipped) == len(parts):
+        return "nothing was reviewed"
+    if counts.findings:
+        found = ", ".join(
+            f"{number:,} {severity}" for severity, number in counts.by_severity.items() if number
+        )
+        verdict = f"{count(counts.findings, 'finding')} in {count(counts.files, 'file')}: {found}"
+    else:
+        verdict = "no findings"
+    return f"{verdict}; not reviewed: {', '.join(skipped)}" if skipped else verdict

@@ -1,0 +1,100 @@
+"""The plain join: each task with how it ended and what it said, in the order of the plan."""
+
+import json
+from collections.abc import Sequence
+
+from pydantic import JsonValue
+
+from ...swarm.records import Plan, Request
+from .markdown import block, clean, clean_lines, count, inline
+from .outcome import Outcome, in_words
+from .report import Report
+
+SCHEMA = "picoclaw.plain"
+VERSION = 1
+SHOWN_CHARACTERS = 20_000
+"""Longest summary and longest data of a task that Markdown shows; the JSON has all of it."""
+
+
+def join_plain(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Report:
+    """Join by writing one result after the other; what is missing is named first."""
+    missing = [f"{outcome.step}: {in_words(outcome)}" for outcome in outcomes if not _usable(outcome)]
+    done = len(outcomes) - len(missing)
+    title = clean(request.text, 100)
+    verdict = f"{done} of {count(len(outcomes), 'task')} done"
+    parts = [f"# {inline(title) or 'Result'}", f"**{verdict}.**" if missing else f"{verdict}."]
+    if missing:
+        parts += ["## Missing", "\n".join(f"- {inline(line, 500)}" for line in missing)]
+    parts += [_section(outcome) for outcome in outcomes]
+    first = next((o.result.summary for o in outcomes if o.result is not None and o.result.summary), "")
+    summary = clean(first, 200) if len(outcomes) == 1 and first and not missing else verdict
+    if missing:
+        summary = f"{verdict}; missing: {clean('; '.join(missing), 300)}"
+    return Report(
+        markdown="\n\n".join(parts) + "\n",
+        data={
+            "schema": SCHEMA,
+            "version": VERSION,
+            "complete": not missing,
+            "missing": list[JsonValue](missing),
+            "tasks": [_task_data(outcome) for outcome in outcomes],
+        },
+        partial=bool(missing),
+        summary=summary,
+    )
+
+
+def _usable(outcome: Outcome) -> bool:
+    result = outcome.result
+    return outcome.state == "done" and result is not None and not (result.ref and result.data is None)
+
+
+def _section(outcome: Outcome) -> str:
+    heading = f"## {inline(outcome.title or outcome.step, 150)}"
+    if not _usable(outcome):
+        return f"{heading}\n\n**{inline(in_words(outcome), 500)}**"
+    where = [inline(outcome.node or "", 128)] if outcome.node else []
+    if outcome.seconds is not None:
+        where.append(f"{outcome.seconds:.1f} s")
+    parts = [heading, f"done{' by ' if outcome.node else ' in ' if where else ''}{', '.join(where)}"]
+    result = outcome.result
+    assert result is not None
+    if result.summary:
+        # Quoted line by line, so that its own markup stays inside.
+        lines = clean_lines(result.summary, SHOWN_CHARACTERS)
+        parts.append("\n".join(f"> {line}".rstrip() for line in lines))
+    if result.data is not None:
+        text = json.dumps(result.data, indent=2, ensure_ascii=False)
+        if len(text) > SHOWN_CHARACTERS:
+            parts += [block(text[:SHOWN_CHARACTERS]), "… the rest is in the JSON."]
+        else:
+            parts.append(block(text, "json"))
+    if result.artifacts:
+        names = "\n".join(
+            f"- {inline(ref.filename or ref.name, 200)} ({count(ref.size, 'byte')})"
+            for ref in result.artifacts
+        )
+        parts.append(f"Artifacts:\n\n{names}")
+    if not result.summary and result.data is None and not result.artifacts:
+        parts.append("It returned nothing.")
+    return "\n\n".join(parts)
+
+
+def _task_data(outcome: Outcome) -> dict[str, JsonValue]:
+    result = outcome.result
+    return {
+        "step": outcome.step,
+        "title": outcome.title,
+        "demand": outcome.demand,
+        "state": outcome.state,
+        "reason": outcome.reason,
+        "node": outcome.node,
+        "attempts": outcome.attempts,
+        "seconds": outcome.seconds,
+        "summary": result.summary if result is not None else "",
+        "data": result.data if result is not None else None,
+        "artifacts": [
+            ref.model_dump(mode="json", exclude_none=True)
+            for ref in (result.artifacts if result is not None else ())
+        ],
+    }
