@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..config.keys import nearest
 from .flags import TITLES, SettingOption, plain_switches
 from .verbs import Verb
 
@@ -44,7 +43,12 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in self.verbs and not ctx.resilient_parsing and not name.startswith("-"):
-            raise click.UsageError(f"unknown verb {name!r}{nearest(name, self.verbs)}", ctx)
+            from ..config.spelling import did_you_mean  # difflib, which only a mistake needs
+
+            hint = did_you_mean(name, self.verbs)
+            if name.lower() in ("true", "false", "yes", "no", "on", "off"):
+                hint = ": a switch takes its value after =, as in --swarm.enabled=false"
+            raise click.UsageError(f"unknown verb {name!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

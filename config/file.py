@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from .keys import KEYS, nearest
+from .keys import KEYS, SECTIONS
+from .spelling import did_you_mean
 from .values import Raw, shown
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _parse(text: str, path: Path) -> "Node | None":
         return yaml.compose(text, loader)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        problem = error.problem or error.context or "a syntax error"
+        problem = ", ".join(part for part in (error.context, error.problem) if part) or "syntax error"
         raise ConfigError(
             f"configuration file {path}{line} is not valid YAML ({problem}): correct it"
         ) from None
@@ -135,11 +136,11 @@ def _walk(node: "Node", prefix: str, path: Path, environ: Mapping[str, str]) -> 
                 raise ConfigError(f"{name} ({path}:{line}): {error}") from None
             if raw is not None:
                 yield FileValue(name, raw, line)
-        elif any(key.startswith(f"{name}.") for key in KEYS):
+        elif name in SECTIONS:
             yield from _walk(value, f"{name}.", path, environ)
         else:
             raise ConfigError(
-                f"unknown key {shown(name)} ({path}:{line}){nearest(name, KEYS) or ': correct or remove it'}"
+                f"unknown key {shown(name)} ({path}:{line}){did_you_mean(name, KEYS.keys() | SECTIONS) or ': correct or remove it'}"
             )
 
 

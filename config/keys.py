@@ -4,7 +4,7 @@ Everything that reads, declares or explains a setting goes by this table. The do
 attribute path in `Settings`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
@@ -166,11 +166,5 @@ KEYS: Mapping[str, Key] = MappingProxyType({key.name: key for key in _TABLE})
 
 BY_ENV: Mapping[str, Key] = MappingProxyType({key.env: key for key in _TABLE})
 BY_FLAG: Mapping[str, Key] = MappingProxyType({flag: key for key in _TABLE for flag in key.flags})
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `: did you mean X?` for the known word most like this one, or an empty text."""
-    from difflib import get_close_matches  # only errors pay for it
-
-    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f": did you mean {close[0]}?" if close else ""
+SECTIONS = frozenset(name.rsplit(".", n)[0] for name in KEYS for n in range(1, name.count(".") + 1))
+"""Every dotted prefix of a key: `swarm`, `swarm.nats`, `swarm.nats.tls` and so on."""

@@ -8,9 +8,10 @@ from typing import Any
 
 from ..errors import ConfigError, NameRefused
 from .checks import check_files, check_relations, settle_conflicts, temporal_warnings
-from .keys import BY_ENV, BY_FLAG, ENV_PREFIX, KEYS, Key, nearest
+from .keys import BY_ENV, BY_FLAG, ENV_PREFIX, KEYS, Key
 from .origin import DEFAULT, Origin
 from .settings import LogSettings, NatsSettings, Settings, SwarmSettings, TemporalSettings, TlsSettings
+from .spelling import did_you_mean
 from .values import Raw, parse_value, to_raw
 
 FILE_NAME = Path(".picoclaw") / "config.yaml"
@@ -93,7 +94,7 @@ def _from_flags(flags: Mapping[str, object]) -> _Layer:
     for name, value in flags.items():
         key = KEYS.get(name) or BY_FLAG.get(name if name.startswith("--") else f"--{name}")
         if key is None:
-            raise ConfigError(f"unknown flag {name!r}{nearest(name, (*KEYS, *BY_FLAG))}")
+            raise ConfigError(f"unknown flag {name!r}{did_you_mean(name, (*KEYS, *BY_FLAG))}")
         layer[key.name] = to_raw(value), Origin("flag", key.flag)
     return layer
 
@@ -109,7 +110,7 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[_Layer, list[str]]:
         if key is not None:
             if environ[name].strip() or key.kind == "text":
                 layer[key.name] = environ[name], Origin("environment", name)
-        elif hint := nearest(name, BY_ENV):
+        elif hint := did_you_mean(name, BY_ENV):
             warnings.append(f"environment {name} is not a setting and is ignored{hint}")
         else:
             strangers.append(name)

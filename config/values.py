@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from ..errors import ConfigError
 from .durations import format_duration, parse_duration
-from .keys import Key, nearest
+from .keys import Key
 from .names import canonical_capability, check_label, check_name
+from .spelling import did_you_mean
 from .urls import check_url
 
 Raw = str | tuple[str, ...] | Mapping[str, str]
@@ -39,13 +40,11 @@ def parse_value(key: Key, raw: Raw) -> object:
         case "name":
             return check_name(raw, "the name")
         case "text":
-            return raw.strip()
+            return _printable(raw)
         case _:  # path, token, credentials
             if not raw.strip():
                 raise ConfigError("the value is empty: fill it in or leave the setting out")
-            if any(not c.isprintable() for c in raw.strip()):
-                raise ConfigError("the value holds a line break or control character: take it out")
-            return raw.strip()
+            return _printable(raw)
 
 
 def to_raw(value: object) -> Raw:
@@ -80,6 +79,13 @@ def shown(text: str) -> str:
     return repr(text if len(text) <= 60 else text[:60] + "…")
 
 
+def _printable(text: str) -> str:
+    text = text.strip()
+    if not text.isprintable():
+        raise ConfigError("the value holds a line break or control character: take it out")
+    return text
+
+
 def _int(key: Key, text: str) -> int:
     low, high = int(key.minimum or 0), key.maximum
     bounds = f"give a whole number from {low} to {int(high)}" if high else f"give a whole number from {low}"
@@ -102,7 +108,7 @@ def _duration(key: Key, text: str) -> timedelta:
 def _choice(key: Key, text: str) -> str:
     word = text.strip().lower()
     if word not in key.choices:
-        hint = nearest(word, key.choices)
+        hint = did_you_mean(word, key.choices)
         raise ConfigError(f"{shown(text)} is not one of {', '.join(key.choices)}{hint}")
     return word
 
