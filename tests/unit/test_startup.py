@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -59,3 +60,16 @@ def test_it_loads_nothing_heavy(argument: str) -> None:
     said, _, loaded = ran.stdout.rpartition("\nLOADED ")
     assert "picoclaw" in said.lower()
     assert HEAVY & set(loaded.split()) == set()
+
+
+def test_help_comes_within_two_and_a_half_times_of_importing_click() -> None:
+    def seconds(*argv: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, *argv], check=True, capture_output=True, timeout=20)
+        return time.perf_counter() - began
+
+    # The best of several rounds, taken by turns: what the machine does besides hits both alike.
+    rounds = [(seconds("-m", "picoclaw", "--help"), seconds("-c", "import click")) for _ in range(7)]
+    ours, click = (min(times) for times in zip(*rounds, strict=True))
+
+    assert ours <= 2.5 * click, f"picoclaw --help: {ours * 1000:.0f} ms, import click: {click * 1000:.0f} ms"
