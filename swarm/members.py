@@ -86,7 +86,6 @@ class Members:
         self._table: dict[str, Member] = {}
         self._earlier_runs: set[str] = set()
         """Runs whose name a newer run bears."""
-        self._beats: dict[str, dict[str, int]] = {}
         self._echoes = OwnEchoes()
         self.server = ServerClock(clock)
         self.changed = asyncio.Event()

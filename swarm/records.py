@@ -165,6 +165,10 @@ class QueuedTask(Record):
     priority: Annotated[int, Field(ge=0, le=3)]
     queued_seq: int
     """Sequence of its `queued` entry in the log."""
+    attempt: int = 1
+    excused: int = 0
+    lane: str | None = None
+    """The demand of the lane it stands in, where that is not the task's own (run locally)."""
     text: str = ""
     """The request in words."""
     inputs: dict[str, Result] = Field(default_factory=dict)

@@ -7,32 +7,44 @@ from ..config.spelling import nearest_word
 from .demand import Demand, Offer, missing
 
 SHOWN = 2
-"""How many near nodes a text names."""
+"""How many near nodes a text names; they lack equally little."""
 
 
 def nearest(demand: Demand, offers: Sequence[Offer]) -> list[tuple[str, tuple[str, ...]]]:
-    """Return every node with what it lacks, those that lack least first; ties by node name."""
-    lacks = [(offer.node, missing(demand, offer)) for offer in offers]
-    return sorted(lacks, key=lambda entry: (len(entry[1]), entry[0]))
+    """Return every node with what it lacks, those that lack least first.
+
+    Ties: nodes that offer anything at all go first, then by name.
+    """
+    ranked = sorted(
+        (len(lacks := missing(demand, offer)), not offer.capabilities, offer.node, lacks) for offer in offers
+    )
+    return [(node, lacks) for _, _, node, lacks in ranked]
 
 
 def why_unroutable(demand: Demand, offers: Sequence[Offer]) -> str:
     """Say in one line why no node takes tasks with this demand; empty when one does.
 
-    `no node offers security; nearest: claw-1a2b3c4d (lacks capability security)`
+    `no node offers security; nearest: claw-1a2b3c4d (lacks capability security); offered: code, docs`
     """
     if not offers:
-        return f"no node is online to serve {demand}"
+        return f"no node offers {demand}: none is online"
     near = nearest(demand, offers)
     if not near[0][1]:
         return ""
     if demand.node is not None:
-        names = [offer.node for offer in offers]
+        names = sorted(offer.node for offer in offers)
         closest = nearest_word(demand.node, names)
-        hint = f"; nearest: {closest}" if closest else f"; online: {_some(sorted(names))}"
-        return f"node {demand.node} is not online{hint}"
-    shown = "; ".join(f"{node} (lacks {', '.join(lacks)})" for node, lacks in near[:SHOWN] if near)
-    return f"no node offers {demand}{_respelled(demand, offers)}; nearest: {shown}"
+        return f"node {demand.node} is not online; {f'nearest: {closest}' if closest else f'online: {_some(names)}'}"
+    wants = len(demand.capabilities) + len(demand.labels) + (demand.agent is not None)
+    fewest = len(near[0][1])
+    # Where nobody has any part of it, one node is as good an example as two.
+    ties = [entry for entry in near if len(entry[1]) == fewest][: SHOWN if fewest < wants else 1]
+    shown = ", ".join(f"{node} (lacks {', '.join(lacks)})" for node, lacks in ties)
+    text = f"no node offers {demand}{_respelled(demand, offers)}; nearest: {shown}"
+    offered = sorted({name for offer in offers for name in expand_capabilities(offer.capabilities)})
+    if offered and not set(demand.capabilities) <= set(offered):
+        text += f"; offered: {_some(offered, 8)}"
+    return text
 
 
 def _respelled(demand: Demand, offers: Sequence[Offer]) -> str:
@@ -51,5 +63,5 @@ def _respelled(demand: Demand, offers: Sequence[Offer]) -> str:
     return f" (did you mean {', '.join(meant)}?)" if meant else ""
 
 
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def _some(names: list[str], shown: int = 3) -> str:
+    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")

@@ -1,0 +1,95 @@
+"""Bodies: records over 128 KiB travel as an artifact and a short stand-in that refers to it."""
+
+import asyncio
+
+from ..errors import SwarmError, UsageError
+from .artifacts import ArtifactStore
+from .entries import Planned
+from .records import Plan, QueuedTask, Request, Result
+
+INLINE_LIMIT = 128 * 1024
+"""Largest record in a message, in bytes."""
+BODY_LIMIT = 32 * 1024 * 1024
+"""Largest record at all, in bytes; files and repositories travel as artifacts of their own."""
+
+
+async def pack_request(request: Request, artifacts: ArtifactStore) -> Request:
+    """Return the request itself, or its stand-in.
+
+    Raises UsageError when it is over 32 MiB.
+    """
+    data = request.to_bytes()
+    if len(data) <= INLINE_LIMIT:
+        return request
+    check_size(len(data), "the request")
+    ref = await artifacts.put(data, media_type="application/json")
+    return Request(
+        id=request.id,
+        key_digest=request.key_digest,
+        text=request.text[:200],
+        priority=request.priority,
+        sender=request.sender,
+        ref=ref,
+    )
+
+
+async def unpack_request(request: Request, artifacts: ArtifactStore) -> Request:
+    """Return the whole request."""
+    if request.ref is None:
+        return request
+    return Request.from_bytes(await artifacts.get(request.ref))
+
+
+async def pack_queued(queued: QueuedTask, artifacts: ArtifactStore) -> QueuedTask:
+    """Return the queue message itself, or its stand-in."""
+    data = queued.to_bytes()
+    if len(data) <= INLINE_LIMIT:
+        return queued
+    ref = await artifacts.put(data, media_type="application/json")
+    task = queued.task.model_copy(update={"input": {}})
+    return queued.model_copy(update={"task": task, "inputs": {}, "text": queued.text[:200], "ref": ref})
+
+
+async def unpack_queued(queued: QueuedTask, artifacts: ArtifactStore) -> QueuedTask:
+    """Return the whole queue message; its sequence and attempt are the stand-in's."""
+    if queued.ref is None:
+        return queued
+    whole = QueuedTask.from_bytes(await artifacts.get(queued.ref))
+    return whole.model_copy(update={"queued_seq": queued.queued_seq, "attempt": queued.attempt})
+
+
+async def pack_result(result: Result, artifacts: ArtifactStore) -> Result:
+    """Return the result itself, or its stand-in."""
+    data = result.to_bytes()
+    if len(data) <= INLINE_LIMIT:
+        return result
+    ref = await artifacts.put(data, media_type="application/json")
+    return Result(summary=result.summary[:2000], artifacts=result.artifacts[:100], ref=ref)
+
+
+async def unpack_result(result: Result, artifacts: ArtifactStore) -> Result:
+    """Return the whole result."""
+    if result.ref is None:
+        return result
+    return await asyncio.to_thread(Result.from_bytes, await artifacts.get(result.ref))
+
+
+async def unpack_plan(entry: Planned, artifacts: ArtifactStore) -> Plan:
+    """Return the plan of a `planned` entry.
+
+    Raises SwarmError when the entry holds none.
+    """
+    if entry.plan is not None:
+        return entry.plan
+    if entry.ref is None:
+        raise SwarmError("the log's manifest holds no plan: the entry was damaged; send the request again")
+    return await asyncio.to_thread(Plan.from_bytes, await artifacts.get(entry.ref))
+
+
+def check_size(size: int, what: str) -> None:
+    """Raise UsageError when a body is over the limit."""
+    if size > BODY_LIMIT:
+        raise UsageError(
+            f"{what} has {size / 1e6:.0f} MB, the limit is {BODY_LIMIT / 1e6:.0f} MB: "
+            "pass large inputs as a repository or a file"
+        )

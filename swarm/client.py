@@ -1,0 +1,53 @@
+"""nats-py's client, told to be as careful as a swarm needs."""
+
+from typing import Any
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.subscription import Subscription
+
+from ..config.settings import NatsSettings
+from .permissions import PermissionWatch
+from .transport import PromptTransport
+
+
+class SwarmClient(Client):
+    """A client that never sends secrets in the clear when TLS was asked for, and never gives up.
+
+    `denied` knows which subjects the server has forbidden.
+    """
+
+    def __init__(self, nats: NatsSettings, *, require_tls: bool) -> None:
+        super().__init__()
+        self.denied = PermissionWatch()
+        self._limits = {
+            "pending_msgs_limit": nats.pending_msgs_limit,
+            "pending_bytes_limit": nats.pending_bytes_limit,
+        }
+        self._require_tls = require_tls
+        if not any(url.startswith(("ws://", "wss://")) for url in nats.urls):
+            self._transport = PromptTransport()
+
+    async def subscribe(self, *args: Any, **options: Any) -> Subscription:
+        """As nats-py's, with the settings' pending limits unless others are given."""
+        return await super().subscribe(*args, **(self._limits | options))
+
+    def _connect_command(self) -> bytes:
+        # nats-py upgrades to TLS only when the server's greeting asks for it, whatever the address says:
+        # anybody in between could strip that and read the credentials that follow.
+        server = self._current_server
+        wanted = self._require_tls or (server is not None and server.uri.scheme == "tls")
+        if wanted and not self._server_info.get("tls_required"):
+            raise nats.errors.SecureConnWantedError
+        return super()._connect_command()
+
+    async def _process_err(self, err_msg: str) -> None:
+        # nats-py closes for good on any error but these; an account that is reloaded, a user that has
+        # expired or a connection limit may be well again in a second.
+        if "permissions violation" in err_msg or "stale connection" in err_msg:
+            await super()._process_err(err_msg)
+            return
+        error = nats.errors.Error("nats: " + err_msg.strip("'"))
+        self._err = error
+        await self._error_cb(error)
+        await self._process_op_err(error)

@@ -1,0 +1,103 @@
+"""Why a connection attempt failed, as one of our errors, in words."""
+
+import asyncio
+import re
+import ssl
+from urllib.parse import urlsplit
+
+import nats.errors
+
+from ..config.urls import is_default_address, redact_url
+from ..errors import AuthorizationFailed, ConfigError, ConnectError, NoServer, PicoclawError, TlsFailed
+
+_REFUSED = re.compile(
+    r"authorization violation|authentication|authorization failed|expired|revoked", re.IGNORECASE
+)
+_CERTIFICATE_WANTED = re.compile(r"certificate[ _]required|bad[ _]certificate|unknown[ _]ca", re.IGNORECASE)
+
+
+def diagnose(
+    cause: BaseException, url: str, *, source: str, has_credentials: bool, tls_given: bool
+) -> PicoclawError:
+    """Return our error for what nats-py met at `url`; only NoServer is worth waiting for.
+
+    `source` says where the address came from, "" when that needs no word.
+    """
+    at = f"{redact_url(url)}{f' ({source})' if source else ''}"
+    text = str(cause)
+    if isinstance(cause, PicoclawError):
+        return cause
+    if isinstance(cause, ssl.SSLError | nats.errors.SecureConnWantedError):
+        return _tls(cause, at)
+    if isinstance(cause, nats.errors.AuthorizationError) or (
+        isinstance(cause, nats.errors.Error) and _REFUSED.search(text)
+    ):
+        return _authorization(text, at, has_credentials)
+    if isinstance(cause, ImportError):
+        return ConfigError(
+            f"{at}: ws:// and wss:// addresses need a further package: `pip install aiohttp`, or use nats:// or tls://"
+        )
+    return NoServer(f"no NATS server answers at {at}: {_reason(cause)}. {_next_step(url, tls_given)}")
+
+
+def _authorization(text: str, at: str, has_credentials: bool) -> ConnectError:
+    if "expired" in text.lower():
+        return AuthorizationFailed(
+            f"the NATS server at {at} says that these credentials have expired: get new ones for "
+            "--swarm.nats.credentials"
+        )
+    if has_credentials:
+        return AuthorizationFailed(
+            f"the NATS server at {at} refused these credentials: check --swarm.nats.credentials or "
+            "--swarm.nats.token against what the server accepts"
+        )
+    return AuthorizationFailed(
+        f"the NATS server at {at} wants credentials and none were given: give --swarm.nats.credentials "
+        "(a .creds file, an nkey seed or user:password) or --swarm.nats.token"
+    )
+
+
+def _tls(cause: BaseException, at: str) -> ConnectError:
+    if isinstance(cause, nats.errors.SecureConnWantedError):
+        return TlsFailed(
+            f"TLS was asked for, and the server at {at} offers none: nothing was sent to it. Switch TLS on in "
+            "the server, or use nats:// without --swarm.nats.tls.*"
+        )
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return TlsFailed(
+            f"the certificate of the server at {at} is not trusted: {cause.verify_message}. Name the authority "
+            "that signed it with --swarm.nats.tls.ca, and use a host name that stands in the certificate"
+        )
+    if _CERTIFICATE_WANTED.search(str(cause)):
+        return TlsFailed(
+            f"the server at {at} demands a client certificate that it trusts: give --swarm.nats.tls.cert and "
+            "--swarm.nats.tls.key"
+        )
+    return TlsFailed(
+        f"the TLS handshake with {at} failed ({getattr(cause, 'reason', None) or type(cause).__name__}): check "
+        "the server's TLS versions and --swarm.nats.tls.*"
+    )
+
+
+def _reason(cause: BaseException) -> str:
+    match cause:
+        case ConnectionRefusedError():
+            return "connection refused"
+        case asyncio.TimeoutError():
+            return "it takes connections and says nothing, or a firewall drops them"
+        case nats.errors.Error():
+            return str(cause).removeprefix("nats: ")
+        case OSError() if cause.strerror:
+            return cause.strerror.lower() if cause.errno else cause.strerror
+        case _:
+            return str(cause) or type(cause).__name__
+
+
+def _next_step(url: str, tls_given: bool) -> str:
+    if is_default_address(url) and not tls_given:
+        return "Start one with `nats-server -js`, or let picoclaw bring its own: --swarm.nats.embedded"
+    parts = urlsplit(url)
+    return (
+        f"Check the address, that a server runs there, and that port {parts.port or 4222} is open; another "
+        "address goes in --swarm.nats.urls"
+    )

@@ -1,0 +1,105 @@
+"""Inbox: what users asked and no coordinator has yet written down."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from ..errors import QueueFull, SwarmError, SwarmTimeout
+from .artifacts import ArtifactStore
+from .bodies import pack_request
+from .lanes import MAX_ACK_PENDING, MAX_WAITING
+from .puller import Source
+from .records import Request
+from .streams import Limits
+from .subjects import EXPECTED_SUBJECT_SEQ, LEVELS, Names
+from .wire import STREAM_FULL, WRONG_LAST_SEQUENCE, ApiError, NobodyListens, Wire
+
+_NANOS = 1_000_000_000
+_RETRY = timedelta(milliseconds=250)
+
+
+class Inbox:
+    """Takes requests in, and gives coordinators the consumers to pull them from."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        names: Names,
+        artifacts: ArtifactStore,
+        *,
+        limits: Limits,
+        ack_wait: timedelta,
+    ) -> None:
+        self._wire = wire
+        self._names = names
+        self._artifacts = artifacts
+        self._limits = limits
+        self._ack_wait = ack_wait
+
+    async def log_fill(self) -> float:
+        """Return how full the log is, 0 to 1."""
+        info = await self._wire.api(f"STREAM.INFO.{self._names.log}")
+        largest = int(info["config"].get("max_bytes", -1))
+        return int(info["state"]["bytes"]) / largest if largest > 0 else 0.0
+
+    async def admits(self) -> bool:
+        """Return whether new requests are admitted: the log is below its admission limit."""
+        return await self.log_fill() < self._limits.admission
+
+    async def submit(self, request: Request, *, patience: timedelta = timedelta(seconds=20)) -> bool:
+        """Put a request in; return False when it waits there already. Sent twice is sent once.
+
+        Raises QueueFull, UsageError for an over-large body, SwarmTimeout past `patience`.
+        """
+        if not await self.admits():
+            raise QueueFull(
+                f"queue full: the log is over {self._limits.admission:.0%} of its size; nothing was "
+                "submitted. Wait for running requests to end, or remove old ones, then send it again"
+            )
+        packed = await pack_request(request, self._artifacts)
+        subject = self._names.inbox(request.priority, request.id)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience.total_seconds()
+        while True:
+            try:
+                await self._wire.store(subject, packed.to_bytes(), headers={EXPECTED_SUBJECT_SEQ: "0"})
+                return True
+            except ApiError as error:
+                if error.code == WRONG_LAST_SEQUENCE:
+                    return False
+                if error.code in STREAM_FULL:
+                    raise QueueFull("queue full: the inbox has no room; send the request later") from None
+                raise SwarmError(f"the request was refused: {error}") from None
+            except (SwarmTimeout, NobodyListens):
+                # To send it again is harmless, whichever of the two arrives.
+                if loop.time() > deadline:
+                    raise
+                await asyncio.sleep(_RETRY.total_seconds())
+
+    async def withdraw(self, request: str) -> None:
+        """Take a request out of the inbox."""
+        for level in LEVELS:
+            await self._wire.api(
+                f"STREAM.PURGE.{self._names.requests}", {"filter": self._names.inbox(level, request)}
+            )
+
+    async def sources(self) -> list[Source]:
+        """Make the consumers of the inbox and return them, one per priority."""
+        stream = self._names.requests
+        for level in LEVELS:
+            name = self._names.inbox_consumer(level)
+            config: dict[str, Any] = {
+                "name": name,
+                "durable_name": name,
+                "deliver_policy": "all",
+                "ack_policy": "explicit",
+                "ack_wait": int(self._ack_wait.total_seconds() * _NANOS),
+                "max_deliver": -1,
+                "max_ack_pending": MAX_ACK_PENDING,
+                "max_waiting": MAX_WAITING,
+                "filter_subject": self._names.inbox_filter(level),
+            }
+            await self._wire.api(
+                f"CONSUMER.CREATE.{stream}.{name}", {"stream_name": stream, "config": config}
+            )
+        return [Source(stream, self._names.inbox_consumer(level), level) for level in LEVELS]

@@ -1,0 +1,215 @@
+"""Lanes: one queue per canonical demand, with a record that people can read.
+
+The releaser makes a lane's record and consumers before its first publish; workers only bind.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, ClassVar, Literal
+
+from ..errors import AppendRefused, PicoclawError
+from .demand import Demand, parse_demand
+from .follow import Followed
+from .kv import Bucket
+from .puller import GROUP
+from .records import Record
+from .subjects import Names, token
+from .wire import NOT_FOUND, ApiError, Wire
+
+log = logging.getLogger(__name__)
+
+MAX_ACK_PENDING = 100_000
+MAX_WAITING = 20_000
+"""Parked pulls that a consumer accepts: every worker's, each with one."""
+_NANOS = 1_000_000_000
+
+
+class LaneRecord(Record):
+    """What stands in the `lanes` bucket."""
+
+    kind_name: ClassVar[str] = "lane"
+    demand: str
+    priorities: tuple[int, ...] = ()
+    """Levels that have a consumer; empty for lanes with a single one."""
+    state: Literal["open", "closing"] = "open"
+    served: bool = False
+    """Some node has bound to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A lane as this process knows it."""
+
+    key: str
+    demand: Demand
+    record: LaneRecord
+    revision: int
+
+    def levels(self) -> tuple[int | None, ...]:
+        """Return the levels that have a consumer; None is the single one."""
+        return self.record.priorities if self.demand.levels > 1 else (None,)
+
+
+def lane_key(demand: Demand) -> str:
+    """Return a lane's token on the wire."""
+    return token(str(demand))
+
+
+def level_of(demand: Demand, priority: int) -> int | None:
+    """Return the consumer level of a priority in a demand's lane."""
+    return priority if demand.levels > 1 else None
+
+
+class Lanes:
+    """The known lanes, kept current by a follower of their bucket."""
+
+    def __init__(self, wire: Wire, names: Names, *, ack_wait: timedelta) -> None:
+        self._wire = wire
+        self._names = names
+        self._ack_wait = ack_wait
+        self.bucket = Bucket(wire, names.lanes)
+        self._lanes: dict[str, Lane] = {}
+        self._made: set[tuple[str, int | None]] = set()
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever a lane comes, changes or goes."""
+        self._listeners.append(listener)
+
+    @property
+    def known(self) -> dict[str, Lane]:
+        return dict(self._lanes)
+
+    def take(self, followed: Followed) -> None:
+        """Take a change of the bucket."""
+        key = followed.subject.rsplit(".", 1)[1]
+        known = self._lanes.get(key)
+        if known is not None and followed.seq <= known.revision:
+            return
+        if not followed.data:
+            self._forget(key)
+        else:
+            try:
+                record = LaneRecord.from_bytes(followed.data)
+                demand = parse_demand(record.demand)
+            except PicoclawError as error:
+                log.warning("foreign message on %s: %s", followed.subject, error)
+                return
+            self._lanes[key] = Lane(key, demand, record, followed.seq)
+        for listener in self._listeners:
+            listener()
+
+    def _forget(self, key: str) -> None:
+        self._lanes.pop(key, None)
+        self._made = {made for made in self._made if made[0] != key}
+
+    def forget_made(self) -> None:
+        """Check every consumer again on its next use: somebody may have deleted one."""
+        self._made.clear()
+
+    async def ensure(self, demand: Demand, priority: int) -> str:
+        """Make a lane's record and its consumer for this priority; return the lane's token.
+
+        Free of charge once they are known to stand.
+        """
+        key, level = lane_key(demand), level_of(demand, priority)
+        lane = self._lanes.get(key)
+        if (key, level) in self._made and lane is not None and lane.record.state == "open":
+            return key
+        # Consumer first: a worker that reads the record finds it.
+        await self._make_consumer(key, level, multi=demand.levels > 1)
+        await self._record(key, demand, level)
+        # A janitor that was closing the lane may have deleted the consumer before it saw our record.
+        await self._make_consumer(key, level, multi=demand.levels > 1)
+        self._made.add((key, level))
+        return key
+
+    async def _record(self, key: str, demand: Demand, level: int | None) -> None:
+        while True:
+            stored = await self.bucket.get(key)
+            revision = stored.seq if stored else await self.bucket.revision(key)
+            old = LaneRecord.from_bytes(stored.data) if stored else LaneRecord(demand=str(demand))
+            levels = old.priorities if level is None else tuple(sorted({*old.priorities, level}))
+            new = old.model_copy(update={"priorities": levels, "state": "open"})
+            if stored is not None and new == old:
+                return self.remember(key, demand, new, revision)
+            try:
+                revision = await self.bucket.put(key, new.to_bytes(), expected=revision)
+            except AppendRefused:
+                continue
+            return self.remember(key, demand, new, revision)
+
+    def remember(self, key: str, demand: Demand, record: LaneRecord, revision: int) -> None:
+        """Take what this process has just written or read, ahead of the follower."""
+        known = self._lanes.get(key)
+        if known is None or known.revision < revision:
+            self._lanes[key] = Lane(key, demand, record, revision)
+
+    async def _make_consumer(self, key: str, level: int | None, *, multi: bool) -> None:
+        name = self._names.lane_consumer(key, level)
+        config: dict[str, Any] = {
+            "name": name,
+            "durable_name": name,
+            "deliver_policy": "all",
+            "ack_policy": "explicit",
+            "ack_wait": int(self._ack_wait.total_seconds() * _NANOS),
+            "max_deliver": -1,
+            "max_ack_pending": MAX_ACK_PENDING,
+            "max_waiting": MAX_WAITING,
+            "filter_subject": self._names.lane_filter(key, level),
+            "priority_groups": [GROUP],
+            "priority_policy": "prioritized",
+        }
+        stream = self._names.tasks
+        await self._wire.api(f"CONSUMER.CREATE.{stream}.{name}", {"stream_name": stream, "config": config})
+
+    async def touch(self, lane: Lane) -> None:
+        """Say that some node would serve the lane."""
+        if lane.record.served:
+            return
+        record = lane.record.model_copy(update={"served": True})
+        try:
+            revision = await self.bucket.put(lane.key, record.to_bytes(), expected=lane.revision)
+        except AppendRefused:
+            return  # somebody else touched or closed it: the follower will tell
+        self.remember(lane.key, lane.demand, record, revision)
+
+    async def waiting(self, lane: Lane) -> int:
+        """Return how many messages the lane holds, queued and in flight."""
+        total = 0
+        for level in lane.levels():
+            name = self._names.lane_consumer(lane.key, level)
+            try:
+                info = await self._wire.api(f"CONSUMER.INFO.{self._names.tasks}.{name}")
+            except ApiError as error:
+                if error.code not in NOT_FOUND:
+                    raise
+                continue
+            total += int(info["num_pending"]) + int(info["num_ack_pending"])
+        return total
+
+    async def close(self, lane: Lane) -> bool:
+        """Remove an empty lane by way of `closing`; return whether it is gone.
+
+        Whoever wants the lane meanwhile writes its record, which makes the removal lose.
+        """
+        closing = lane.record.model_copy(update={"state": "closing"})
+        try:
+            revision = await self.bucket.put(lane.key, closing.to_bytes(), expected=lane.revision)
+            if await self.waiting(lane):
+                opened = closing.model_copy(update={"state": "open"})
+                await self.bucket.put(lane.key, opened.to_bytes(), expected=revision)
+                return False
+            await self.bucket.delete(lane.key, expected=revision)
+        except AppendRefused:
+            return False
+        for level in lane.levels():
+            name = self._names.lane_consumer(lane.key, level)
+            try:
+                await self._wire.api(f"CONSUMER.DELETE.{self._names.tasks}.{name}")
+            except ApiError as error:
+                if error.code not in NOT_FOUND:
+                    raise
+        return True

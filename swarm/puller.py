@@ -1,0 +1,233 @@
+"""Puller: takes from many work-queue consumers at once, never more than the free slots.
+
+One inbox, never unsubscribed while pulls are out: what is delivered to a dropped inbox would be
+stranded until the ack wait. While a slot is free each source has a parked pull of one. A source
+that delivered is hot: it is asked again at once for as many as there are free slots, high
+priorities first, and every eighth time low ones first, so that low never starves. Surplus is handed
+back at once (DESIGN.md section 5).
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+from nats.aio.msg import Msg
+
+from .delivered import Delivered, parse_ack_subject
+from .wire import API, Wire
+
+log = logging.getLogger(__name__)
+
+PARK = timedelta(seconds=4)
+TICK = timedelta(milliseconds=500)
+LATE = 1.0
+"""Seconds past its expiry after which an unanswered pull is written off."""
+GROUP = "work"
+LOW_FIRST_EVERY = 8
+_NANOS = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One consumer to pull from."""
+
+    stream: str
+    consumer: str
+    level: int
+    """Scanned from high to low."""
+    rank: int | None = None
+    """The broker's priority for these pulls, 0 first to 9 last; None: the consumer has no groups."""
+
+
+@dataclass(slots=True)
+class _Pull:
+    remaining: int
+    until: float
+    parked: bool
+
+
+@dataclass(slots=True)
+class _State:
+    source: Source
+    key: str
+    pulls: dict[str, _Pull] = field(default_factory=dict)
+    hot: bool = False
+    rest_until: float = 0.0
+    """No pull before then: the consumer was missing or refused."""
+
+    def credit(self, *, parked: bool) -> int:
+        return sum(pull.remaining for pull in self.pulls.values() if pull.parked is parked)
+
+
+Take = Callable[[Delivered], bool]
+"""Takes a message into a slot and returns True, or refuses it: no slot is free."""
+
+
+class Puller:
+    """Keeps pulls out on its sources as long as slots are free. Use as an async context manager."""
+
+    def __init__(self, wire: Wire, *, free: Callable[[], int], take: Take) -> None:
+        self._wire = wire
+        self._free = free
+        self._take = take
+        self._states: dict[str, _State] = {}
+        self._by_consumer: dict[tuple[str, str], _State] = {}
+        self._inbox = wire.client.new_inbox()
+        self._counter = 0
+        self._turn = 0
+        self._wake = asyncio.Event()
+        self._stopped = False
+
+    async def __aenter__(self) -> Self:
+        self._subscription = await self._wire.client.subscribe(f"{self._inbox}.*.*", cb=self._on_message)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped = True
+        if not self._wire.client.is_closed:
+            await self._subscription.unsubscribe()
+
+    def add(self, source: Source) -> None:
+        """Begin to pull from a source; adding it again changes nothing."""
+        if (source.stream, source.consumer) in self._by_consumer:
+            return
+        self._counter += 1
+        state = _State(source, str(self._counter))
+        self._states[state.key] = state
+        self._by_consumer[(source.stream, source.consumer)] = state
+        self._wake.set()
+
+    def remove(self, stream: str, consumer: str) -> None:
+        """Pull no more from a source; what is under way to us still counts."""
+        state = self._by_consumer.pop((stream, consumer), None)
+        if state is not None:
+            self._states.pop(state.key, None)
+
+    @property
+    def sources(self) -> list[Source]:
+        return [state.source for state in self._states.values()]
+
+    def stop(self) -> None:
+        """Pull no more; messages that still arrive are handed back."""
+        self._stopped = True
+
+    @property
+    def quiet(self) -> bool:
+        """Whether no pull is out any more."""
+        now = asyncio.get_running_loop().time()
+        return not any(p.until > now for state in self._states.values() for p in state.pulls.values())
+
+    def slot_freed(self) -> None:
+        """Look for work: a slot has come free."""
+        self._wake.set()
+
+    def reconnected(self) -> None:
+        """Ask anew: pulls do not survive the connection."""
+        for state in self._states.values():
+            state.pulls.clear()
+            state.hot = False
+            state.rest_until = 0.0
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Keep the pulls out until cancelled."""
+        while True:
+            self._wake.clear()
+            if self._wire.client.is_connected and not self._stopped:
+                await self._fill()
+            try:
+                async with asyncio.timeout(TICK.total_seconds()):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._write_off()
+
+    def _write_off(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for state in self._states.values():
+            for key in [key for key, pull in state.pulls.items() if now > pull.until + LATE]:
+                del state.pulls[key]
+
+    async def _fill(self) -> None:
+        budget = self._free() - sum(state.credit(parked=False) for state in self._states.values())
+        if self._free() <= 0:
+            return
+        now = asyncio.get_running_loop().time()
+        order = sorted(self._states.values(), key=lambda state: -state.source.level)
+        if any(state.hot for state in order):
+            self._turn += 1
+            if self._turn % LOW_FIRST_EVERY == 0:
+                order.reverse()
+        for state in order:
+            if now < state.rest_until:
+                continue
+            if state.hot:
+                if budget > 0:
+                    await self._pull(state, budget, parked=False)
+                    budget = 0
+            elif not state.pulls:
+                await self._pull(state, 1, parked=True)
+
+    async def _pull(self, state: _State, batch: int, *, parked: bool) -> None:
+        source = state.source
+        self._counter += 1
+        key = str(self._counter)
+        expires = PARK.total_seconds()
+        body: dict[str, object] = {"batch": batch}
+        if parked:
+            body["expires"] = int(expires * _NANOS)
+        else:
+            body["no_wait"] = True
+        if source.rank is not None:
+            body |= {"group": GROUP, "priority": source.rank}
+        now = asyncio.get_running_loop().time()
+        state.pulls[key] = _Pull(batch, now + (expires if parked else LATE), parked)
+        await self._wire.client.publish(
+            f"{API}CONSUMER.MSG.NEXT.{source.stream}.{source.consumer}",
+            json.dumps(body).encode(),
+            f"{self._inbox}.{state.key}.{key}",
+        )
+
+    async def _on_message(self, message: Msg) -> None:
+        ack = parse_ack_subject(message.reply) if message.reply else None
+        if ack is None:
+            self._on_status(message)
+            return
+        delivered = Delivered(self._wire, message, ack)
+        state = self._by_consumer.get((ack.stream, ack.consumer))
+        if state is not None:
+            state.hot = True
+            self._use_credit(state)
+        if self._stopped or not self._take(delivered):
+            await delivered.nak()
+        self._wake.set()
+
+    def _use_credit(self, state: _State) -> None:
+        for key, pull in state.pulls.items():
+            if pull.remaining > 0:
+                pull.remaining -= 1
+                if pull.remaining == 0:
+                    del state.pulls[key]
+                return
+
+    def _on_status(self, message: Msg) -> None:
+        state_key, _, pull_key = message.subject.removeprefix(self._inbox + ".").partition(".")
+        state = self._states.get(state_key)
+        if state is None:
+            return
+        pull = state.pulls.pop(pull_key, None)
+        status = (message.headers or {}).get("Status", "")
+        if status in ("404", "408") and pull is not None and not pull.parked:
+            state.hot = False
+        elif status not in ("404", "408"):
+            # 503: no such consumer (yet); 409: deleted, too many waiting, or its leader moved.
+            log.debug("pull on %s: %s", state.source.consumer, message.headers)
+            state.hot = False
+            state.rest_until = asyncio.get_running_loop().time() + TICK.total_seconds() / 2
+        self._wake.set()

@@ -1,0 +1,268 @@
+"""Swarm: the one door to NATS. Roles and verbs ask it to submit, pull, record, announce, watch."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from nats.aio.client import Client
+
+from ..config.settings import NatsSettings
+from ..errors import ConnectError, PicoclawError, SwarmError
+from .artifacts import ArtifactStore
+from .background import Background, background
+from .demand import Demand
+from .follow import Followed, Follower
+from .identity import adopt_hid, find_hid
+from .inbox import Inbox
+from .kv import Bucket
+from .lanes import Lanes
+from .log import Log, snapshot
+from .members import Members
+from .queue import Queue
+from .streams import Limits, ensure_shared, ensure_streams
+from .subjects import Names
+from .wire import ApiError, NobodyListens, Wire
+
+log = logging.getLogger(__name__)
+
+SWEEP = timedelta(milliseconds=500)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Me:
+    """Who this process is in the swarm; verbs are nobody and declare nobody dead."""
+
+    node: str = ""
+    run: str = ""
+
+
+@dataclass(slots=True)
+class Swarm:
+    """An open swarm; made by `open_swarm`."""
+
+    nats: NatsSettings
+    limits: Limits
+    me: Me
+    names: Names
+    client: Client
+    wire: Wire
+    log: Log
+    lanes: Lanes
+    queue: Queue
+    inbox: Inbox
+    artifacts: ArtifactStore
+    members: Members
+    tasks: Background
+    """Tasks that live as long as the swarm is open; a failure of one ends it."""
+    _reconnected: list[Callable[[], None]] = field(default_factory=list)
+    _followers: list[Follower] = field(default_factory=list)
+
+    @property
+    def leases(self) -> Bucket:
+        return Bucket(self.wire, self.names.leases)
+
+    def on_reconnect(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each reconnect, once the memory streams stand again."""
+        self._reconnected.append(listener)
+
+    def follow(
+        self,
+        stream: str,
+        subject: str,
+        handle: Callable[[Followed], None],
+        *,
+        deliver: str = "last_per_subject",
+        on_reset: Callable[[], None] | None = None,
+    ) -> asyncio.Event:
+        """Follow a stream as long as the swarm is open; the event is set once it is caught up."""
+        caught_up = asyncio.Event()
+        follower = Follower(
+            self.wire, stream, subject, deliver=deliver, on_snapshot=caught_up.set, on_reset=on_reset
+        )
+        self._followers.append(follower)
+        self.tasks.start(follower.run(handle), name=f"follow {stream}")
+        return caught_up
+
+    async def read_members(self) -> None:
+        """Take the table of members as it stands now, once."""
+        await self._learn_server_time()
+        for followed in await snapshot(
+            self.wire, self.names.members, self.names.wildcard("node"), deliver="last_per_subject"
+        ):
+            self.members.take(followed, live=False)
+
+    async def read_lanes(self) -> None:
+        """Take the known lanes as they stand now, once."""
+        bucket = self.lanes.bucket
+        for followed in await snapshot(
+            self.wire, bucket.stream, bucket.subject(">"), deliver="last_per_subject"
+        ):
+            self.lanes.take(followed)
+
+    async def follow_members(self) -> None:
+        """Keep the table of members current; returns once it is complete."""
+        await self._learn_server_time()
+        caught_up: asyncio.Event | None = None
+
+        def take(followed: Followed) -> None:
+            live = caught_up is not None and caught_up.is_set()
+            self.members.take(followed, live=live)
+
+        caught_up = self.follow(
+            self.names.members, self.names.wildcard("node"), take, on_reset=self.members.forget_all
+        )
+        self.tasks.start(self._sweep(), name="sweep members")
+        await _within(caught_up.wait(), "the table of members")
+
+    async def follow_lanes(self) -> None:
+        """Keep the known lanes current; returns once they are complete."""
+        bucket = self.lanes.bucket
+        caught_up = self.follow(bucket.stream, bucket.subject(">"), self.lanes.take)
+        await _within(caught_up.wait(), "the known lanes")
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP.total_seconds())
+            self.members.sweep()
+
+    async def _learn_server_time(self) -> None:
+        info = await self.wire.api(f"STREAM.INFO.{self.names.members}")
+        stamp = info.get("ts")
+        if stamp:
+            from datetime import datetime
+
+            self.members.server.learn(datetime.fromisoformat(str(stamp)).timestamp())
+
+    async def reconnected(self) -> None:
+        """Bring back what did not survive: memory streams, followers, pulls, the announcement."""
+        self.members.reconnected()
+        self.lanes.forget_made()
+        for attempt in range(20):
+            try:
+                await ensure_streams(self.wire, self.names, replicas=self.nats.replicas, limits=self.limits)
+                break
+            except (PicoclawError, ApiError) as error:
+                log.debug("streams are not back yet (%d): %s", attempt, error)
+                await asyncio.sleep(0.25)
+        for follower in self._followers:
+            follower.reconnected()
+        for listener in self._reconnected:
+            listener()
+
+
+async def _within(done: Awaitable[object], what: str, limit: timedelta = timedelta(seconds=30)) -> None:
+    try:
+        async with asyncio.timeout(limit.total_seconds()):
+            await done
+    except TimeoutError:
+        raise SwarmError(f"{what} could not be read in time: check the NATS server") from None
+
+
+def slots_for(swarm: Swarm, demand: Demand) -> int:
+    """Return the slots that living nodes advertise for a demand."""
+    return swarm.members.slots_for(demand)
+
+
+Connect = Callable[[Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]], Awaitable[Client]]
+"""Connects, given what to call on disconnect and on reconnect."""
+
+
+@asynccontextmanager
+async def open_swarm(
+    connect: Connect,
+    nats: NatsSettings,
+    *,
+    hid: str | None,
+    me: Me | None = None,
+    make: bool = True,
+    limits: Limits | None = None,
+    on_disconnect: Callable[[], Awaitable[None]] | None = None,
+) -> AsyncIterator[Swarm]:
+    """Connect, find the H-id, make the streams (`make`) and yield the swarm.
+
+    Without `make`, for verbs that only look, a swarm that is not there raises SwarmError. Raises
+    what `connect` raises, StoreTooNew, JetStreamDisabled.
+    """
+    me = me or Me()
+    limits = limits or Limits()
+    opened: list[Swarm] = []
+
+    async def disconnected() -> None:
+        if on_disconnect is not None:
+            await on_disconnect()
+
+    async def reconnected() -> None:
+        for swarm in opened:
+            swarm.tasks.start(swarm.reconnected(), name="reconnected")
+
+    client = await connect(disconnected, reconnected)
+    try:
+        async with Wire(client) as wire, background() as tasks:
+            names = Names(await _hid(wire, hid, make=make, replicas=nats.replicas))
+            if make:
+                await ensure_streams(wire, names, replicas=nats.replicas, limits=limits)
+            artifacts = ArtifactStore(client, names, replicas=nats.replicas)
+            lanes = Lanes(wire, names, ack_wait=nats.ack_wait)
+            swarm = Swarm(
+                nats=nats,
+                limits=limits,
+                me=me,
+                names=names,
+                client=client,
+                wire=wire,
+                log=Log(wire, names),
+                lanes=lanes,
+                queue=Queue(wire, names, lanes),
+                inbox=Inbox(wire, names, artifacts, limits=limits, ack_wait=nats.ack_wait),
+                artifacts=artifacts,
+                members=Members(
+                    wire,
+                    names,
+                    me=me.node,
+                    run=me.run,
+                    interval=nats.heartbeat_interval,
+                    node_timeout=nats.node_timeout,
+                    clock=asyncio.get_running_loop().time,
+                ),
+                tasks=tasks,
+            )
+            opened.append(swarm)
+            try:
+                yield swarm
+            finally:
+                opened.clear()
+    finally:
+        await _close(client)
+
+
+async def _hid(wire: Wire, wanted: str | None, *, make: bool, replicas: int) -> str:
+    if make:
+        await ensure_shared(wire, replicas=replicas)
+        return await adopt_hid(wire, wanted)
+    try:
+        found = await find_hid(wire, wanted)
+    except (ApiError, NobodyListens):
+        found = None
+    if found is None:
+        raise SwarmError(
+            "no swarm has ever run on this NATS server: start a node, for example "
+            "`picoclaw --swarm.role coordinator --swarm.nats.embedded`"
+        )
+    return found
+
+
+async def _close(client: Client) -> None:
+    if client.is_closed:
+        return
+    try:
+        async with asyncio.timeout(2):
+            if client.is_connected:
+                await client.flush()
+    except (TimeoutError, ConnectError, OSError) as error:
+        log.debug("the last messages may not have been sent: %s", error)
+    except Exception as error:  # noqa: BLE001  the client raises its own tree while it goes down
+        log.debug("the last messages may not have been sent: %s", error)
+    await client.close()
