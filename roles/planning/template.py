@@ -66,7 +66,7 @@ class TemplateTask(_Strict):
 class Template(_Strict):
     """A plan in waiting: when it serves, its tasks, and how their results are joined."""
 
-    name: Annotated[str, Field(pattern=STEP.pattern)]
+    name: Annotated[str, Field(pattern=f"^{STEP.pattern}$")]
     title: str = ""
     match: TemplateMatch = TemplateMatch()
     defaults: TemplateDefaults = TemplateDefaults()
@@ -102,8 +102,10 @@ def read_template(text: str, source: str) -> Template:
 
 
 def _in_words(error: ValidationError) -> str:
-    """Say what the first problem is and where; an unknown key is named with the nearest one."""
-    first = error.errors(include_input=False, include_url=False)[0]
+    """Say what the problem is and where; an unknown key is named with the nearest one."""
+    found = error.errors(include_input=False, include_url=False)
+    # A key misspelt is also a key missing: the misspelling is the one to name.
+    first = next((entry for entry in found if entry["type"] == "extra_forbidden"), found[0])
     loc = first["loc"]
     where = ".".join(str(part) for part in loc)
     if first["type"] == "extra_forbidden":

@@ -53,21 +53,29 @@ def clean_lines(text: str, limit: int) -> list[str]:
 
 def inline(text: str, limit: int | None = None) -> str:
     """Return the text for any place inside a line or a table cell."""
-    text = clean(text, limit)
-    text = _ESCAPES.sub(lambda found: "".join("\\" + c for c in found.group()), text)
-    # It may come to stand at the start of a line, where these begin a block.
-    begins = _BLOCK.match(text)
-    if begins is not None:
-        at = begins.end() if begins.group()[0].isdigit() else 0
-        text = f"{text[:at]}\\{text[at:]}"
-    return text
+    return _no_block(_escape(clean(text, limit)))
 
 
 def prose(text: str, limit: int | None = None) -> str:
-    """Return a message for a place inside a line but not in a table: `inline`, and names that it
-    puts between single backticks stay code."""
+    """Return a message for a place inside a line, not for a table cell.
+
+    As `inline`, but what it puts between single backticks stays code.
+    """
     parts = _SPAN.split(clean(text, limit))
-    return "".join(code(part) if i % 2 else inline(part) for i, part in enumerate(parts))
+    return _no_block("".join(code(part) if i % 2 else _escape(part) for i, part in enumerate(parts)))
+
+
+def _escape(text: str) -> str:
+    return _ESCAPES.sub(lambda found: "".join("\\" + c for c in found.group()), text)
+
+
+def _no_block(text: str) -> str:
+    """Escape what would begin a heading, list or quotation if it came to stand at a line's start."""
+    begins = _BLOCK.match(text)
+    if begins is None:
+        return text
+    at = begins.end() if text[0].isdigit() else 0
+    return f"{text[:at]}\\{text[at:]}"
 
 
 def code(text: str, limit: int | None = None) -> str:

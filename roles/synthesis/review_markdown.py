@@ -123,7 +123,9 @@ def _choose(findings: Sequence[MergedFinding]) -> tuple[list[MergedFinding], Cou
 
 def _finding(finding: MergedFinding) -> str:
     place = f"{clean(finding.path, 300)}:{finding.line}" if finding.line else clean(finding.path, 300)
-    more = len(dict.fromkeys(source.message for source in finding.sources)) - 1
+    # Two tools say one thing in two ways; one tool that says two things means two things.
+    said = Counter(tool for tool, _ in {(source.tool, source.message) for source in finding.sources})
+    more = max(said.values()) - 1
     also = f" (+{more} more on this line)" if more else ""
     tools = ", ".join(inline(tool, 64) for tool in finding.tools)
     message = prose(finding.message, MESSAGE_LENGTH) or finding.kind
