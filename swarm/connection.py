@@ -145,9 +145,8 @@ class _Keeper:
         self._first_error = loop.create_future()
         connecting = loop.create_task(client.connect([url], **self._options()))
         try:
-            done, _ = await asyncio.wait(
-                {connecting, self._first_error}, timeout=_ATTEMPT, return_when=asyncio.FIRST_COMPLETED
-            )
+            either: set[asyncio.Future[Any]] = {connecting, self._first_error}
+            done, _ = await asyncio.wait(either, timeout=_ATTEMPT, return_when=asyncio.FIRST_COMPLETED)
             cause: BaseException | None
             if self._first_error in done:
                 cause = self._first_error.result()

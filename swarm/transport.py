@@ -14,6 +14,9 @@ class PromptTransport(TcpTransport):
     never comes, and neither a first connect nor a reconnect would get on.
     """
 
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # nats-py leaves it without types
+
     def __bool__(self) -> bool:
         # nats-py takes a false transport for a missing one, and would make a plain one.
         return True

@@ -11,7 +11,6 @@ import os
 import re
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 from ...errors import EmbeddedServerError
@@ -53,6 +52,7 @@ NETWORK = frozenset(
         "macfuse.sshfs",
     ]
 )
+_MOUNTS = Path("/proc/self/mountinfo")
 _ADVICE = (
     "run a nats-server of your own (`nats-server -js --store_dir` on a local disk) and name it with "
     "--swarm.nats.urls"
@@ -76,12 +76,8 @@ def check_store_place(folder: Path) -> None:
 def mount_type(folder: Path) -> str:
     """Return the type of the file system that holds the folder; "" when nobody can tell."""
     real = os.path.realpath(folder)
-    if sys.platform == "linux":
-        try:
-            table = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
-        except OSError:
-            return ""
-        return type_from_mountinfo(table, real)
+    if _MOUNTS.exists():
+        return type_from_mountinfo(_MOUNTS.read_text(encoding="utf-8", errors="surrogateescape"), real)
     try:
         ran = subprocess.run(["/sbin/mount"], capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -25,8 +25,10 @@ FORMAT = 1
 """Version of the store's own layout; a store with a higher one is refused."""
 ACCOUNT = "PICOCLAW"
 SYSTEM_ACCOUNT = "$SYS"
-_MEMORY = 256 << 20
-_LEAST_DISK = 1 << 30
+_MEMORY = 1 << 30
+"""A limit, not a reservation of RAM: each H-id's memory streams count against it by their maximum."""
+_LEAST_DISK = 2 << 30
+"""One H-id's streams reserve somewhat over 1 GiB."""
 _LOG_SIZE = 10 << 20
 _LOGS_KEPT = 3
 
