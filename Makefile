@@ -15,10 +15,10 @@ demo: .venv/.demo ## review this repository with a real swarm: no key, no Docker
 test: .venv/.dev ## all tests, with coverage and the reason of each skip
 	@$(bin)/pytest --cov --cov-report=term
 
-lint: .venv/.dev ## ruff, formatting, and the import floors
+lint: .venv/.dev ## ruff, formatting, the import floors, pure decisions
 	@$(bin)/ruff check .
 	@$(bin)/ruff format --check .
-	@$(bin)/lint-imports
+	@$(bin)/lint-imports --no-logo
 
 types: .venv/.dev ## mypy, strict, over the package, its tests and the bench
 	@$(bin)/mypy
