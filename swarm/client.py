@@ -1,6 +1,7 @@
 """nats-py's client, told to be as careful as a swarm needs."""
 
 from typing import Any
+from urllib.parse import ParseResult, unquote
 
 import nats.errors
 from nats.aio.client import Client
@@ -31,6 +32,13 @@ class SwarmClient(Client):
     async def subscribe(self, *args: Any, **options: Any) -> Subscription:
         """As nats-py's, with the settings' pending limits unless others are given."""
         return await super().subscribe(*args, **(self._limits | options))
+
+    @staticmethod
+    def _parse_server_uri(connect_url: str) -> ParseResult:
+        # nats-py sends what stands before the @ as it is; other clients decode it, and so `nats url` quotes it.
+        uri = Client._parse_server_uri(connect_url)
+        userinfo, at, host = uri.netloc.rpartition("@")
+        return uri._replace(netloc=f"{unquote(userinfo)}@{host}") if at else uri
 
     def _connect_command(self) -> bytes:
         # nats-py upgrades to TLS only when the server's greeting asks for it, whatever the address says:

@@ -1,6 +1,7 @@
 """Why a connection attempt failed, as one of our errors, in words."""
 
 import asyncio
+import os
 import re
 import ssl
 from urllib.parse import urlsplit
@@ -87,8 +88,11 @@ def _reason(cause: BaseException) -> str:
             return "it takes connections and says nothing, or a firewall drops them"
         case nats.errors.Error():
             return str(cause).removeprefix("nats: ")
-        case OSError() if cause.strerror:
-            return cause.strerror.lower() if cause.errno else cause.strerror
+        case OSError() if cause.errno and cause.strerror:
+            return os.strerror(cause.errno).lower() if cause.errno > 0 else cause.strerror.lower()
+        case OSError() if numbers := set(re.findall(r"\[Errno (\d+)\]", str(cause))):
+            # asyncio found several addresses for the host and tells what happened at each.
+            return ", ".join(os.strerror(int(number)).lower() for number in sorted(numbers))
         case _:
             return str(cause) or type(cause).__name__
 

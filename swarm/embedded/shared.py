@@ -7,6 +7,7 @@ the server as an open file: the kernel keeps it exactly as long as the server li
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -86,6 +87,15 @@ class EmbeddedServer:
     async def stop(self) -> Stopped:
         """End the server whoever uses it, for `picoclaw down`. Raises as `leave`."""
         return await _in_thread(self._stop_in_turn)
+
+    async def purge(self) -> Stopped:
+        """End the server and remove its store, for `picoclaw down --purge`. Raises as `leave`."""
+        return await _in_thread(self._purge_in_turn)
+
+    def seen(self) -> ServerRecord | None:
+        """Return the record of the server that runs now, without using or touching it."""
+        record = read_record(self.store / "server.lock")
+        return record if record is not None and is_server(record.pid, self._config) else None
 
     def settings(self, record: ServerRecord) -> NatsSettings:
         """Return the settings that this process was given, pointed at that server."""
@@ -230,6 +240,21 @@ class EmbeddedServer:
             return Stopped(None)
         with self._turn():
             return self._stop()
+
+    def _purge_in_turn(self) -> Stopped:
+        if not self.store.is_dir():
+            return Stopped(None)
+        make_private_dir(self.run)
+        with self._turn():
+            stopped = self._stop()
+            try:
+                shutil.rmtree(self.store)
+            except OSError as error:
+                raise EmbeddedServerError(
+                    f"{self.store} could not be removed whole ({error.strerror}: {error.filename}): remove the "
+                    "rest by hand"
+                ) from error
+            return stopped
 
     def _stop(self) -> Stopped:
         with FileLock(self.store / "server.lock") as lock:
