@@ -21,6 +21,8 @@ MAX_DEPTH = 20
 _CORE_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "timestamp"))
 _NULL = "tag:yaml.org,2002:null"
 _REFERENCE = re.compile(r"\$(\$?)\{([^{}]*)(\}?)")
+_QUOTED = re.compile(r"('|\")(?:(?!\1).){2,}\1")
+"""What a YAML message quotes from the file may be part of a secret; single marks are not."""
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 
@@ -105,7 +107,8 @@ def _parse(text: str, path: Path) -> "Node | None":
         return yaml.compose(text, loader)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        problem = ", ".join(part for part in (error.context, error.problem) if part) or "syntax error"
+        said = ", ".join(part for part in (error.context, error.problem) if part) or "syntax error"
+        problem = _QUOTED.sub("…", said)
         raise ConfigError(
             f"configuration file {path}{line} is not valid YAML ({problem}): correct it"
         ) from None
@@ -166,7 +169,7 @@ def _text(node: "Node", environ: Mapping[str, str]) -> str:
     if _is_null(node):
         raise ConfigError(f"the entry at line {_line(node)} is empty: fill it in or remove it")
     if node.tag not in _CORE_TAGS:
-        raise ConfigError(f"the tag {shown(node.tag)} is not supported: give a plain text")
+        raise ConfigError("tags such as !name are not supported: put a text that starts with ! in quotes")
     return expand(node.value, environ)
 
 
