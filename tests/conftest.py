@@ -7,15 +7,23 @@ from pathlib import Path
 
 import psutil
 import pytest
+from hypothesis import settings
 
 from picoclaw.tests.support.command import RunPicoclaw, Spawned, SpawnPicoclaw, run
 from picoclaw.tests.support.nats import NatsServer, StartNats
 from picoclaw.tests.support.processes import alive, describe, processes_of
 from picoclaw.tests.support.waiting import wait_for
 
-# At import, so that nothing under test can have read them before.
+# At import, so that nothing under test can have read them before. The second line is what changes how
+# output is drawn: width and colour.
 for name in [n for n in os.environ if n.startswith("PICOCLAW_") or n.endswith("_API_KEY")]:
     del os.environ[name]
+for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
+    os.environ.pop(name, None)
+
+# A slow example is no failure on a machine that does other things too; the time-out of the test still holds.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
 
 GIT_IDENTITY = "[user]\n\tname = Test\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n"
 LEAVING = 5.0
@@ -92,8 +100,10 @@ def spawn_picoclaw(home: Path, nothing_left: None) -> Iterator[SpawnPicoclaw]:
     """Start the real command in the background, in this test's home; it ends with the test."""
     spawned: list[Spawned] = []
 
-    def spawn(*args: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Spawned:
-        process = Spawned(home, args, env, cwd or home)
+    def spawn(
+        *args: str, env: Mapping[str, str] | None = None, cwd: Path | None = None, terminal: bool = False
+    ) -> Spawned:
+        process = Spawned(home, args, env=env, cwd=cwd, terminal=terminal)
         spawned.append(process)
         return process
 
