@@ -1,6 +1,6 @@
 """The settings as flags of a click command, declared from the one table of keys."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -18,13 +18,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 _GIVEN = "picoclaw.flags"
 _FILE = "picoclaw.config_file"
 
+_USUAL = frozenset({"swarm.hid", "swarm.nats.urls", "swarm.nats.embedded", "swarm.nats.credentials"})
+
 TITLES: dict[Group, str] = {"node": "Node", "connection": "Connection", "log": "Log"}
 
 
 class SettingOption(click.Option):
     """A flag of the table; help shows the guide's spelling only."""
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: Key, *, hidden: bool = False) -> None:
         switch = key.kind == "bool"
         spellings = [f"{flag}/--no-{flag[2:]}" if switch else flag for flag in key.flags]
         super().__init__(
@@ -35,6 +37,7 @@ class SettingOption(click.Option):
             multiple=key.is_list,
             metavar=key.metavar,
             help=key.help,
+            hidden=hidden,
             expose_value=False,
             callback=self._note,
         )
@@ -47,7 +50,9 @@ class SettingOption(click.Option):
             value = ",".join(value)
         given_flags(ctx)[self.key.name] = value
 
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        if self.hidden:
+            return None
         metavar = self.key.metavar
         return (f"{self.key.flag} {metavar}" if metavar else self.key.flag), self.key.help
 
@@ -59,15 +64,17 @@ class SettingOption(click.Option):
 
 def node_flags(command: F) -> F:
     """Declare every setting, and `--config`, on a click command."""
-    return _declare(command, KEYS.values())
+    return _declare(command, [SettingOption(key) for key in KEYS.values()])
 
 
 def connection_flags(command: F) -> F:
     """Declare the settings that a verb needs to find its swarm, `--config` and the log's.
 
-    They may stand before the verb as well; what stands after it wins.
+    They may stand before the verb as well; what stands after it wins. Help of the verb shows the
+    usual ones; that of `picoclaw` shows all.
     """
-    return _declare(command, (key for key in KEYS.values() if key.group != "node"))
+    keys = (key for key in KEYS.values() if key.group != "node")
+    return _declare(command, [SettingOption(key, hidden=key.name not in _USUAL) for key in keys])
 
 
 def given_flags(ctx: click.Context) -> dict[str, object]:
@@ -133,8 +140,8 @@ def _switch_value(key: Key, flag: str, value: str) -> bool:
         raise ConfigError(f"{key.name} (flag {flag}): {error}") from None
 
 
-def _declare(command: F, keys: Iterable[Key]) -> F:
-    options: list[click.Option] = [_config_option(), *(SettingOption(key) for key in keys)]
+def _declare(command: F, settings: Sequence[click.Option]) -> F:
+    options = [_config_option(), *settings]
     if isinstance(command, click.Command):
         command.params.extend(options)
         return command

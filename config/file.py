@@ -12,6 +12,7 @@ from .spelling import did_you_mean
 from .values import Raw, shown
 
 if TYPE_CHECKING:
+    from yaml.error import MarkedYAMLError
     from yaml.nodes import Node
 
 MAX_BYTES = 1_048_576
@@ -22,7 +23,7 @@ _CORE_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "f
 _NULL = "tag:yaml.org,2002:null"
 _REFERENCE = re.compile(r"\$(\$?)\{([^{}]*)(\}?)")
 _QUOTED = re.compile(r"('|\")(?:(?!\1).){2,}\1")
-"""What a YAML message quotes from the file may be part of a secret; single marks are not."""
+"""What PyYAML's own loader quotes from the file may be part of a secret; single marks are not."""
 _NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 
@@ -107,13 +108,17 @@ def _parse(text: str, path: Path) -> "Node | None":
         return yaml.compose(text, loader)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        said = ", ".join(part for part in (error.context, error.problem) if part) or "syntax error"
-        problem = _QUOTED.sub("…", said)
         raise ConfigError(
-            f"configuration file {path}{line} is not valid YAML ({problem}): correct it"
+            f"configuration file {path}{line} is not valid YAML ({syntax_problem(error)}): correct it"
         ) from None
     except yaml.YAMLError:  # a character that YAML does not allow
         raise ConfigError(f"configuration file {path} is not valid YAML: is it the right file?") from None
+
+
+def syntax_problem(error: "MarkedYAMLError") -> str:
+    """Return what is wrong with the syntax, without what the message quotes from the file."""
+    said = ", ".join(part for part in (error.context, error.problem) if part)
+    return _QUOTED.sub("…", said) or "syntax error"
 
 
 def _walk(node: "Node", prefix: str, path: Path, environ: Mapping[str, str]) -> Iterator[FileValue]:

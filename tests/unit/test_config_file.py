@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
-from picoclaw.config.file import expand, read_file
+from picoclaw.config.file import expand, read_file, syntax_problem
 from picoclaw.config.load import load
 from picoclaw.errors import ConfigError
 
@@ -131,6 +132,17 @@ def test_no_message_about_a_file_shows_a_secret(text: str, tmp_path: Path) -> No
     with pytest.raises(ConfigError) as refused:
         load({}, {}, file=write(tmp_path, text), home=tmp_path)
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["token: *hunter2", "token: !x!hunter2 y", "token: 'hunter2", "&hunter2 a: &hunter2 b"]
+)
+def test_a_syntax_error_of_the_slower_loader_shows_no_secret_either(text: str) -> None:
+    with pytest.raises(yaml.MarkedYAMLError) as error:
+        yaml.compose(text, yaml.SafeLoader)
+    said = syntax_problem(error.value)
+    assert said
+    assert "hunter2" not in said
 
 
 @pytest.mark.parametrize(

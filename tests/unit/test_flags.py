@@ -111,6 +111,34 @@ def test_the_guides_way_to_switch_temporal_off(run: Run) -> None:
     assert loaded.given("swarm.temporal.address")
 
 
+GUIDE = {
+    "--swarm.enabled --swarm.role coordinator --swarm.nats.embedded": ("coordinator", ("general",), True),
+    "--swarm.enabled --swarm.role worker --swarm.nats.embedded": ("worker", ("general",), True),
+    "--swarm.enabled --swarm.role worker --swarm.capabilities code --swarm.nats.embedded": (
+        "worker", ("code",), True,
+    ),
+    "--swarm.enabled --swarm.role worker --swarm.capabilities code,research --swarm.nats.urls nats://h:4222": (
+        "worker", ("code", "research"), False,
+    ),
+    "--swarm.role coordinator --swarm.capabilities coordination,scheduling": (
+        "coordinator", ("coordination", "scheduling"), False,
+    ),
+    "--swarm.role worker --swarm.capabilities code,research --swarm.max_concurrent 5": (
+        "worker", ("code", "research"), False,
+    ),
+    "--swarm.role specialist --swarm.capabilities testing,qa": ("specialist", ("testing",), False),
+    "--swarm.enabled --log.level debug": ("worker", ("general",), False),
+    "--swarm.nats.urls tls://localhost:4222": ("worker", ("general",), False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "node"), GUIDE.items(), ids=GUIDE.keys())
+def test_the_guides_commands_are_taken_as_typed(run: Run, line: str, node: tuple[object, ...]) -> None:
+    swarm = run(*line.split()).settings.swarm
+    assert swarm.enabled
+    assert (swarm.role, swarm.capabilities, swarm.nats.embedded) == node
+
+
 def test_config_names_the_file_before_and_after_the_verb(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "other.yaml"
     path.write_text("swarm: {hid: from-file}", encoding="utf-8")
