@@ -1,0 +1,142 @@
+"""The plain join: every task with how it ended and what it said."""
+
+import pytest
+from markdown_it import MarkdownIt
+
+from picoclaw.errors import PlanError
+from picoclaw.roles.synthesis.join import join
+from picoclaw.roles.synthesis.outcome import Outcome
+from picoclaw.roles.synthesis.report import Report
+from picoclaw.swarm.records import ArtifactRef, Plan, Request, Result, Task
+
+pytestmark = [pytest.mark.unit, pytest.mark.timeout(20)]
+
+REQUEST = Request(id="r-1", key_digest="0", text="Do it\nwell")
+
+
+def plan(*steps: str, join: str = "plain") -> Plan:
+    return Plan(tasks=tuple(Task(step=step, demand="code") for step in steps), join=join)
+
+
+def made(*outcomes: Outcome) -> Report:
+    return join(plan(*(outcome.step for outcome in outcomes)), REQUEST, outcomes)
+
+
+def done(step: str, result: Result, **more: object) -> Outcome:
+    return Outcome(step=step, title=f"Task {step}", state="done", result=result, **more)  # type: ignore[arg-type]
+
+
+def test_the_whole_report_reads_like_this() -> None:
+    report = made(
+        done("a", Result(summary="It *works*.\nReally.", data={"n": 1}), node="claw-1", seconds=1.5),
+        Outcome(step="b", title="Task b", state="failed", reason="error: no such file"),
+        done("c", Result(artifacts=(ArtifactRef(name="x", size=1200, digest="0", filename="out.txt"),))),
+        done("d", Result()),
+    )
+    assert (
+        report.markdown
+        == """\
+# Do it well
+
+**3 of 4 tasks done.**
+
+## Missing
+
+- b: failed: error: no such file
+
+## Task a
+
+done by claw-1, 1.5 s
+
+> It *works*.
+> Really.
+
+```json
+{
+  "n": 1
+}
+```
+
+## Task b
+
+**failed: error: no such file**
+
+## Task c
+
+done
+
+Artifacts:
+
+- out.txt (1,200 bytes)
+
+## Task d
+
+done
+
+It returned nothing.
+"""
+    )
+    assert report.partial
+    assert report.summary == "3 of 4 tasks done; missing: b: failed: error: no such file"
+
+
+def test_a_single_task_that_is_done_is_summed_up_by_what_it_said() -> None:
+    report = made(done("task", Result(summary="42")))
+    assert (report.summary, report.partial) == ("42", False)
+
+
+def test_the_json_holds_each_task_whole() -> None:
+    report = made(done("a", Result(summary="s", data=[1, None]), node="n", attempts=2, seconds=0.5))
+    assert report.data == {
+        "schema": "picoclaw.plain",
+        "version": 1,
+        "complete": True,
+        "missing": [],
+        "tasks": [
+            {
+                "step": "a",
+                "title": "Task a",
+                "demand": "",
+                "state": "done",
+                "reason": "",
+                "node": "n",
+                "attempts": 2,
+                "seconds": 0.5,
+                "summary": "s",
+                "data": [1, None],
+                "artifacts": [],
+            }
+        ],
+    }
+
+
+def test_a_task_that_nobody_ran_is_missing() -> None:
+    report = join(plan("a", "b"), REQUEST, [done("b", Result(summary="x"))])
+    assert "a: still planned: never run" in report.markdown
+    assert report.partial
+
+
+def test_a_result_that_was_not_fetched_is_missing_not_empty() -> None:
+    report = made(done("a", Result(ref=ArtifactRef(name="x", size=1, digest="0"))))
+    assert "a: done, but its result cannot be read" in report.markdown
+    assert "It returned nothing" not in report.markdown
+
+
+def test_what_a_task_says_cannot_pose_as_another_tasks_section() -> None:
+    said = "fine\n\n## Task b\n\n**done**\n\x1b[2J\n```\n<!-- \n"
+    report = made(done("a", Result(summary=said, data="```\n# x")), done("b", Result(summary="real")))
+    tokens = MarkdownIt("commonmark").parse(report.markdown)
+    assert [t.level for t in tokens if t.type == "heading_open"] == [0, 0, 1, 0]
+    assert "\x1b" not in report.markdown
+
+
+def test_a_long_result_is_cut_in_markdown_and_whole_in_the_json() -> None:
+    report = made(done("a", Result(summary="s" * 50_000, data="d" * 50_000)))
+    assert len(report.markdown) < 45_000
+    assert "the rest is in the JSON" in report.markdown
+    assert "d" * 50_000 in report.to_bytes().decode()
+
+
+def test_an_unknown_join_is_refused() -> None:
+    with pytest.raises(PlanError, match="'poem', which this version does not know"):
+        join(plan("a", join="poem"), REQUEST, [])
