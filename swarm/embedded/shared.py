@@ -38,6 +38,7 @@ _ANSWER = timedelta(seconds=5)
 _STOP = timedelta(seconds=10)
 _PORTS_TRIED = 5
 _PAUSE = 0.005
+_SOCKETS_GO = 0.5
 T = TypeVar("T")
 
 
@@ -176,8 +177,9 @@ class EmbeddedServer:
         secrets = store_secrets(self.store)
         former = read_record(self.store / "server.lock")
         log = self.store / "server.log"
-        # Clients of a server that died look for it where it was.
-        ports = [p for p in ((former.port if former else None), self._port) if p and port_is_free(p)]
+        ports = [self._port] if port_is_free(self._port) else []
+        if former is not None and _comes_free(former.port):
+            ports.insert(0, former.port)  # clients of a server that died look for it where it was
         said = ""
         for attempt in range(_PORTS_TRIED):
             port = ports[attempt] if attempt < len(ports) else free_port()
@@ -286,6 +288,16 @@ class EmbeddedServer:
                 f"{_TURN.total_seconds():g} s: find it with `lsof {lock.path}` and end it"
             )
         return lock
+
+
+def _comes_free(port: int) -> bool:
+    """Whether the port is free, or is within a moment: a killed server's lock may go before its sockets."""
+    deadline = time.monotonic() + _SOCKETS_GO
+    while not port_is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_PAUSE)
+    return True
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
