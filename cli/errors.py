@@ -66,6 +66,8 @@ def usage_message(error: click.UsageError) -> str:
     if isinstance(error, click.NoSuchOption):
         # Sorted by likeness; both spellings of one flag would only be noise.
         near = f": did you mean {error.possibilities[0]}?" if error.possibilities else ";"
+        if not error.option_name.startswith("--"):
+            near = ": flags begin with two dashes, as in --swarm.role;"
         return f"unknown flag {error.option_name}{near} `{command} --help` lists all"
     text = error.format_message().rstrip(".")
     return f"{text[:1].lower()}{text[1:]}; see `{command} --help`"

@@ -11,6 +11,8 @@ from ..errors import ConfigError
 from .errors import echo_warning
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..config.load import Loaded
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -98,11 +100,21 @@ def load_settings(ctx: click.Context, *, quiet: bool = False) -> "Loaded":
         given_flags(ctx),
         os.environ,
         file=Path(file) if file is not None else None,
-        home=Path.home(),
+        home=home_folder(),
     )
     if not quiet:
         echo_warnings(loaded)
     return loaded
+
+
+def home_folder() -> "Path":
+    """Return the user's home; `/` for a user without one, as container platforms make them."""
+    from pathlib import Path
+
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/")
 
 
 def echo_warnings(loaded: "Loaded") -> None:

@@ -1,5 +1,6 @@
 """Settings from their sources: flags over environment over YAML over defaults, each with its origin."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +121,7 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[_Layer, list[str]]:
 
 
 def _from_file(path: Path, required: bool, environ: Mapping[str, str]) -> _Layer:
-    if not required and not path.exists() and not path.is_symlink():
+    if not required and not os.path.lexists(path):  # a dangling link is a mistake worth a word
         return {}
     from .file import read_file
 

@@ -41,6 +41,7 @@ BAD = {
         "--swarm.role", "worker", "--swarm.max_concurent", "2", says=("--swarm.max_concurrent?",)
     ),
     "unknown flag with dashes": flag("--swarm.max-concurent", "2", says=("--swarm.max-concurrent?",)),
+    "flag with one dash": flag("-swarm.role", "worker", says=("two dashes", "--swarm.role")),
     "flag without its value": flag("--swarm.role", says=("--swarm.role", "requires an argument")),
     "switch with a value beside it": flag("--swarm.enabled", "false", says=("--swarm.enabled=false",)),
     "switch that is neither yes nor no": flag(
