@@ -219,21 +219,28 @@ class Members:
             self._echoes, self._clock(), node_timeout=self._node_timeout, longest_gap=self._longest_gap
         )
 
-    def run_dead(self, node: str, run: str) -> bool:
-        """Return whether a run is dead for a decision.
+    def proven_dead(self, node: str, run: str, since: float) -> bool:
+        """Return whether anybody may know that a run has ended.
 
-        A newer run of its name or its own goodbye prove it to anybody; all else only to an observer
-        that may declare it.
+        Its own goodbye proves it, and a newer run of its name: one whose heartbeat the server
+        stored after `since`, when the run last wrote to the log.
         """
-        if run in self._earlier_runs:
+        if run in self._earlier_runs or (node == self._me and run != self._run):
             return True
         member = self._table.get(node)
         if member is None:
-            # Never heard of, or forgotten after a long absence.
-            return self.may_declare
-        if member.beat.run != run:
-            return self.may_declare
-        return is_dead(member.sign, self._clock(), may_declare=self.may_declare)
+            return False
+        return member.sign.goodbye if member.beat.run == run else member.seen_at > since
+
+    def run_dead(self, node: str, run: str, since: float) -> bool:
+        """Return whether a run is dead for a decision; `since`: server time of its last entry."""
+        if self.proven_dead(node, run, since):
+            return True
+        member = self._table.get(node)
+        if member is not None and member.beat.run == run:
+            return is_dead(member.sign, self._clock(), may_declare=self.may_declare)
+        # Never heard of it: it is new, or it went before this observer came.
+        return self.may_declare and self.server.now() - since > self._node_timeout
 
     def evidence(self, head: TaskHead, *, task: str, in_my_jobs: bool) -> HolderEvidence:
         """Return what this process knows of the run that holds a task."""
@@ -243,14 +250,12 @@ class Members:
         unlisted: int | None = None
         if member is not None and member.beat.run == head.run and task not in member.beat.tasks:
             unlisted = member.beat.beat
-        dead = self.run_dead(head.node, head.run)
-        proven = head.run in self._earlier_runs or (
-            member is not None and member.beat.run == head.run and member.sign.goodbye
-        )
+        if self.proven_dead(head.node, head.run, head.at):
+            return HolderEvidence(run_dead=True, may_declare=True)
         return HolderEvidence(
-            run_dead=dead,
+            run_dead=self.run_dead(head.node, head.run, head.at),
             beat_without_task=unlisted,
-            may_declare=self.may_declare or (dead and proven),
+            may_declare=self.may_declare,
         )
 
     # --- probes ---

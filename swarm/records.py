@@ -182,6 +182,16 @@ class QueuedTask(Record):
         return f"{self.request}.{self.task.step}"
 
 
+class DeadLetter(Record):
+    """A task whose attempts are used up, with its body, so that it can be sent again once mended."""
+
+    kind_name: ClassVar[str] = "dead letter"
+    queued: QueuedTask
+    attempt: int
+    error: str
+    node: str = ""
+
+
 class Delivery(Record):
     """Which delivery of a queue message a holder acts on; later ones compare greater."""
 

@@ -14,14 +14,16 @@ from ..errors import ConnectError, PicoclawError, SwarmError
 from .artifacts import ArtifactStore
 from .background import Background, background
 from .demand import Demand
+from .entries import Dead
 from .follow import Followed, Follower
 from .identity import adopt_hid, find_hid
 from .inbox import Inbox
-from .kv import Bucket
+from .kv import Bucket, as_json
 from .lanes import Lanes
 from .log import Log, snapshot
 from .members import Members
 from .queue import Queue
+from .records import DeadLetter, QueuedTask
 from .streams import Limits, ensure_shared, ensure_streams
 from .subjects import Names
 from .wire import ApiError, NobodyListens, Wire
@@ -135,6 +137,19 @@ class Swarm:
             from datetime import datetime
 
             self.members.server.learn(datetime.fromisoformat(str(stamp)).timestamp())
+
+    async def bury(self, queued: QueuedTask, entry: Dead) -> None:
+        """Copy a dead task, with its body, to the dead letters; best effort, the log has it."""
+        letter = DeadLetter(queued=queued, attempt=entry.attempt, error=entry.error, node=entry.node)
+        subject = self.names.dead_letter(queued.request, queued.task.step)
+        try:
+            await self.wire.store(subject, letter.to_bytes())
+        except (SwarmError, ApiError) as error:
+            log.warning("dead letter of %s not stored: %s", queued.id, error)
+
+    async def fence(self, node: str, task: str, seq: int) -> None:
+        """Tell a holder that the log has moved past its `started`; the refused append is the proof."""
+        await self.wire.send(self.names.control(node), as_json({"fence": task, "seq": seq}))
 
     async def reconnected(self) -> None:
         """Bring back what did not survive: memory streams, followers, pulls, the announcement."""

@@ -1,0 +1,68 @@
+"""What a running job may ask of its node: progress, artifacts, a workspace, a checkout."""
+
+import asyncio
+import json
+import logging
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..capabilities.executor import Artifacts
+from ..errors import SwarmTimeout
+from ..swarm.records import QueuedTask, RepositoryRef
+from ..swarm.swarm import Swarm
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class JobContext:
+    """The context of one attempt; satisfies `capabilities.executor.Context`."""
+
+    swarm: Swarm
+    queued: QueuedTask
+    attempt: int
+    cache: Path
+    """Where unpacked repositories are kept, shared by the node's jobs."""
+    _workspace: Path | None = field(default=None, init=False)
+
+    @property
+    def artifacts(self) -> Artifacts:
+        return self.swarm.artifacts
+
+    async def progress(self, message: str, *, fraction: float | None = None) -> None:
+        """Tell whoever watches; may be lost, never decides anything."""
+        event = {
+            "v": 1,
+            "kind": "progress",
+            "node": self.swarm.me.node,
+            "attempt": self.attempt,
+            "message": message[:2000],
+            "fraction": fraction,
+            "at": time.time(),
+        }
+        subject = self.swarm.names.event(self.queued.request, self.queued.task.step)
+        try:
+            await self.swarm.wire.send(subject, json.dumps(event).encode())
+        except SwarmTimeout as error:
+            log.debug("progress lost: %s", error)
+
+    async def workspace(self) -> Path:
+        """Return this job's own empty folder; it is removed when the job ends."""
+        if self._workspace is None:
+            self._workspace = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="picoclaw-job-"))
+        return self._workspace
+
+    async def checkout(self, repository: RepositoryRef) -> Path:
+        """Return the repository's files, read-only, from the node's cache."""
+        from ..capabilities.repository.checkout import checkout
+
+        return await checkout(repository, self.swarm.artifacts, self.cache)
+
+    async def close(self) -> None:
+        """Remove the workspace."""
+        if self._workspace is not None:
+            await asyncio.to_thread(shutil.rmtree, self._workspace, ignore_errors=True)
+            self._workspace = None

@@ -1,0 +1,318 @@
+"""Coordinator: takes requests, owns them, releases their tasks, and watches over who holds them."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from ..errors import AppendRefused, PicoclawError, RecordRefused
+from ..swarm.delivered import Delivered
+from ..swarm.demand import parse_demand
+from ..swarm.entries import Accepted, Cancelling
+from ..swarm.entries import Owner as OwnerEntry
+from ..swarm.fold import RequestHead, fold_request
+from ..swarm.follow import Followed
+from ..swarm.log import decode
+from ..swarm.puller import Puller
+from ..swarm.records import Request
+from ..swarm.release import Share, release
+from ..swarm.subjects import REQUEST_STEP, split_log_subject
+from ..swarm.swarm import Swarm
+from ..swarm.wire import ApiError
+from .owner import Owner
+from .planning.template import Template
+
+log = logging.getLogger(__name__)
+
+MAX_REQUESTS = 256
+"""Requests that one coordinator owns at once; the rest wait in the inbox."""
+LOOK_AROUND = timedelta(milliseconds=500)
+PROBE_EVERY = timedelta(milliseconds=1050)
+"""A little over the pause that two silent probes must be apart."""
+ADMISSION_EVERY = timedelta(seconds=2)
+CONSUMERS_EVERY = 10.0
+RESTART_PAUSE = timedelta(seconds=1)
+
+
+class Coordinator:
+    """One coordinator's requests."""
+
+    def __init__(
+        self,
+        swarm: Swarm,
+        templates: Sequence[Template],
+        *,
+        can_run_here: Callable[[str], bool],
+        max_requests: int = MAX_REQUESTS,
+    ) -> None:
+        self._swarm = swarm
+        self._templates = templates
+        self._can_run_here = can_run_here
+        self._max_requests = max_requests
+        self._owners: dict[str, Owner] = {}
+        self._accepting: set[str] = set()
+        self._heads: dict[str, RequestHead] = {}
+        """Requests of everybody that have not ended."""
+        self._admits = True
+        self._draining = False
+        self._releasing = asyncio.Event()
+        self._turn = 0
+        self._puller = Puller(swarm.wire, free=self._free, take=self._take)
+
+    @property
+    def owned(self) -> int:
+        return len(self._owners)
+
+    async def run(self) -> None:
+        """Coordinate until cancelled."""
+        swarm = self._swarm
+        async with self._puller:
+            for source in await swarm.inbox.sources():
+                self._puller.add(source)
+            swarm.on_reconnect(self._puller.reconnected)
+            swarm.members.on_change(self._members_changed)
+            swarm.follow(swarm.names.log, swarm.names.log_filter(), self._observe)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._puller.run(), name="pull requests")
+                group.create_task(self._release_forever(), name="release")
+                group.create_task(self._look_around(), name="look around")
+                group.create_task(self._probe(), name="probe holders")
+                group.create_task(self._watch_admission(), name="watch admission")
+
+    def drain(self) -> None:
+        """Take no more requests; another coordinator goes on with the owned ones."""
+        self._draining = True
+        self._puller.stop()
+
+    # --- the inbox ---
+
+    def _free(self) -> int:
+        if self._draining or not self._admits:
+            return 0
+        return self._max_requests - len(self._owners) - len(self._accepting)
+
+    def _take(self, delivered: Delivered) -> bool:
+        request_id = delivered.subject.rsplit(".", 1)[1]
+        if self._free() <= 0 or request_id in self._accepting:
+            return False
+        self._accepting.add(request_id)
+        self._swarm.tasks.start(self._accept(delivered, request_id), name=f"accept {request_id}")
+        return True
+
+    async def _accept(self, delivered: Delivered, request_id: str) -> None:
+        try:
+            request = Request.from_bytes(delivered.data)
+            if request.id != request_id:
+                log.error("request on %s says that it is %s: refused", delivered.subject, request.id[:64])
+                await delivered.terminate("its subject is another request's")
+                return
+            if await self._write_down(request):
+                self.own(request_id)
+                log.info("Request accepted", extra={"request": request_id})
+            await delivered.ack()
+        except RecordRefused as error:
+            log.error("message on %s refused: %s", delivered.subject, error)
+            await delivered.terminate(str(error))
+        except PicoclawError as error:
+            log.warning("request %s not accepted yet: %s", request_id, error)
+            await delivered.nak(RESTART_PAUSE)
+        finally:
+            self._accepting.discard(request_id)
+            self._puller.slot_freed()
+
+    async def _write_down(self, request: Request) -> bool:
+        """Append `accepted`; return whether this coordinator owns the request now."""
+        me = self._swarm.me
+        entry = Accepted(by=me.node, owner=me.node, run=me.run, request=request)
+        expected = 0
+        while True:
+            try:
+                await self._swarm.log.append(request.id, REQUEST_STEP, entry, expected=expected)
+            except AppendRefused:
+                head = await self._swarm.log.request_head(request.id)
+                if head.accepted or head.terminal:
+                    return False
+                expected = head.seq
+                continue
+            return True
+
+    # --- ownership ---
+
+    def own(self, request_id: str) -> None:
+        """Carry a request whose log says that this run owns it."""
+        if request_id in self._owners:
+            return
+        owner = self._new_owner(request_id)
+        self._owners[request_id] = owner
+        self._swarm.tasks.start(self._carry(request_id), name=f"own {request_id}")
+
+    def _new_owner(self, request_id: str) -> Owner:
+        return Owner(self._swarm, request_id, self._templates, self._releasing.set, self._can_run_here)
+
+    async def _carry(self, request_id: str) -> None:
+        try:
+            while True:
+                try:
+                    await self._owners[request_id].run()
+                    return
+                except (PicoclawError, ApiError, ExceptionGroup) as error:
+                    # The log is the memory: begin again from its fold.
+                    log.warning("request %s begins again from its log: %s", request_id, error, exc_info=True)
+                    await asyncio.sleep(RESTART_PAUSE.total_seconds())
+                    self._owners[request_id] = self._new_owner(request_id)
+        finally:
+            del self._owners[request_id]
+            self._puller.slot_freed()
+
+    def _observe(self, followed: Followed) -> None:
+        request_id, step = split_log_subject(followed.subject)
+        owner = self._owners.get(request_id)
+        if owner is not None:
+            owner.observe(followed)
+        if step == REQUEST_STEP:
+            entry = decode(followed)
+            head = fold_request(self._heads.get(request_id, RequestHead()), entry, followed.seq, followed.at)
+            if isinstance(entry, Cancelling) and not head.owner:
+                self._swarm.tasks.start(self._learn_owner(request_id))
+            if head.terminal:
+                self._heads.pop(request_id, None)
+            else:
+                self._heads[request_id] = head
+
+    async def _learn_owner(self, request_id: str) -> None:
+        """Read who owns a request of which only the last entry is known."""
+        try:
+            head = await self._swarm.log.request_head(request_id)
+        except PicoclawError as error:
+            log.debug("owner of %s not read: %s", request_id, error)
+            return
+        if not head.terminal:
+            self._heads[request_id] = head
+
+    def _orphans(self) -> list[str]:
+        """Return the requests whose owner's run is dead."""
+        me, members = self._swarm.me, self._swarm.members
+        found = []
+        for request_id, head in self._heads.items():
+            if request_id in self._owners or request_id in self._accepting or not head.owner:
+                continue
+            if head.run == me.run or members.run_dead(head.owner, head.run, head.at):
+                found.append(request_id)
+        return found
+
+    async def _take_over(self, request_id: str) -> None:
+        me = self._swarm.me
+        try:
+            head = await self._swarm.log.request_head(request_id)
+            dead = head.owner and self._swarm.members.run_dead(head.owner, head.run, head.at)
+            if head.terminal or not head.accepted:
+                return
+            if head.run != me.run:
+                if not dead:
+                    return
+                entry = OwnerEntry(by=me.node, owner=me.node, run=me.run)
+                await self._swarm.log.append(request_id, REQUEST_STEP, entry, expected=head.seq)
+                log.warning("Request taken over", extra={"request": request_id, "from": head.owner})
+            self.own(request_id)
+        except AppendRefused:
+            return  # another coordinator was first
+        except PicoclawError as error:
+            log.warning("request %s not taken over yet: %s", request_id, error)
+        finally:
+            self._accepting.discard(request_id)
+
+    # --- time passes ---
+
+    def _members_changed(self) -> None:
+        self._releasing.set()
+        for owner in self._owners.values():
+            owner.look_around()
+
+    async def _look_around(self) -> None:
+        consumers = 0.0
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LOOK_AROUND.total_seconds())
+            if not self._draining:
+                for request_id in self._orphans():
+                    if self._free() > 0:
+                        self._accepting.add(request_id)
+                        self._swarm.tasks.start(self._take_over(request_id))
+            if loop.time() - consumers > CONSUMERS_EVERY:
+                consumers = loop.time()
+                self._swarm.lanes.forget_made()
+            self._members_changed()
+
+    async def _probe(self) -> None:
+        me, members = self._swarm.me, self._swarm.members
+        while True:
+            await asyncio.sleep(PROBE_EVERY.total_seconds())
+            holders = {node for owner in self._owners.values() for node in owner.holders()}
+            owners = {head.owner for head in self._heads.values() if head.owner}
+            await members.probe_all((holders | owners) - {me.node})
+
+    async def _watch_admission(self) -> None:
+        while True:
+            try:
+                admits = await self._swarm.inbox.admits()
+            except (PicoclawError, ApiError) as error:
+                log.debug("size of the log not read: %s", error)
+            else:
+                if admits is not self._admits:
+                    self._admits = admits
+                    log.warning("the log is %s", "open again" if admits else "nearly full: requests wait")
+                    self._puller.slot_freed()
+            await asyncio.sleep(ADMISSION_EVERY.total_seconds())
+
+    # --- release ---
+
+    async def _release_forever(self) -> None:
+        while True:
+            await self._releasing.wait()
+            self._releasing.clear()
+            self.release_now()
+            # Let what has just happened gather: one look serves many events.
+            await asyncio.sleep(0)
+
+    def release_now(self) -> None:
+        """Put what may go now on its lanes."""
+        wanted: dict[str, list[Owner]] = defaultdict(list)
+        for owner in self._owners.values():
+            if owner.schedule is not None and owner.request is not None:
+                for demand in owner.schedule.demands:
+                    wanted[demand].append(owner)
+        coordinators = self._swarm.members.coordinators()
+        for demand, owners in wanted.items():
+            slots = self._swarm.members.slots_for(parse_demand(demand))
+            shares = []
+            for owner in owners:
+                assert owner.schedule is not None
+                assert owner.request is not None
+                shares.append(
+                    Share(
+                        owner.request_id,
+                        owner.request.priority,
+                        owner.may_release(demand, slots),
+                        owner.schedule.waiting(demand),
+                    )
+                )
+            self._turn += 1
+            granted = release(shares, slots=slots, coordinators=coordinators, turn=self._turn)
+            for owner in owners:
+                number = granted.get(owner.request_id, 0)
+                if number:
+                    assert owner.schedule is not None
+                    steps = owner.schedule.take_ready(demand, number)
+                    self._swarm.tasks.start(self._release(owner, steps))
+
+    async def _release(self, owner: Owner, steps: list[str]) -> None:
+        try:
+            await owner.release(steps)
+        except (PicoclawError, ApiError, ExceptionGroup) as error:
+            log.warning("tasks of %s not released: %s", owner.request_id, error)
+            await asyncio.sleep(RESTART_PAUSE.total_seconds())
+            if owner.schedule is not None:
+                for step in steps:
+                    owner.schedule.give_back(step)
+            self._releasing.set()
