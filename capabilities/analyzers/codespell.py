@@ -1,0 +1,68 @@
+"""codespell: common misspellings in prose, comments and names."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..findings import Area, Finding
+from ..languages import PROGRAMMING, PROSE
+from ..tool import ToolOutput
+from .analyzer import Order, Reading, Target
+from .places import relative
+from .running import broken
+from .survey import SourceFile
+
+LINE = re.compile(r"(?P<path>.+?):(?P<line>\d+): (?P<wrong>\S+) ==> (?P<right>.+)")
+FOUND = 65
+"""Its exit code when it found something, EX_DATAERR of sysexits.h."""
+
+SHORT_WORDS = r"\b\w{1,3}\b"
+"""Names of three letters and less are abbreviations far more often than misspellings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Codespell:
+    """Misspellings in prose and source files."""
+
+    area: Area = "docs"
+    name: str = "codespell"
+    module: str = "codespell_lib"
+    distribution: str = "codespell"
+    understands: frozenset[str] = PROSE
+
+    def files(self, target: Target) -> tuple[SourceFile, ...]:
+        """Return prose and source files; data, locks and generated files are no prose."""
+        return target.survey.of(*PROSE, *PROGRAMMING)
+
+    def order(self, target: Target, files: tuple[SourceFile, ...], folder: Path) -> Order:
+        """Name the files; settings are only searched for in the working directory, which is empty."""
+        return Order(
+            module="codespell_lib",
+            argv=(
+                "--config", "/dev/null", "--builtin", "clear", "--check-hidden", "--disable-colors",
+                "--ignore-regex", SHORT_WORDS, *target.survey.absolute(files),
+            ),
+        )  # fmt: skip
+
+    def read(self, output: ToolOutput, target: Target) -> Reading:
+        """Read its lines."""
+        if output.returncode not in (0, FOUND):
+            raise broken(output)
+        prose = {file.path for file in target.survey.of(*PROSE)}
+        findings = []
+        for found in map(LINE.fullmatch, output.stdout.decode("utf-8", "replace").splitlines()):
+            if not found:
+                continue
+            path = relative(found["path"], target.survey)
+            findings.append(
+                Finding(
+                    path=path,
+                    line=int(found["line"]),
+                    rule="misspelling",
+                    severity="low" if path in prose else "info",
+                    kind="spelling",
+                    message=f"`{found['wrong']}` is probably {found['right'].strip()}",
+                    tool=self.name,
+                )
+            )
+        return Reading(tuple(findings))

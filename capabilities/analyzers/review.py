@@ -1,0 +1,191 @@
+"""The review: all analyzers of one area over one repository, at once, as an Executor."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from ...errors import FinalError
+from ...swarm.demand import parse_demand
+from ...swarm.records import QueuedTask, Result
+from ..executor import Context, Readiness
+from ..findings import SEVERITIES, Area, Finding, Review, ToolRun
+from ..languages import PROGRAMMING
+from .analyzer import Analyzer, Target
+from .bandit import Bandit
+from .codespell import Codespell
+from .coverage_report import CoverageReport
+from .detect_secrets import DetectSecrets
+from .interrogate import Interrogate
+from .mypy import Mypy
+from .project import read_project
+from .radon import Radon
+from .ruff import RuffCheck, RuffFormat
+from .running import Outcome, installed, run_analyzer
+from .survey import Survey, survey
+from .test_facts import TestFacts
+from .vulture import Vulture
+
+ANALYZERS: tuple[Analyzer, ...] = (
+    RuffCheck("code"), RuffFormat(), Mypy(), Vulture(), Radon(),
+    RuffCheck("security"), Bandit(), DetectSecrets(),
+    RuffCheck("docs"), Interrogate(), Codespell(),
+    RuffCheck("testing"), TestFacts(), CoverageReport(),
+)  # fmt: skip
+
+AREAS: Mapping[str, Area] = {
+    "code": "code",
+    "python": "code",
+    "security": "security",
+    "docs": "docs",
+    "testing": "testing",
+}
+"""The capabilities served, and the area that each stands for."""
+
+MAX_FINDINGS = 2_000
+"""Findings that one review carries; the least grave beyond it are counted and dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewExecutor:
+    """Reviews a repository without a model: real tools in child processes, findings with their place."""
+
+    analyzers: tuple[Analyzer, ...] = ANALYZERS
+    max_findings: int = MAX_FINDINGS
+    capabilities: frozenset[str] = field(default=frozenset(AREAS))
+
+    def readiness(self, capability: str) -> Readiness:
+        """Return whether at least one tool of the capability's area is installed."""
+        area = AREAS[capability]
+        tools = [analyzer for analyzer in self.analyzers if analyzer.area == area and analyzer.module]
+        if any(installed(tool.module) for tool in tools):
+            return Readiness(True)
+        return Readiness(False, "needs the review tools: install picoclaw-swarm[review]")
+
+    async def execute(self, task: QueuedTask, context: Context) -> Result:
+        """Review the task's repository in the areas that its demand names.
+
+        `data` is one Review, or a list of them when the demand names several areas. Raises FinalError
+        when the task bears no repository.
+        """
+        areas = _areas(task)
+        if task.task.repository is None:
+            raise FinalError(
+                "a review needs a repository and this task has none: "
+                "send it with `picoclaw run … --repo DIR` or `--repo URL`"
+            )
+        root = await context.checkout(task.task.repository)
+        workspace = await context.workspace()
+        seen = await asyncio.to_thread(survey, root)
+        project = await asyncio.to_thread(read_project, root)
+        reviews = []
+        for area in areas:
+            folder = workspace / area
+            folder.mkdir()
+            target = Target(seen, project, folder, label=task.task.repository.label)
+            reviews.append(await self.review(area, target, context))
+        data: list[JsonValue] = [review.model_dump(mode="json") for review in reviews]
+        return Result(
+            summary="; ".join(summarize(review) for review in reviews),
+            data=data[0] if len(data) == 1 else data,
+        )
+
+    async def review(self, area: Area, target: Target, context: Context) -> Review:
+        """Run every analyzer of one area, as many at once as there are processors."""
+        mine = [analyzer for analyzer in self.analyzers if analyzer.area == area]
+        slots = asyncio.Semaphore(max(2, os.cpu_count() or 1))
+
+        async def run(analyzer: Analyzer) -> Outcome:
+            async with slots:
+                outcome = await run_analyzer(analyzer, target)
+            await context.progress(progress_line(outcome.run))
+            return outcome
+
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(run(analyzer)) for analyzer in mine]
+        return assemble(area, target.survey, mine, [task.result() for task in running], self.max_findings)
+
+
+def _areas(task: QueuedTask) -> list[Area]:
+    demand = parse_demand(task.task.demand)
+    named = list(demand.capabilities) or [str(task.task.input.get("area", "code"))]
+    if unknown := [name for name in named if name not in AREAS]:
+        raise FinalError(
+            f"no analyzer for {', '.join(unknown)} on this node: ask for {', '.join(sorted(set(AREAS)))}"
+        )
+    return list(dict.fromkeys(AREAS[name] for name in named))
+
+
+def assemble(
+    area: Area, seen: Survey, analyzers: list[Analyzer], outcomes: list[Outcome], limit: int
+) -> Review:
+    """Put the outcomes of one area together. Pure."""
+    findings = [finding for outcome in outcomes for finding in outcome.findings]
+    findings += [_encoding_finding(path, line, why) for path, line, why in seen.broken]
+    findings.sort(key=lambda f: (SEVERITIES.index(f.severity), f.path, f.line, f.rule, f.tool))
+    facts: dict[str, JsonValue] = {}
+    notes = list(seen.notes)
+    for outcome in outcomes:
+        facts |= outcome.reading.facts
+        notes += outcome.reading.notes
+    languages = seen.languages()
+    looked_at = {
+        language
+        for analyzer, outcome in zip(analyzers, outcomes, strict=True)
+        if outcome.run.status == "ok"
+        for language in analyzer.understands
+        if language in languages
+    }
+    notes += _unread_languages(languages, looked_at)
+    tools = [outcome.run for outcome in outcomes]
+    if area == "testing":
+        tools.append(
+            ToolRun(
+                tool="the project's own tests", status="not asked", detail="a review runs no foreign code"
+            )
+        )
+    return Review(
+        area=area,
+        findings=tuple(findings[:limit]),
+        dropped=max(0, len(findings) - limit),
+        tools=tuple(tools),
+        facts=facts,
+        languages=languages,
+        looked_at=tuple(sorted(looked_at)),
+        notes=tuple(notes),
+    )
+
+
+def _unread_languages(languages: Mapping[str, int], looked_at: set[str]) -> list[str]:
+    return [
+        f"{language} ({count} {'file' if count == 1 else 'files'}): not reviewed, this version has no analyzer for it"
+        if language != "python"
+        else f"python ({count} files): not reviewed, none of its tools ran"
+        for language, count in languages.items()
+        if language in PROGRAMMING and language not in looked_at
+    ]
+
+
+def _encoding_finding(path: str, line: int, why: str) -> Finding:
+    return Finding(
+        path=path, line=line, rule="encoding", severity="medium", kind="syntax", message=why, tool="survey"
+    )
+
+
+def progress_line(run: ToolRun) -> str:
+    """Return what whoever watches sees of one tool: `bandit: 12 findings in 1.2 s`."""
+    if run.status == "ok":
+        noun = "finding" if run.findings == 1 else "findings"
+        return f"{run.tool}: {run.findings} {noun} in {run.seconds:.1f} s"
+    return f"{run.tool}: {run.status}" + (f" ({run.detail})" if run.detail else "")
+
+
+def summarize(review: Review) -> str:
+    """Return a review in one line."""
+    count = len(review.findings) + review.dropped
+    grave = sum(finding.severity in ("critical", "high") for finding in review.findings)
+    silent = [run.tool for run in review.tools if run.status in ("not installed", "failed", "timed out")]
+    line = f"{review.area}: {count} {'finding' if count == 1 else 'findings'}, {grave} high or worse"
+    return line + (f"; without {', '.join(silent)}" if silent else "")

@@ -1,0 +1,1 @@
+"""Repositories by reference: packed by the sender, unpacked read-only by the worker."""
