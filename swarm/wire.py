@@ -17,7 +17,7 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from ..errors import PermissionDenied, SwarmTimeout
+from ..errors import PermissionDenied, SwarmError, SwarmTimeout
 
 API = "$JS.API."
 REQUEST_TIMEOUT = timedelta(seconds=5)
@@ -27,7 +27,7 @@ class NobodyListens(SwarmTimeout):
     """Raised when the broker has nobody for a subject: no responders."""
 
 
-class ApiError(Exception):
+class ApiError(SwarmError):
     """Raised when JetStream refuses; the callers that expect a refusal look at `code`."""
 
     def __init__(self, code: int, description: str, subject: str) -> None:

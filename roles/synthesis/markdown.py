@@ -31,12 +31,12 @@ _BLOCK = re.compile(r"^(?:[#>+=-]|\d{1,9}(?=[.)]))")
 def clean(text: str, limit: int | None = None) -> str:
     """Return the text in one line without control characters, cut to `limit` characters.
 
-    White space becomes one blank; anything else that does not print becomes U+FFFD, so that the
+    White space of any kind becomes one blank; anything else that does not print becomes U+FFFD, so that the
     reader sees that something stood there.
     """
     if limit is not None:
         text = text[: 4 * limit + 64]  # a line may be a megabyte; most of it would be cut anyway
-    text = re.sub(r"[\t\n\r\f\v ]+", " ", text).strip(" ")
+    text = " ".join(text.split())
     if not text.isprintable():
         text = "".join("\ufffd" if unicodedata.category(c) in _BAD else c for c in text)
     if limit is not None and len(text) > limit:

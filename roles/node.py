@@ -1,0 +1,229 @@
+"""Node: the life of one process in the swarm, whatever its role.
+
+Connect, take a name, say what can be served, serve, drain, say goodbye. A node is advertised only
+once it can serve, and announces itself again after each reconnect.
+"""
+
+import asyncio
+import logging
+import os
+import platform
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from nats.aio.client import Client
+
+from .. import __version__
+from ..capabilities.executor import Executor, Executors
+from ..capabilities.registry import find_executor, offer
+from ..config.names import ROLE_MARKS, canonical_capability
+from ..config.settings import NatsSettings, Settings
+from ..errors import ConfigError, EmbeddedServerError, NodeNameTaken
+from ..swarm.announcer import Announcer
+from ..swarm.connection import connect
+from ..swarm.demand import Offer, parse_demand
+from ..swarm.embedded.rundir import register_node, run_dir
+from ..swarm.embedded.shared import EmbeddedServer
+from ..swarm.heartbeat import Advert
+from ..swarm.identity import name_revision
+from ..swarm.records import QueuedTask, new_id
+from ..swarm.swarm import Me, Swarm, open_swarm
+from .coordinator import Coordinator
+from .jobs import JobTable
+from .planning.template import Template
+from .worker import Worker
+
+log = logging.getLogger(__name__)
+
+LOOK_FOR_REPLACEMENT = timedelta(milliseconds=500)
+
+
+def _quiet(_: str) -> None:
+    return
+
+
+@dataclass(slots=True, kw_only=True)
+class Node:
+    """One node to be run."""
+
+    settings: Settings
+    executors: Executors
+    templates: tuple[Template, ...]
+    home: Path
+    """`~/.picoclaw`, or where its like shall be."""
+    source: str = ""
+    """Where the address of NATS came from, for errors."""
+    capabilities_given: bool = True
+    """The user named capabilities; a coordinator serves tasks only then."""
+    say: Callable[[str], None] = _quiet
+    """Tells the user at the terminal."""
+    run: str = field(default_factory=new_id)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set: drain and end."""
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    swarm: Swarm | None = field(default=None, init=False)
+
+    @property
+    def name(self) -> str:
+        return self.settings.swarm.name or f"claw-{self.run[:8]}"
+
+    async def serve(self) -> None:
+        """Serve until `stop` is set, then drain.
+
+        Raises ConfigError with `strict`, NodeNameTaken, and what connecting raises.
+        """
+        ready, not_ready, marks = self._offer()
+        async with AsyncExitStack() as stack:
+            nats, resolve = await self._server(stack)
+            swarm = await stack.enter_async_context(self._open(nats, resolve))
+            self.swarm = swarm
+            await swarm.follow_lanes()
+            revision = await name_revision(swarm.wire, swarm.names, self.name, self.run)
+            registration = register_node(run_dir(self.home), self.name, self.settings.swarm.role, os.getpid())
+            stack.enter_context(registration)
+            jobs = JobTable(self.settings.swarm.max_concurrent)
+            announcer = Announcer(
+                swarm.wire,
+                swarm.names,
+                self._advert(ready, not_ready, marks),
+                interval=nats.heartbeat_interval,
+                node_timeout=nats.node_timeout,
+                tasks=jobs.ids,
+            )
+            worker = Worker(
+                swarm, announcer, jobs, ready, self._find, cache=self.home / "cache" / "repositories"
+            )
+            coordinator = (
+                Coordinator(swarm, self.templates, can_run_here=self._can_run)
+                if self.settings.swarm.role == "coordinator"
+                else None
+            )
+            await swarm.follow_members()
+            await announcer.join(expected=revision, orders=worker.on_order)
+            swarm.on_reconnect(announcer.again)
+            swarm.tasks.start(announcer.run(), name="announce")
+            swarm.tasks.start(worker.run(), name="work")
+            if coordinator is not None:
+                swarm.tasks.start(coordinator.run(), name="coordinate")
+            self._greet(swarm, ready, not_ready)
+            self.ready.set()
+            await self._until_stopped(swarm)
+            announcer.drain()
+            if coordinator is not None:
+                coordinator.drain()
+            await worker.drain(self.settings.swarm.drain_timeout)
+            await announcer.goodbye()
+            self.say("left the swarm")
+
+    # --- what it can do ---
+
+    def _declared(self) -> tuple[str, ...]:
+        settings = self.settings.swarm
+        if settings.role == "coordinator" and not self.capabilities_given:
+            return tuple(sorted(ROLE_MARKS))
+        return settings.capabilities
+
+    def _offer(self) -> tuple[Offer, dict[str, str], tuple[str, ...]]:
+        declared = self._declared()
+        settings = self.settings.swarm
+        ready, not_ready = offer(declared, settings.role, self.name, settings.labels, self.executors)
+        marks = tuple(sorted(ROLE_MARKS & {canonical_capability(name) for name in declared}))
+        for name, why in not_ready.items():
+            log.warning("capability %s is declared, not ready: %s", name, why)
+        if not_ready and settings.strict:
+            named = "; ".join(f"{name}: {why}" for name, why in not_ready.items())
+            raise ConfigError(
+                f"--swarm.strict: declared capabilities are not ready ({named}): install what they need, "
+                "or leave them out of --swarm.capabilities"
+            )
+        return ready, not_ready, marks
+
+    def _find(self, queued: QueuedTask) -> Executor | None:
+        return find_executor(parse_demand(queued.task.demand), self.executors)
+
+    def _can_run(self, demand: str) -> bool:
+        return find_executor(parse_demand(demand), self.executors) is not None
+
+    def _advert(self, ready: Offer, not_ready: dict[str, str], marks: tuple[str, ...]) -> Advert:
+        settings = self.settings.swarm
+        return Advert(
+            node=self.name,
+            run=self.run,
+            sid=settings.sid or self.run,
+            role=settings.role,
+            slots=settings.max_concurrent,
+            capabilities=tuple(sorted(ready.capabilities)),
+            named=tuple(sorted(ready.named)),
+            marks=marks,
+            general=ready.general,
+            not_ready=not_ready,
+            labels=dict(settings.labels),
+            host=platform.node(),
+            pid=os.getpid(),
+            version=__version__,
+        )
+
+    # --- where it stands ---
+
+    async def _server(
+        self, stack: AsyncExitStack
+    ) -> tuple[NatsSettings, Callable[[], Awaitable[NatsSettings]] | None]:
+        nats = self.settings.swarm.nats
+        if not nats.embedded:
+            return nats, None
+        server = EmbeddedServer(nats, home=self.home)
+        joined = await server.join()
+
+        async def leave() -> None:
+            try:
+                await server.leave()
+            except EmbeddedServerError as error:
+                log.warning("%s", error)
+
+        stack.push_async_callback(leave)
+        return joined, server.ensure
+
+    def _open(
+        self, nats: NatsSettings, resolve: Callable[[], Awaitable[NatsSettings]] | None
+    ) -> AbstractAsyncContextManager[Swarm]:
+        async def dial(
+            disconnected: Callable[[], Awaitable[None]], reconnected: Callable[[], Awaitable[None]]
+        ) -> Client:
+            return await connect(
+                nats,
+                name=self.name,
+                first_wait=nats.connect_timeout,
+                source=self.source,
+                say=self.say,
+                on_disconnect=disconnected,
+                on_reconnect=reconnected,
+                on_problem=lambda problem: log.warning("%s", problem),
+                resolve=resolve,
+            )
+
+        me = Me(node=self.name, run=self.run)
+        return open_swarm(dial, nats, hid=self.settings.swarm.hid, me=me)
+
+    def _greet(self, swarm: Swarm, ready: Offer, not_ready: dict[str, str]) -> None:
+        settings = self.settings.swarm
+        serves = ", ".join(sorted(ready.capabilities)) or "no tasks itself"
+        self.say(f"{self.name} ({settings.role}, pid {os.getpid()}) is in swarm {swarm.names.hid!r}")
+        self.say(f"serves: {serves}; slots: {settings.max_concurrent}")
+        for name, why in not_ready.items():
+            self.say(f"declared, not ready: {name}: {why}")
+
+    async def _until_stopped(self, swarm: Swarm) -> None:
+        while not self.stop.is_set():
+            if swarm.members.replaced is not None:
+                raise NodeNameTaken(
+                    f"another process took over the name {self.name!r} while this node was silent: "
+                    "this one ends; give each node a --swarm.name of its own"
+                )
+            try:
+                async with asyncio.timeout(LOOK_FOR_REPLACEMENT.total_seconds()):
+                    await self.stop.wait()
+            except TimeoutError:
+                continue
