@@ -1,7 +1,7 @@
 # `make` lists what there is to do. Each target sets up what it needs; PYTHON=... names another Python.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint types bench lock clean
+.PHONY: help demo test cover lint types bench lock clean
 export PYTHON
 
 bin := .venv/bin
@@ -14,6 +14,9 @@ demo: .venv/.demo ## review this repository with a real swarm: no key, no Docker
 
 test: .venv/.dev ## all tests, with coverage and the reason of each skip
 	@$(bin)/pytest --cov --cov-report=term
+
+cover: .venv/.dev ## coverage that counts child processes too: slow, and a few limits may be missed
+	@$(bin)/pytest --cov --cov-config=.ci/coverage.toml --cov-report=term
 
 lint: .venv/.dev ## ruff, formatting, the import floors, pure decisions
 	@$(bin)/ruff check .
