@@ -1,6 +1,7 @@
 """The report of a code review: what it says, what it admits, and what a hostile repository cannot do to it."""
 
 import json
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -287,7 +288,7 @@ def test_an_area_with_nothing_to_do_is_reviewed() -> None:
             "security: not reviewed, given up after 3 attempts: node offline",
         ),
         (ended("security", "queued", ""), "security: not reviewed, still queued"),
-        (ended("security", "done", ""), "security: not reviewed, done, but its result cannot be read"),
+        (ended("security", "done", ""), "security: not reviewed, its result cannot be read"),
     ],
 )
 def test_an_area_that_is_missing_is_named_with_its_reason(outcome: Outcome, line: str) -> None:
@@ -316,7 +317,7 @@ def test_a_review_of_a_later_version_is_missing_not_misread() -> None:
 def test_a_result_that_was_not_fetched_is_missing() -> None:
     ref = ArtifactRef(name="a", size=1, digest="0")
     made = report(Outcome(step="code", state="done", result=Result(ref=ref)))
-    assert "code: not reviewed, done, but its result cannot be read" in made.markdown
+    assert "code: not reviewed, its result cannot be read" in made.markdown
 
 
 def test_a_task_of_the_plan_without_an_outcome_is_missing() -> None:
@@ -391,17 +392,14 @@ def test_a_hostile_repository_breaks_no_table_and_smuggles_no_escape(text: str) 
         Outcome(step="docs", state="failed", reason=text, node=text),
         label=text,
     )  # fmt: skip
-    assert all(c == "\n" or c.isprintable() or c == " " or ord(c) > 0x9F for c in made.markdown)
-    assert not {"\x1b", "\x9b", "\u202e", "\r"} & set(made.markdown + made.summary)
+    bad = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    assert not [c for c in made.markdown.replace("\n", "") + made.summary if unicodedata.category(c) in bad]
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(made.markdown)
     kinds = [token.type for token in tokens]
     assert kinds.count("table_open") == 1
     assert kinds.count("tr_open") == 5
     assert kinds.count("td_open") == 20
-    assert (
-        kinds.count("heading_open")
-        == [t.markup for t in tokens if t.type == "heading_open"].count("#") + 5 - 0 - 1
-    )
+    assert [t.markup for t in tokens if t.type == "heading_open"] == ["#", "##", "###", "##", "##"]
     inside = {child.type for token in tokens for child in token.children or []}
     assert inside <= {"text", "code_inline", "strong_open", "strong_close"}
     assert not {"html_block", "fence", "code_block", "blockquote_open", "hr"} & set(kinds)

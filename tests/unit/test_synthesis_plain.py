@@ -118,7 +118,7 @@ def test_a_task_that_nobody_ran_is_missing() -> None:
 
 def test_a_result_that_was_not_fetched_is_missing_not_empty() -> None:
     report = made(done("a", Result(ref=ArtifactRef(name="x", size=1, digest="0"))))
-    assert "a: done, but its result cannot be read" in report.markdown
+    assert "a: its result cannot be read" in report.markdown
     assert "It returned nothing" not in report.markdown
 
 
