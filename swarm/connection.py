@@ -29,6 +29,7 @@ _ATTEMPT = 8.0
 _RETRY = (0.25, 0.5)
 """Seconds between attempts, drawn anew each time so that a thousand nodes do not come back at once."""
 _FIRST_RETRY = (0.0, 0.1)
+_INFO = "$JS.API.INFO"
 _API_TIMEOUT = 5.0
 _CLOSE = 2.0
 _NO_JETSTREAM = frozenset({10039, 10035})
@@ -121,29 +122,30 @@ class _Keeper:
     async def first(self) -> SwarmClient:
         """Try each address once; return the first that serves, else raise what stands in the way."""
         failures: list[PicoclawError] = []
+        options = self._options()
         urls = list(self.nats.urls)
         random.shuffle(urls)
         for url in urls:
             client = SwarmClient(self.nats, require_tls=_tls_given(self.nats.tls))
             try:
-                await self._attempt(client, url)
+                await self._attempt(client, url, options)
+                self.client = client
                 await _check(client, url)
-            except PicoclawError as error:
+            except BaseException as error:
+                self.client = None
                 await _close(client)
+                if not isinstance(error, PicoclawError):
+                    raise
                 failures.append(error)
                 continue
-            except BaseException:
-                await _close(client)
-                raise
             client.set_server_pool(urls)
-            self.client = client
             return client
         raise next((error for error in failures if not isinstance(error, NoServer)), failures[0])
 
-    async def _attempt(self, client: SwarmClient, url: str) -> None:
+    async def _attempt(self, client: SwarmClient, url: str, options: dict[str, Any]) -> None:
         loop = asyncio.get_running_loop()
         self._first_error = loop.create_future()
-        connecting = loop.create_task(client.connect([url], **self._options()))
+        connecting = loop.create_task(client.connect([url], **options))
         try:
             either: set[asyncio.Future[Any]] = {connecting, self._first_error}
             done, _ = await asyncio.wait(either, timeout=_ATTEMPT, return_when=asyncio.FIRST_COMPLETED)
@@ -163,7 +165,7 @@ class _Keeper:
                 connecting.cancel()
                 await asyncio.wait({connecting}, timeout=_CLOSE)
         if cause is not None:
-            raise self._diagnosis(cause, url) from None
+            raise self._diagnosis(cause, client, url) from None
 
     def _options(self) -> dict[str, Any]:
         options: dict[str, Any] = {
@@ -191,13 +193,14 @@ class _Keeper:
             options["tls"] = context
         return options
 
-    def _diagnosis(self, cause: BaseException, url: str) -> PicoclawError:
+    def _diagnosis(self, cause: BaseException, client: SwarmClient, url: str) -> PicoclawError:
         return diagnose(
             cause,
             url,
             source=self.source,
             has_credentials=bool(self.nats.credentials or self.nats.token or "@" in url),
             tls_given=_tls_given(self.nats.tls),
+            certificate_wanted=bool(client._server_info.get("tls_verify")),
         )
 
     def _choose(self, servers: list[Server], info: dict[str, Any]) -> tuple[Server | None, float]:
@@ -218,18 +221,19 @@ class _Keeper:
         client = self.client
         if client is None or client.is_closed or client.denied.note(str(error)):
             return
-        if client.is_reconnecting:
-            problem = self._diagnosis(error, _url_of(client))
-            if not isinstance(problem, NoServer):
-                self._tell(str(problem))
-            await self._look_again()
-        elif isinstance(error, nats.errors.SlowConsumerError):
+        if isinstance(error, nats.errors.SlowConsumerError):
             self._tell(
                 f"messages on {error.subject} come faster than they are taken and were dropped: raise "
                 "--swarm.nats.pending_msgs_limit or --swarm.nats.pending_bytes_limit"
             )
-        elif not isinstance(error, nats.errors.UnexpectedEOF):
+            return
+        problem = self._diagnosis(error, client, _url_of(client))
+        if not isinstance(problem, NoServer):
+            self._tell(str(problem))
+        elif client.is_connected and not isinstance(error, nats.errors.UnexpectedEOF):
             self._tell(f"NATS connection: {str(error).removeprefix('nats: ')}")
+        if not client.is_connected:  # on its way back
+            await self._look_again()
 
     async def _on_disconnected(self) -> None:
         client = self.client
@@ -306,15 +310,12 @@ async def _check(client: SwarmClient, url: str) -> None:
             f"{format_version(MINIMUM)} or later (priority groups and message schedules): update it"
         )
     try:
-        reply = await client.request("$JS.API.INFO", b"", timeout=_API_TIMEOUT)
-        error = json.loads(reply.data).get("error")
+        error = await _jetstream_error(client)
     except nats.errors.NoRespondersError:
         raise JetStreamDisabled(
             f"the NATS server at {at} runs without JetStream: start it with `nats-server -js`"
         ) from None
     except (nats.errors.Error, TimeoutError) as failure:
-        if client.denied.denial("$JS.API.INFO") is not None:
-            return  # a user of few rights: what else it may not do shows when it is done
         raise NoServer(
             f"JetStream of the NATS server at {at} does not answer ({str(failure).removeprefix('nats: ')}): a "
             "cluster may have no leader yet; check that most of its servers run"
@@ -329,6 +330,25 @@ async def _check(client: SwarmClient, url: str) -> None:
             f"JetStream of the NATS server at {at} is not ready ({error.get('description')}): "
             "check the server's log"
         )
+
+
+async def _jetstream_error(client: SwarmClient) -> dict[str, Any] | None:
+    """Ask JetStream about this account; None when all is well, or when this user may not ask."""
+    forbidden = asyncio.Event()
+    stop_listening = client.denied.listen(lambda subject, reason: forbidden.set())
+    asking = asyncio.ensure_future(client.request(_INFO, b"", timeout=_API_TIMEOUT))
+    hearing = asyncio.ensure_future(forbidden.wait())
+    try:
+        await asyncio.wait({asking, hearing}, return_when=asyncio.FIRST_COMPLETED)
+        if client.denied.denial(_INFO) is not None:
+            return None  # a user of few rights: what else it may not do shows when it is done
+        error: dict[str, Any] | None = json.loads((await asking).data).get("error")
+        return error
+    finally:
+        stop_listening()
+        for task in (asking, hearing):
+            task.cancel()
+        await asyncio.gather(asking, hearing, return_exceptions=True)
 
 
 async def _close(client: SwarmClient) -> None:

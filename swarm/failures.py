@@ -14,15 +14,23 @@ from ..errors import AuthorizationFailed, ConfigError, ConnectError, NoServer, P
 _REFUSED = re.compile(
     r"authorization violation|authentication|authorization failed|expired|revoked", re.IGNORECASE
 )
+_BROKEN_OFF = (ConnectionError, asyncio.IncompleteReadError, nats.errors.StaleConnectionError)
 _CERTIFICATE_WANTED = re.compile(r"certificate[ _]required|bad[ _]certificate|unknown[ _]ca", re.IGNORECASE)
 
 
 def diagnose(
-    cause: BaseException, url: str, *, source: str, has_credentials: bool, tls_given: bool
+    cause: BaseException,
+    url: str,
+    *,
+    source: str,
+    has_credentials: bool,
+    tls_given: bool,
+    certificate_wanted: bool,
 ) -> PicoclawError:
     """Return our error for what nats-py met at `url`; only NoServer is worth waiting for.
 
-    `source` says where the address came from, "" when that needs no word.
+    `source` says where the address came from, "" when that needs no word; `certificate_wanted` that the
+    server's greeting demanded a client certificate.
     """
     at = f"{redact_url(url)}{f' ({source})' if source else ''}"
     text = str(cause)
@@ -38,6 +46,13 @@ def diagnose(
         return ConfigError(
             f"{at}: ws:// and wss:// addresses need a further package: `pip install aiohttp`, or use nats:// or tls://"
         )
+    if (
+        certificate_wanted
+        and isinstance(cause, _BROKEN_OFF)
+        and not isinstance(cause, ConnectionRefusedError)
+    ):
+        # TLS 1.3 refuses a client's certificate after the handshake, and asyncio loses the alert that says so.
+        return _certificate_refused(at)
     return NoServer(f"no NATS server answers at {at}: {_reason(cause)}. {_next_step(url, tls_given)}")
 
 
@@ -70,13 +85,17 @@ def _tls(cause: BaseException, at: str) -> ConnectError:
             "that signed it with --swarm.nats.tls.ca, and use a host name that stands in the certificate"
         )
     if _CERTIFICATE_WANTED.search(str(cause)):
-        return TlsFailed(
-            f"the server at {at} demands a client certificate that it trusts: give --swarm.nats.tls.cert and "
-            "--swarm.nats.tls.key"
-        )
+        return _certificate_refused(at)
     return TlsFailed(
         f"the TLS handshake with {at} failed ({getattr(cause, 'reason', None) or type(cause).__name__}): check "
         "the server's TLS versions and --swarm.nats.tls.*"
+    )
+
+
+def _certificate_refused(at: str) -> ConnectError:
+    return TlsFailed(
+        f"the server at {at} demands a client certificate that it trusts: give --swarm.nats.tls.cert and "
+        "--swarm.nats.tls.key, signed by an authority that the server knows"
     )
 
 

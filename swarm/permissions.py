@@ -24,9 +24,13 @@ class PermissionWatch:
         self._denied: dict[str, str] = {}
         self._listeners: list[Callable[[str, str], None]] = []
 
-    def listen(self, listener: Callable[[str, str], None]) -> None:
-        """Call `listener(subject, reason)` for each violation from now on; the subject is lower-cased."""
+    def listen(self, listener: Callable[[str, str], None]) -> Callable[[], None]:
+        """Call `listener(subject, reason)` for each violation from now on; the subject is lower-cased.
+
+        Returns what ends that.
+        """
         self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     def note(self, error: str) -> bool:
         """Take in a server's error text; whether it was a permissions violation."""
@@ -40,7 +44,7 @@ class PermissionWatch:
         self._denied[subject] = verb
         if len(self._denied) > _MOST:
             del self._denied[next(iter(self._denied))]
-        for listener in self._listeners:
+        for listener in tuple(self._listeners):
             listener(subject, reason)
         return True
 

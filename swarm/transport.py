@@ -1,6 +1,7 @@
 """nats-py's TCP transport, so that closing it takes a limited time."""
 
 import asyncio
+from urllib.parse import ParseResult
 
 from nats.aio.transport import TcpTransport
 
@@ -20,6 +21,13 @@ class PromptTransport(TcpTransport):
     def __bool__(self) -> bool:
         # nats-py takes a false transport for a missing one, and would make a plain one.
         return True
+
+    async def connect(self, uri: ParseResult, buffer_size: int, connect_timeout: int) -> None:
+        # An attempt that failed after TCP is not closed by nats-py, which only forgets it.
+        if self._io_writer is not None:
+            self._io_writer.transport.abort()
+            self._io_writer = self._io_reader = None
+        await super().connect(uri, buffer_size, connect_timeout)
 
     async def wait_closed(self) -> None:
         writer = self._io_writer

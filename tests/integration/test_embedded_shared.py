@@ -167,7 +167,8 @@ async def test_processes_that_come_and_go_at_once_never_meet_two_servers(machine
         await member.tell("put")
         await member.event("put")
         await member.tell("leave")
-        return (await member.event("left"))["stopped"]
+        stopped: int | None = (await member.event("left"))["stopped"]
+        return stopped
 
     await asyncio.gather(*(visit() for _ in range(6)))
 
