@@ -57,7 +57,10 @@ def _dispatch(request: Request, demand: str) -> Plan:
 
 
 def _fill(task: TemplateTask, template: Template, request: Request) -> Task:
-    """Make the task of a template for this request; what the request says of itself goes first."""
+    """Make the task of a template for this request.
+
+    Limits that the request sets go before the template's; of the input, the task's own goes first.
+    """
     defaults = template.defaults
     timeout = task.timeout_s or defaults.timeout_s
     if request.deadline_s is not None:

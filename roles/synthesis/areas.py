@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from ...capabilities.findings import Review, ToolRun
+from ...capabilities.languages import PROGRAMMING
 from ...swarm.records import VERSION
 from .markdown import clean, count
 from .outcome import Outcome, in_words
@@ -34,21 +35,48 @@ class Part:
         return tuple(run for run in self.review.tools if run.status in _SILENT) if self.review else ()
 
     @property
-    def looked(self) -> bool:
-        """Whether its finding nothing is good news: a tool ended well, or there was nothing to do."""
+    def unread(self) -> tuple[str, ...]:
+        """Programming languages of the repository that no tool of this area reads."""
         if self.review is None:
-            return False
+            return ()
+        seen = set(self.review.looked_at)
+        return tuple(name for name in self.review.languages if name in PROGRAMMING and name not in seen)
+
+    @property
+    def blind_because(self) -> str:
+        """Why its finding nothing says nothing; empty when a tool ended well or nothing was to do."""
+        if self.review is None:
+            return self.why_not
         ended = {run.status for run in self.review.tools}
-        return "ok" in ended or ("nothing to do" in ended and not ended & _SILENT)
+        if "ok" in ended:
+            return ""
+        if self.silent_tools:
+            return "none of its tools could run"
+        if self.unread:
+            return f"no tool here reads {clean(', '.join(self.unread[:5]), 200)}"
+        return "" if "nothing to do" in ended else "no tool ran"
+
+    @property
+    def looked(self) -> bool:
+        """Whether its finding nothing is good news."""
+        return not self.blind_because
 
 
-def read_part(outcome: Outcome) -> Part:
-    """Read a reviewer's result; one that is no review counts as missing, with the reason."""
+def read_parts(outcome: Outcome) -> list[Part]:
+    """Read a reviewer's result: one review, or a list of them for a task with several areas.
+
+    A result that is no review counts as missing, with the reason.
+    """
     result = outcome.result
     if outcome.state != "done" or result is None or (result.data is None and result.ref is not None):
-        return Part(outcome, None, in_words(outcome))
+        return [Part(outcome, None, in_words(outcome))]
+    bodies = result.data if isinstance(result.data, list) and result.data else [result.data]
+    return [_read(outcome, body) for body in bodies]
+
+
+def _read(outcome: Outcome, body: JsonValue) -> Part:
     try:
-        review = Review.model_validate(result.data)
+        review = Review.model_validate(body)
     except ValidationError:
         return Part(
             outcome, None, "the result is not a review: its node runs another version or another tool"
@@ -67,7 +95,7 @@ def area_data(part: Part) -> AreaData:
         state=outcome.state,
         reason=outcome.reason,
         reviewed=part.looked,
-        why_not=part.why_not or ("" if part.looked else _no_tool(part)),
+        why_not=part.blind_because,
         node=outcome.node,
         attempts=outcome.attempts,
         seconds=outcome.seconds,
@@ -79,31 +107,28 @@ def area_data(part: Part) -> AreaData:
     )
 
 
-def _no_tool(part: Part) -> str:
-    return "none of its tools could run" if part.silent_tools else "no tool ran"
-
-
 def missing(parts: Sequence[Part]) -> tuple[str, ...]:
-    """Return what was not reviewed, one line each: areas, tools, findings beyond a cap, languages."""
-    lines: list[str] = []
-    for part in parts:
-        if part.why_not:
-            lines.append(f"{part.area}: not reviewed, {clean(part.why_not, 400)}")
-        elif not part.looked:
-            lines.append(f"{part.area}: not reviewed, {_no_tool(part)}")
+    """Return what was not reviewed, one line each: areas, languages, tools, findings beyond a cap."""
+    lines = [
+        f"{part.area}: not reviewed, {clean(part.blind_because, 400)}" for part in parts if not part.looked
+    ]
+    lines += _unread_languages(parts)
     for part in parts:
         lines += [f"{part.area}: {tool_in_words(run)}" for run in part.silent_tools]
     for part in parts:
         if part.review is not None and part.review.dropped:
             dropped = count(part.review.dropped, "more finding")
             lines.append(f"{part.area}: {dropped} beyond the reviewer's limit, counted but not listed")
-    return (*lines, *_unread_languages(parts))
+    for part in parts:
+        skipped = [run for run in part.review.tools if run.status == "not asked"] if part.review else []
+        lines += [f"{part.area}: {tool_in_words(run)}" for run in skipped]
+    return tuple(lines)
 
 
 def tool_in_words(run: ToolRun) -> str:
-    """Say how a tool ended that could not do its work."""
+    """Say how a tool ended that did not do its work."""
     detail = f" ({clean(run.detail, 200)})" if run.detail else ""
-    verb = "is not installed" if run.status == "not installed" else run.status
+    verb = {"not installed": "is not installed", "not asked": "not asked for"}.get(run.status, run.status)
     return f"{clean(run.tool, 64)} {verb}{detail}"
 
 
@@ -128,33 +153,36 @@ def languages(parts: Sequence[Part]) -> dict[str, int]:
 
 
 def not_looked_at(parts: Sequence[Part]) -> tuple[str, ...]:
-    """Return the languages that no tool read, most files first."""
+    """Return the programming languages that no tool read, most files first."""
     seen = {language for review in _reviews(parts) for language in review.looked_at}
-    return tuple(language for language in languages(parts) if language not in seen)
+    return tuple(name for name in languages(parts) if name in PROGRAMMING and name not in seen)
 
 
 def _unread_languages(parts: Sequence[Part]) -> list[str]:
     files = languages(parts)
     nobody = not_looked_at(parts)
-    lines = [f"{clean(name, 64)} ({count(files[name], 'file')}): no tool looked at it" for name in nobody]
+    lines = [f"{name} ({count(files[name], 'file')}): not reviewed, no tool here reads it" for name in nobody]
     readers = {review.area: set(review.looked_at) for review in _reviews(parts)}
     deep = [area for area in ("code", "security") if area in readers]
     for name in files:
         by = sorted(area for area, names in readers.items() if name in names)
-        if deep and name not in nobody and not set(deep) & set(by):
-            who = "neither code nor security" if len(deep) == 2 else f"not {deep[0]}"
-            lines.append(
-                f"{clean(name, 64)} ({count(files[name], 'file')}): only {', '.join(by)} looked at it, {who}"
-            )
+        if name in PROGRAMMING and name not in nobody and deep and not set(deep) & set(by):
+            others = "neither code nor security" if len(deep) == 2 else f"not {deep[0]}"
+            lines.append(f"{name} ({count(files[name], 'file')}): read by {', '.join(by)} only, {others}")
     return lines
 
 
 def notes(parts: Sequence[Part]) -> tuple[str, ...]:
-    """Return the reviewers' notes, each once, with the areas that made it."""
+    """Return the reviewers' notes, each once, with the areas that made it.
+
+    Not those on a language: `missing` says that of all areas together.
+    """
+    known = tuple(f"{language} (" for language in languages(parts))
     made: dict[str, list[str]] = {}
     for part in parts:
         for note in part.review.notes if part.review is not None else ():
-            made.setdefault(clean(note, 300), []).append(part.area)
+            if not note.startswith(known):
+                made.setdefault(clean(note, 300), []).append(part.area)
     return tuple(f"{', '.join(dict.fromkeys(areas))}: {note}" for note, areas in made.items())
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ...capabilities.findings import SEVERITIES
 from ...swarm.records import Plan, Request
 from . import areas
-from .areas import Part, read_part
+from .areas import Part, read_parts
 from .markdown import clean, count
 from .merge import hot_spots, merge, tally
 from .outcome import Outcome
@@ -16,7 +16,7 @@ from .review_markdown import render
 
 def join_code_review(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Report:
     """Merge the reviews of all areas into one report; `data` is a ReviewData."""
-    parts = [read_part(outcome) for outcome in outcomes]
+    parts = [part for outcome in outcomes for part in read_parts(outcome)]
     found = merge((p.area, f) for p in parts if p.review is not None for f in p.review.findings)
     counts = tally(
         found,
@@ -48,6 +48,7 @@ def join_code_review(plan: Plan, request: Request, outcomes: Sequence[Outcome]) 
 def _summary(counts: Counts, parts: Sequence[Part]) -> str:
     """Return the verdict in one line: how much was found, and which areas nobody reviewed."""
     skipped = [clean(part.area, 64) for part in parts if not part.looked]
+    unread = areas.not_looked_at(parts)
     if len(skipped) == len(parts):
         return "nothing was reviewed"
     if counts.findings:
@@ -57,4 +58,5 @@ def _summary(counts: Counts, parts: Sequence[Part]) -> str:
         verdict = f"{count(counts.findings, 'finding')} in {count(counts.files, 'file')}: {found}"
     else:
         verdict = "no findings"
-    return f"{verdict}; not reviewed: {', '.join(skipped)}" if skipped else verdict
+    without = [*skipped, *(clean(language, 64) for language in unread)]
+    return f"{verdict}; not reviewed: {', '.join(without)}" if without else verdict

@@ -122,7 +122,7 @@ class ReviewData(_Part):
     """The ten worst."""
     languages: dict[str, int]
     not_looked_at: tuple[str, ...]
-    """Languages that no tool read."""
+    """Programming languages that no tool read."""
     missing: tuple[str, ...]
     """What was not reviewed, one line each."""
     notes: tuple[str, ...]

@@ -75,7 +75,8 @@ def _found(part: AreaData) -> str:
     if not part.reviewed and not part.reported:
         return "**not reviewed**"
     unable = sum(run.status in ("failed", "timed out", "not installed") for run in part.tools)
-    found = f"{part.reported:,}" if part.reported else "no findings"
+    idle = not any(run.status == "ok" for run in part.tools)
+    found = f"{part.reported:,}" if part.reported else "nothing to do" if idle else "no findings"
     if part.dropped:
         found += f" and {part.dropped:,} not listed"
     if unable:
@@ -165,7 +166,7 @@ def _fact(key: str, value: JsonValue) -> str:
     """Return `docstring coverage 83.2 %`; nothing for what is empty or too deep for a line."""
     name = key.replace("_", " ")
     unit = ""
-    for ending in (" percent", " pct"):
+    for ending in (" in %", " percent"):
         if name.endswith(ending):
             name, unit = name.removesuffix(ending), " %"
     if isinstance(value, dict):

@@ -140,8 +140,10 @@ def test_an_unknown_capability_of_a_model_is_refused_with_the_nearest_name() -> 
 
 
 def test_a_capability_that_a_live_node_or_the_vocabulary_knows_passes() -> None:
-    validate(plan(task("a", demand="gpu"), task("b", demand="docs+rust")), known=frozenset({"gpu"}))
-    validate(plan(task("a", demand="node:claw-1"), task("b", demand="agent:coder")), known=frozenset())
+    offered = plan(task("a", demand="gpu"), task("b", demand="docs+rust"))
+    assert validate(offered, known=frozenset({"gpu"})) == offered
+    named = plan(task("a", demand="node:claw-1"), task("b", demand="agent:coder"))
+    assert validate(named, known=frozenset()) == named
 
 
 def test_an_unknown_join_is_refused_with_the_nearest_name() -> None:

@@ -116,7 +116,7 @@ def test_the_whole_report_reads_like_this() -> None:
                 tool="codespell",
             ),
             tools=(ran("interrogate"), ran("codespell")),
-            facts={"docstring_coverage_percent": 83.33},
+            facts={"docstring coverage in %": 83.33, "public objects": 1204},
             notes=("link to ../secret was not followed",),
         ),
         ended("testing", "cancelled", "skipped: no node offers testing"),
@@ -128,7 +128,7 @@ def test_the_whole_report_reads_like_this() -> None:
 
 Commit `0a1b2c3d`
 
-**4 findings in 2 files: 2 high, 1 medium, 1 low; not reviewed: testing.**
+**4 findings in 2 files: 2 high, 1 medium, 1 low; not reviewed: testing, rust.**
 
 | area     | node          | tools                                  | findings                | seconds |
 | -------- | ------------- | -------------------------------------- | ----------------------- | ------: |
@@ -161,19 +161,19 @@ Commit `0a1b2c3d`
 
 ## Facts
 
-- docs: docstring coverage 83.3 %
+- docs: docstring coverage 83.3 %; public objects 1,204
 
 ## What was not reviewed
 
 - testing: not reviewed, no node offers it
+- rust (1 file): not reviewed, no tool here reads it
 - code: mypy timed out (after 120 s)
 - security: detect-secrets is not installed
-- rust (1 file): no tool looked at it
 - docs: link to ../secret was not followed
 """
     )
     assert made.partial
-    assert made.summary == "4 findings in 2 files: 2 high, 1 medium, 1 low; not reviewed: testing"
+    assert made.summary == "4 findings in 2 files: 2 high, 1 medium, 1 low; not reviewed: testing, rust"
 
 
 def test_the_json_has_a_stable_form() -> None:
@@ -261,7 +261,8 @@ def test_an_area_where_no_tool_ran_at_all_is_not_reviewed() -> None:
 
 
 def test_an_area_with_nothing_to_do_is_reviewed() -> None:
-    made = report(reviewed("testing", tools=(ran("coverage", "nothing to do"),)))
+    made = report(reviewed("testing", tools=(ran("coverage", "nothing to do"),), languages={"json": 1}))
+    assert "| nothing to do |" in made.markdown
     assert "not reviewed" not in made.markdown
     assert not made.partial
 
@@ -338,19 +339,51 @@ def test_dropped_findings_are_named_and_counted() -> None:
     assert data_of(made)["counts"]["dropped"] == 312  # type: ignore[index]
 
 
-def test_a_language_that_only_the_spelling_was_looked_at_is_named() -> None:
-    languages = {"python": 3, "yaml": 2, "cobol": 1}
+def test_languages_that_nobody_read_or_only_a_side_area_are_named_once_for_all_areas() -> None:
+    languages = {"python": 3, "shell": 2, "rust": 1, "json": 7}
+    note = ("rust (1 file): not reviewed, this version has no analyzer for it",)
     made = report(
         *(
-            reviewed(area, languages=languages, looked_at=("python",))
+            reviewed(area, languages=languages, looked_at=("python",), notes=note)
             for area in ("code", "security", "testing")
         ),
-        reviewed("docs", languages=languages, looked_at=("python", "yaml")),
+        reviewed("docs", languages=languages, looked_at=("python", "shell"), notes=note),
     )
-    assert "- cobol (1 file): no tool looked at it" in made.markdown
-    assert "- yaml (2 files): only docs looked at it, neither code nor security" in made.markdown
-    assert "- python" not in made.markdown
-    assert data_of(made)["not_looked_at"] == ["cobol"]
+    assert made.markdown.split("## What was not reviewed\n\n")[1].splitlines() == [
+        "- rust (1 file): not reviewed, no tool here reads it",
+        "- shell (2 files): read by docs only, neither code nor security",
+    ]
+    assert made.summary == "no findings; not reviewed: rust"
+    assert data_of(made)["not_looked_at"] == ["rust"]
+
+
+def test_an_area_none_of_whose_tools_reads_the_language_is_not_an_area_without_findings() -> None:
+    idle = (ran("ruff", "nothing to do"), ran("mypy", "nothing to do"))
+    made = report(reviewed("code", tools=idle, languages={"rust": 3, "go": 2, "json": 9}))
+    assert "- code: not reviewed, no tool here reads rust, go" in made.markdown
+    assert "| **not reviewed** |" in made.markdown
+    assert made.partial
+
+
+def test_a_tool_that_was_not_asked_for_is_named_and_nothing_is_partial() -> None:
+    made = report(
+        reviewed("testing", tools=(ran("test facts"), ran("the tests", "not asked", "no foreign code")))
+    )
+    assert "- testing: the tests not asked for (no foreign code)" in made.markdown
+    assert "| test facts |" in made.markdown
+    assert not made.partial
+
+
+def test_one_task_may_review_several_areas() -> None:
+    outcomes = [reviewed("code", finding()), reviewed("security", finding(kind="secret"))]
+    bodies = [outcome.result.data for outcome in outcomes if outcome.result]
+    both = Outcome(step="all", state="done", result=Result(data=bodies), node="claw-1", seconds=2)
+    made = join(
+        Plan(tasks=(Task(step="all", demand="code+security"),), join="code-review"), request(), [both]
+    )
+    assert "| code " in made.markdown
+    assert "| security " in made.markdown
+    assert made.summary == "2 findings in 1 file: 2 medium"
 
 
 def test_a_rule_that_repeats_itself_does_not_crowd_out_the_others() -> None:
