@@ -1,0 +1,221 @@
+"""Submission: how a door hands a request to the swarm and watches it to its end."""
+
+import asyncio
+import hashlib
+import json
+import logging
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from nats.aio.msg import Msg
+from pydantic import JsonValue
+
+from ..errors import IdempotencyClash, SwarmTimeout, UsageError
+from .bodies import BODY_LIMIT, unpack_result
+from .entries import Accepted, Cancelled, Done, Entry, Failed, Planned
+from .fold import RequestHead, fold_request
+from .follow import Followed, Follower
+from .log import decode
+from .records import RepositoryRef, Request, Result
+from .subjects import REQUEST_STEP, request_id, split_log_subject
+from .swarm import Swarm
+
+log = logging.getLogger(__name__)
+
+Unroutable = Literal["wait", "fail", "skip", "local"]
+
+
+def new_request(
+    text: str,
+    *,
+    key: str | None = None,
+    demand: str | None = None,
+    repository: RepositoryRef | None = None,
+    template: str | None = None,
+    input: dict[str, JsonValue] | None = None,
+    priority: int = 1,
+    deadline: timedelta | None = None,
+    unroutable: Unroutable | None = None,
+    max_attempts: int | None = None,
+    sender: str = "",
+) -> Request:
+    """Return a request; `key` makes sending it twice the same as sending it once.
+
+    Raises UsageError for a text that is empty or over 32 MiB.
+    """
+    if not text.strip():
+        raise UsageError("the request is empty: say what is to be done")
+    if len(text) > BODY_LIMIT:
+        raise UsageError(
+            f"the request's text has {len(text) / 1e6:.0f} MB, the limit is {BODY_LIMIT / 1e6:.0f} MB: "
+            "pass large inputs as a repository or a file"
+        )
+    identity, digest = request_id(key if key is not None else secrets.token_hex(16))
+    return Request(
+        id=identity,
+        key_digest=digest,
+        text=text,
+        demand=demand,
+        repository=repository,
+        template=template,
+        input=input or {},
+        priority=priority,
+        deadline_s=deadline.total_seconds() if deadline is not None else None,
+        unroutable=unroutable,
+        max_attempts=max_attempts,
+        sender=sender,
+    )
+
+
+def same_request(ours: Request, theirs: Request) -> bool:
+    """Return whether two requests with one id are one: the same key and the same content."""
+    if ours.key_digest != theirs.key_digest:
+        return False
+    if theirs.ref is not None:
+        return hashlib.sha256(ours.to_bytes()).hexdigest() == theirs.ref.digest
+    left, right = (
+        r.model_dump(exclude={"sender", "ref", "priority", "deadline_s", "repository"})
+        for r in (ours, theirs)
+    )
+    return bool(left == right)
+
+
+async def submit(swarm: Swarm, request: Request) -> bool:
+    """Hand a request in; return False when it had been handed in before.
+
+    Raises QueueFull, IdempotencyClash, UsageError, SwarmTimeout.
+    """
+    head = await _accepted(swarm, request)
+    if head is None:
+        return await swarm.inbox.submit(request)
+    return False
+
+
+async def _accepted(swarm: Swarm, request: Request) -> Request | None:
+    async for followed in swarm.log.history(request.id, REQUEST_STEP):
+        entry = decode(followed)
+        if isinstance(entry, Accepted):
+            if not same_request(request, entry.request):
+                raise IdempotencyClash(
+                    f"the idempotency key of {request.id} was used before for another request "
+                    f"({entry.request.text[:60]!r}): choose another key"
+                )
+            return entry.request
+        if isinstance(entry, Cancelled):
+            return request
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """An entry of the request's log."""
+
+    step: str
+    """`_` for the request itself."""
+    entry: Entry
+    seq: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a running job says of itself; may be lost."""
+
+    step: str
+    node: str
+    message: str
+    fraction: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The request's end."""
+
+    head: RequestHead
+    result: Result | None
+    """The report, whole, where there is one."""
+
+
+Event = LogEvent | Progress | Ended
+
+
+async def watch(swarm: Swarm, request: str) -> AsyncIterator[Event]:
+    """Yield what happens to a request, from its beginning to its end.
+
+    It survives reconnects; whoever stops listening changes nothing.
+    """
+    events: asyncio.Queue[LogEvent | Progress] = asyncio.Queue()
+
+    def on_log(followed: Followed) -> None:
+        entry = decode(followed)
+        if entry is not None:
+            step = split_log_subject(followed.subject)[1]
+            events.put_nowait(LogEvent(step, entry, followed.seq, followed.at))
+
+    async def on_progress(message: Msg) -> None:
+        progress = _read_progress(message)
+        if progress is not None:
+            events.put_nowait(progress)
+
+    follower = Follower(swarm.wire, swarm.names.log, swarm.names.log_filter(request), deliver="all")
+    swarm.on_reconnect(follower.reconnected)
+    subscription = await swarm.client.subscribe(swarm.names.event(request, "*"), cb=on_progress)
+    task = swarm.tasks.start(follower.run(on_log), name=f"watch {request}")
+    head = RequestHead()
+    try:
+        while True:
+            event = await events.get()
+            yield event
+            if isinstance(event, LogEvent) and event.step == REQUEST_STEP:
+                head = fold_request(head, event.entry, event.seq, event.at)
+                if head.terminal:
+                    yield Ended(head, await _report(swarm, event.entry))
+                    return
+    finally:
+        task.cancel()
+        if not swarm.client.is_closed:
+            await subscription.unsubscribe()
+
+
+async def wait(swarm: Swarm, request: str, *, limit: timedelta | None = None) -> Ended:
+    """Return a request's end; raises SwarmTimeout past the limit, the request goes on."""
+    try:
+        async with asyncio.timeout(limit.total_seconds() if limit else None):
+            async for event in watch(swarm, request):
+                if isinstance(event, Ended):
+                    return event
+    except TimeoutError:
+        raise SwarmTimeout(
+            f"{request} has not ended yet; look again with `picoclaw result {request}`"
+        ) from None
+    raise SwarmTimeout(f"{request} can no longer be watched; look again with `picoclaw result {request}`")
+
+
+async def _report(swarm: Swarm, entry: Entry) -> Result | None:
+    result = entry.result if isinstance(entry, Done | Failed | Cancelled) else None
+    return await unpack_result(result, swarm.artifacts) if result is not None else None
+
+
+def _read_progress(message: Msg) -> Progress | None:
+    try:
+        event = json.loads(message.data)
+        if event["kind"] != "progress":
+            return None
+        fraction = event.get("fraction")
+        return Progress(
+            split_log_subject(message.subject)[1],
+            str(event["node"]),
+            str(event["message"]),
+            float(fraction) if fraction is not None else None,
+        )
+    except (ValueError, KeyError, TypeError):
+        log.debug("foreign event on %s", message.subject)
+        return None
+
+
+def tasks_of(entry: Entry) -> int | None:
+    """Return how many tasks a manifest has, as far as it says so itself."""
+    return len(entry.plan.tasks) if isinstance(entry, Planned) and entry.plan is not None else None
