@@ -175,7 +175,8 @@ def _unread_languages(parts: Sequence[Part]) -> list[str]:
 def notes(parts: Sequence[Part]) -> tuple[str, ...]:
     """Return the reviewers' notes, each once, with the areas that made it.
 
-    Not those on a language: `missing` says that of all areas together.
+    What all of them noted bears no name. Not those on a language: `missing` says that of all areas
+    together.
     """
     known = tuple(f"{language} (" for language in languages(parts))
     made: dict[str, list[str]] = {}
@@ -183,7 +184,11 @@ def notes(parts: Sequence[Part]) -> tuple[str, ...]:
         for note in part.review.notes if part.review is not None else ():
             if not note.startswith(known):
                 made.setdefault(clean(note, 300), []).append(part.area)
-    return tuple(f"{', '.join(dict.fromkeys(areas))}: {note}" for note, areas in made.items())
+    everybody = {part.area for part in parts if part.review is not None}
+    return tuple(
+        note if set(by) == everybody and len(by) > 1 else f"{', '.join(dict.fromkeys(by))}: {note}"
+        for note, by in made.items()
+    )
 
 
 def _reviews(parts: Iterable[Part]) -> list[Review]:

@@ -55,7 +55,8 @@ def _summary(counts: Counts, parts: Sequence[Part]) -> str:
         found = ", ".join(
             f"{number:,} {severity}" for severity, number in counts.by_severity.items() if number
         )
-        verdict = f"{count(counts.findings, 'finding')} in {count(counts.files, 'file')}: {found}"
+        where = f" in {count(counts.files, 'file')}" if counts.files else ""
+        verdict = f"{count(counts.findings, 'finding')}{where}: {found}"
     else:
         verdict = "no findings"
     without = [*skipped, *(clean(language, 64) for language in unread)]

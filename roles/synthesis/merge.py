@@ -12,6 +12,8 @@ KIND_ORDER: tuple[Kind, ...] = (
 )  # fmt: skip
 """What to look at first among findings of one severity."""
 
+WHOLE = "."
+"""The path of a finding about the repository as a whole."""
 HOT_SPOTS = 10
 _SEVERITY_RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 _KIND_RANK = {kind: rank for rank, kind in enumerate(KIND_ORDER)}
@@ -84,7 +86,7 @@ def tally(findings: Sequence[MergedFinding], *, reported: int, dropped: int) -> 
         findings=len(findings),
         reported=reported,
         dropped=dropped,
-        files=len({finding.path for finding in findings}),
+        files=len({finding.path for finding in findings} - {WHOLE}),
         by_severity={severity: severities[severity] for severity in SEVERITIES},
         by_area=_sorted(Counter(area for finding in findings for area in finding.areas)),
         by_tool=_sorted(Counter(tool for finding in findings for tool in finding.tools)),
@@ -101,6 +103,8 @@ def hot_spots(findings: Sequence[MergedFinding]) -> tuple[HotSpot, ...]:
     """Return the files to open first: by the weight of their findings, then their number."""
     files: dict[str, Counter[Severity]] = {}
     for finding in findings:
+        if finding.path == WHOLE:
+            continue
         files.setdefault(finding.path, Counter())[finding.severity] += 1
 
     def order(item: tuple[str, Counter[Severity]]) -> tuple[int, int, str]:

@@ -33,6 +33,7 @@ class MergedFinding(_Part):
     """One place with one kind of problem, whoever saw it."""
 
     path: str
+    """Relative to the repository; `.` means the repository as a whole."""
     line: int
     """From 1; 0 means the whole file."""
     severity: Severity
@@ -57,7 +58,7 @@ class Counts(_Part):
     dropped: int
     """Beyond a reviewer's cap: counted, but not in `findings`."""
     files: int
-    """Files with at least one finding."""
+    """Files with at least one finding; the repository as a whole is none."""
     by_severity: dict[str, int]
     """All five severities, worst first; adds up to `findings`."""
     by_area: dict[str, int]

@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from ...capabilities.findings import Severity, ToolRun
 from .markdown import clean, code, count, inline, prose, table
+from .merge import WHOLE
 from .review_data import AreaData, MergedFinding, ReviewData
 
 SHOWN_FINDINGS = 50
@@ -123,14 +124,17 @@ def _choose(findings: Sequence[MergedFinding]) -> tuple[list[MergedFinding], Cou
 
 
 def _finding(finding: MergedFinding) -> str:
-    place = f"{clean(finding.path, 300)}:{finding.line}" if finding.line else clean(finding.path, 300)
+    path = clean(finding.path, 300)
+    place = code(f"{path}:{finding.line}" if finding.line else path)
+    if finding.path == WHOLE:
+        place = "the repository"
     # Two tools say one thing in two ways; one tool that says two things means two things.
     said = Counter(tool for tool, _ in {(source.tool, source.message) for source in finding.sources})
     more = max(said.values()) - 1
     also = f" (+{more} more on this line)" if more else ""
     tools = ", ".join(inline(tool, 64) for tool in finding.tools)
     message = prose(finding.message, MESSAGE_LENGTH) or finding.kind
-    return f"{code(place)}  {_rules(finding.rules)}  {message}{also} ({tools})"
+    return f"{place}  {_rules(finding.rules)}  {message}{also} ({tools})"
 
 
 def _rules(rules: Sequence[str]) -> str:

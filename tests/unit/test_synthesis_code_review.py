@@ -386,6 +386,19 @@ def test_one_task_may_review_several_areas() -> None:
     assert made.summary == "2 findings in 1 file: 2 medium"
 
 
+def test_a_finding_on_the_whole_repository_is_no_file() -> None:
+    made = report(reviewed("testing", finding(".", 0, rule="no-tests", kind="test", message="no test found")))
+    assert "- the repository  `no-tests`  no test found (ruff)" in made.markdown
+    assert made.summary == "1 finding: 1 medium"
+    assert data_of(made)["files"] == []
+
+
+def test_what_every_area_noted_is_said_once() -> None:
+    made = report(*(reviewed(area, notes=("binary, not read: a.py",)) for area in AREAS))
+    assert data_of(made)["notes"] == ["binary, not read: a.py"]
+    assert made.markdown.count("binary, not read") == 1
+
+
 def test_a_rule_that_repeats_itself_does_not_crowd_out_the_others() -> None:
     many = [finding(line=line, rule="E501") for line in range(1, 101)]
     made = report(reviewed("code", *many, finding(line=500, rule="RARE")))
