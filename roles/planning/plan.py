@@ -27,7 +27,7 @@ def make_plan(request: Request, templates: Sequence[Template]) -> Plan:
     if request.demand is not None and request.template is not None:
         raise PlanError(
             f"the request asks both for capability {request.demand!r} and for template "
-            f"{request.template!r}: give one of --capability and --template"
+            f"{request.template!r}: give one of them"
         )
     if request.demand is not None:
         return _dispatch(request, request.demand)
@@ -92,9 +92,9 @@ def _nothing_fits(request: Request, templates: Sequence[Template]) -> str:
                 f"no plan for {title!r}: template {template.name!r} would fit but needs a repository: "
                 "add --repo DIR or --repo URL"
             )
-    names = ", ".join(template.name for template in templates)
-    ways = ["send it as one task with --capability NAME"]
-    if names:
-        ways.append(f"or name a template with --template (there is: {names})")
+    names = ", ".join(template.name for template in templates) or "none"
     what = f"no plan for {title!r}" if title else "no plan for an empty request"
-    return f"{what}: no template matches it and no model is configured to plan it; {', '.join(ways)}"
+    return (
+        f"{what}: no template matches it (there is: {names}) and no model is configured to plan it; "
+        "send it with `picoclaw dispatch --capability NAME`, or name a template with --template NAME"
+    )

@@ -12,6 +12,8 @@ from .report import Report
 
 SCHEMA = "picoclaw.plain"
 VERSION = 1
+SHOWN_TASKS = 200
+"""Tasks that Markdown shows; the JSON has all of them."""
 SHOWN_CHARACTERS = 20_000
 """Longest summary and longest data of a task that Markdown shows; the JSON has all of it."""
 
@@ -24,12 +26,17 @@ def join_plain(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Rep
     verdict = f"{done} of {count(len(outcomes), 'task')} done"
     parts = [f"# {inline(title) or 'Result'}", f"**{verdict}.**" if missing else f"{verdict}."]
     if missing:
-        parts += ["## Missing", "\n".join(f"- {inline(line, 500)}" for line in missing)]
-    parts += [_section(outcome) for outcome in outcomes]
+        lines = [f"- {inline(line, 500)}" for line in missing[:SHOWN_TASKS]]
+        if len(missing) > SHOWN_TASKS:
+            lines.append(f"- … and {len(missing) - SHOWN_TASKS:,} more in the JSON")
+        parts += ["## Missing", "\n".join(lines)]
+    parts += [_section(outcome) for outcome in outcomes[:SHOWN_TASKS]]
+    if len(outcomes) > SHOWN_TASKS:
+        parts.append(f"… and {count(len(outcomes) - SHOWN_TASKS, 'more task')} in the JSON.")
     first = next((o.result.summary for o in outcomes if o.result is not None and o.result.summary), "")
     summary = clean(first, 200) if len(outcomes) == 1 and first and not missing else verdict
     if missing:
-        summary = f"{verdict}; missing: {clean('; '.join(missing), 300)}"
+        summary = f"{verdict}; missing: {clean('; '.join(missing[:20]), 300)}"
     return Report(
         markdown="\n\n".join(parts) + "\n",
         data={

@@ -6,6 +6,7 @@ from markdown_it import MarkdownIt
 from picoclaw.errors import PlanError
 from picoclaw.roles.synthesis.join import join
 from picoclaw.roles.synthesis.outcome import Outcome
+from picoclaw.roles.synthesis.plain import SHOWN_TASKS
 from picoclaw.roles.synthesis.report import Report
 from picoclaw.swarm.records import ArtifactRef, Plan, Request, Result, Task
 
@@ -135,6 +136,17 @@ def test_a_long_result_is_cut_in_markdown_and_whole_in_the_json() -> None:
     assert len(report.markdown) < 45_000
     assert "the rest is in the JSON" in report.markdown
     assert "d" * 50_000 in report.to_bytes().decode()
+
+
+def test_of_very_many_tasks_markdown_shows_the_first_and_the_json_all() -> None:
+    report = made(
+        *(done(f"s{i}", Result(summary="x")) for i in range(SHOWN_TASKS + 7)),
+        *(Outcome(step=f"f{i}", state="failed", reason="error") for i in range(SHOWN_TASKS + 5)),
+    )
+    assert report.markdown.count("## Task ") == SHOWN_TASKS
+    assert f"… and {SHOWN_TASKS + 12} more tasks in the JSON." in report.markdown
+    assert "- … and 5 more in the JSON" in report.markdown
+    assert len(report.data["tasks"]) == 2 * SHOWN_TASKS + 12  # type: ignore[index,call-overload,arg-type]
 
 
 def test_an_unknown_join_is_refused() -> None:
