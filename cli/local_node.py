@@ -1,0 +1,96 @@
+"""One node of a local swarm: a child process of `picoclaw run`, told on stdin what it is.
+
+Its stdin stays open as long as its parent lives; when it closes, by kill -9 too, the node ends.
+What it is told comes through stdin so that no secret stands in its arguments or environment.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+HEARTBEAT = timedelta(seconds=2)
+NODE_TIMEOUT = timedelta(seconds=10)
+DRAIN = timedelta(seconds=1)
+READY = "ready"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What a local node is told."""
+
+    role: str
+    name: str
+    capabilities: tuple[str, ...]
+    max_concurrent: int
+    hid: str
+    url: str
+    credentials: str
+    home: str
+
+    def to_line(self) -> str:
+        return json.dumps({key: getattr(self, key) for key in self.__slots__}) + "\n"
+
+
+def main() -> None:
+    """Read the orders, be the node, end when stdin closes."""
+    told = json.loads(sys.stdin.readline())
+    sys.exit(asyncio.run(_serve(told)))
+
+
+async def _serve(told: dict[str, object]) -> int:
+    from ..capabilities.registry import load_executors
+    from ..config.settings import LogSettings, NatsSettings, Settings, SwarmSettings
+    from ..roles.node import Node
+    from ..roles.planning.template import shipped_templates
+    from .log_setup import set_up_logs
+
+    orders = Orders(**told)  # type: ignore[arg-type]  # written by Orders.to_line of the parent
+    set_up_logs(LogSettings(format="json"), node=orders.name)
+    nats = NatsSettings(
+        urls=(orders.url,),
+        credentials=orders.credentials,
+        heartbeat_interval=HEARTBEAT,
+        node_timeout=NODE_TIMEOUT,
+    )
+    swarm = SwarmSettings(
+        enabled=True,
+        role=orders.role,  # type: ignore[arg-type]
+        name=orders.name,
+        capabilities=tuple(orders.capabilities),
+        max_concurrent=orders.max_concurrent,
+        hid=orders.hid,
+        drain_timeout=DRAIN,
+        nats=nats,
+    )
+    node = Node(
+        settings=Settings(swarm=swarm),
+        executors=load_executors(),
+        templates=shipped_templates(),
+        home=Path(orders.home),
+        capabilities_given=bool(orders.capabilities),
+    )
+    loop = asyncio.get_running_loop()
+
+    def on_stdin() -> None:
+        if not os.read(0, 4096):
+            loop.remove_reader(0)
+            node.stop.set()
+
+    loop.add_reader(0, on_stdin)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_tell_ready(node.ready))
+        await node.serve()
+    return 0
+
+
+async def _tell_ready(ready: asyncio.Event) -> None:
+    await ready.wait()
+    print(READY, flush=True)
+
+
+if __name__ == "__main__":
+    main()

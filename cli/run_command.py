@@ -1,0 +1,218 @@
+"""`picoclaw run`: do a request here and now, on the swarm that is there, else on a local one."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import PicoclawError, UsageError
+from .dispatch_command import Asked, follow
+from .flags import connection_flags, load_settings
+
+if TYPE_CHECKING:
+    from ..config.load import Loaded
+    from ..swarm.submission import Ended
+    from ..swarm.swarm import Swarm
+    from .live import LiveLines
+    from .local_swarm import LocalNode
+
+EXAMPLES = """\b
+Examples:
+  picoclaw run "Review this repository"
+  picoclaw run "Review this repository" --repo ~/src/project --fail-on high
+  picoclaw run "Review this repository" --repo https://example.org/project.git --json
+
+\b
+It uses the swarm that it finds (see `picoclaw get nodes`), else brings up a local one for
+this request alone: a coordinator and four specialists, gone when it ends.
+Exit codes: 0 done; 1 failed, or with --fail-on: findings of that severity or worse, or a
+part that was not reviewed; 2 wrong usage; 3 no connection; 130 Ctrl-C.
+"""
+
+SEVERITIES = ("critical", "high", "medium", "low", "info")
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("text")
+@click.option("--repo", metavar="DIR|URL", help="The repository that it is about. [default: this folder]")
+@click.option(
+    "--fail-on", type=click.Choice(SEVERITIES), help="Exit 1 for findings of this severity or worse."
+)
+@click.option("--output", metavar="FILE", help="Write the report there. [default: ~/.picoclaw/reports]")
+@click.option("--local", is_flag=True, help="Bring up a local swarm even when another one is there.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON; no progress.")
+@connection_flags
+@click.pass_context
+def run(
+    ctx: click.Context,
+    text: str,
+    repo: str | None,
+    fail_on: str | None,
+    output: str | None,
+    local: bool,
+    as_json: bool,
+) -> int:
+    """Do a request here and now, and print its report."""
+    from .session import quiet_logs
+
+    loaded = load_settings(ctx)
+    quiet_logs(loaded)
+    asked = Asked(text, None, repo or ".", None, "normal", None, None, None)
+    if output is not None and not Path(output).absolute().parent.is_dir():
+        raise UsageError(f"--output {output}: its folder does not exist: make it first")
+    wanted = _Wanted(fail_on, Path(output) if output else None, local, as_json)
+    return asyncio.run(_run(loaded, asked, wanted))
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    fail_on: str | None
+    output: Path | None
+    local: bool
+    as_json: bool
+
+
+async def _run(loaded: "Loaded", asked: Asked, wanted: _Wanted) -> int:
+    from ..swarm.submission import submit
+    from .live import LiveLines
+
+    began = time.monotonic()
+    lines = LiveLines(quiet=wanted.as_json)
+    async with _swarm(loaded, wanted, lines) as (swarm, nodes):
+        request = await asked.request(swarm)
+        await submit(swarm, request)
+        lines.say(f"request {request.id}")
+        ended = await follow(swarm, request.id, lines)
+        seconds = time.monotonic() - began
+        places = _write(ended, request.id, wanted)
+    return _print(ended, request.id, wanted, lines, places, seconds, nodes)
+
+
+@asynccontextmanager
+async def _swarm(
+    loaded: "Loaded", wanted: _Wanted, lines: "LiveLines"
+) -> AsyncIterator[tuple["Swarm", "list[LocalNode]"]]:
+    async with AsyncExitStack() as stack:
+        if not wanted.local:
+            found = await _find(loaded, stack, lines)
+            if found is not None:
+                yield found, []
+                return
+        from .local_swarm import local_swarm
+
+        lines.say("bringing up a local swarm: nats-server, coordinator, four specialists")
+        local = await stack.enter_async_context(local_swarm())
+        for node in local.nodes:
+            serves = f" for {', '.join(node.capabilities)}" if node.capabilities else ""
+            lines.say(f"  pid {node.process.pid:<7} {node.name:<20} {node.role}{serves}")
+        yield local.swarm, local.nodes
+
+
+async def _find(loaded: "Loaded", stack: AsyncExitStack, lines: "LiveLines") -> "Swarm | None":
+    """Open the swarm that is there, if a live coordinator of ours answers in it.
+
+    A repository is never sent to whatever merely listens at the default address. An address that
+    was given on purpose and does not answer is an error.
+    """
+    from ..swarm.locate import locate, shown
+    from .session import open_session
+
+    located = locate(loaded)
+    on_purpose = loaded.given("swarm.nats.urls") or loaded.settings.swarm.nats.embedded
+    inner = AsyncExitStack()
+    try:
+        swarm = await inner.enter_async_context(open_session(loaded))
+        await swarm.read_members()
+        coordinators = [m.beat.node for m in swarm.members.living() if m.beat.role == "coordinator"]
+        await swarm.members.probe_all(coordinators)
+        alive = [m.beat.node for m in swarm.members.living() if m.beat.node in coordinators]
+    except PicoclawError:
+        await inner.aclose()
+        if on_purpose:
+            raise
+        return None
+    if not alive:
+        await inner.aclose()
+        if on_purpose:
+            raise UsageError(
+                f"no coordinator is alive in the swarm at {shown(located.nats)}: start one with "
+                "--swarm.role coordinator, or use --local"
+            )
+        return None
+    stack.push_async_callback(inner.aclose)
+    workers = len(swarm.members.living()) - len(alive)
+    lines.say(
+        f"using the swarm at {shown(located.nats)} ({located.source}): coordinator {alive[0]}, "
+        f"{workers} other node{'s' if workers != 1 else ''}"
+    )
+    return swarm
+
+
+def _write(ended: "Ended", request_id: str, wanted: _Wanted) -> list[Path]:
+    """Write the report to files and return where they are."""
+    from ..swarm.embedded.rundir import make_private_dir, picoclaw_home
+
+    data = ended.result.data if ended.result is not None else None
+    if not isinstance(data, dict):
+        return []
+    markdown, body = str(data.get("markdown", "")), json.dumps(data.get("data"), indent=2)
+    if wanted.output is not None:
+        wanted.output.write_text(body if wanted.output.suffix == ".json" else markdown, encoding="utf-8")
+        return [wanted.output]
+    folder = make_private_dir(make_private_dir(picoclaw_home()) / "reports")
+    stem = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{request_id}"
+    places = [folder / f"{stem}.md", folder / f"{stem}.json"]
+    places[0].write_text(markdown, encoding="utf-8")
+    places[1].write_text(body, encoding="utf-8")
+    return places
+
+
+def _print(
+    ended: "Ended",
+    request_id: str,
+    wanted: _Wanted,
+    lines: "LiveLines",
+    places: list[Path],
+    seconds: float,
+    nodes: "list[LocalNode]",
+) -> int:
+    from .dispatch_command import print_end
+
+    code = print_end(ended, request_id, as_json=wanted.as_json)
+    if not wanted.as_json:
+        click.echo("", err=True)
+        lines.say(f"{ended.head.state} in {seconds:.1f} s, $0.00 (no model was asked)")
+        for place in places:
+            lines.say(f"report: {place}")
+        lines.say('next: picoclaw run "Review this repository" --repo DIR --fail-on high   (in CI)')
+        if nodes:
+            lines.say(
+                "      picoclaw --swarm.role coordinator --swarm.nats.embedded          (a swarm that stays)"
+            )
+            lines.say(
+                "      picoclaw --swarm.role worker --swarm.nats.embedded               (in a second terminal)"
+            )
+    return code or _fail_on(ended, wanted)
+
+
+def _fail_on(ended: "Ended", wanted: _Wanted) -> int:
+    if wanted.fail_on is None:
+        return 0
+    from ..roles.synthesis.verdict import fails
+
+    data = ended.result.data if ended.result is not None else None
+    report = data.get("data") if isinstance(data, dict) else None
+    if fails(report, wanted.fail_on):  # type: ignore[arg-type]  # click.Choice holds it to severities
+        click.echo(f"picoclaw: findings of severity {wanted.fail_on} or worse (--fail-on)", err=True)
+        return 1
+    if ended.head.partial:
+        click.echo("picoclaw: a part was not reviewed, which --fail-on does not let pass", err=True)
+        return 1
+    return 0
