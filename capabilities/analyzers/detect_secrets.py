@@ -35,7 +35,9 @@ class DetectSecrets:
         """Scan the files by name; no baseline or allow-list of the repository is read."""
         listed = folder / "files.json"
         listed.write_text(json.dumps(target.survey.absolute(files)), encoding="utf-8")
-        return Order(script=INSIDE / "scan_secrets.py", argv=(str(listed),))
+        copies = folder / "copies"
+        copies.mkdir()
+        return Order(script=INSIDE / "scan_secrets.py", argv=(str(listed), str(copies)))
 
     def read(self, output: ToolOutput, target: Target) -> Reading:
         """Read which kind of secret stands where."""

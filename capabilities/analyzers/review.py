@@ -77,7 +77,7 @@ class ReviewExecutor:
                 "send it with `picoclaw run … --repo DIR` or `--repo URL`"
             )
         root = await context.checkout(task.task.repository)
-        workspace = await context.workspace()
+        workspace = (await context.workspace()).resolve()
         seen = await asyncio.to_thread(survey, root)
         project = await asyncio.to_thread(read_project, root)
         reviews = []

@@ -16,7 +16,7 @@ RULES: dict[Area, tuple[str, str]] = {
     "code": (
         "E4,E7,E9,F,B,C901,PLE,PLW,SIM1,SIM2,SIM4,ASYNC,BLE,RUF006,RUF008,RUF009,RUF013",
         # Common, harmless and a matter of house rules: named loops, lambdas, globals, imports in functions.
-        "B008,E402,E731,E741,PLW0603,PLW1514,PLW1641,PLW2901,SIM102,SIM105,SIM108,SIM117",
+        "ASYNC109,B008,E402,E731,E741,PLW0603,PLW1514,PLW1641,PLW2901,SIM102,SIM105,SIM108,SIM117",
     ),
     "security": (
         "S",
