@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from ...errors import PlanError
-from ...swarm.demand import parse_demand
 from ...swarm.records import Plan, Request, Task
 from .template import Template, TemplateTask, asks_for_template, find_template
 
@@ -21,8 +20,8 @@ def title_of(text: str) -> str:
 def make_plan(request: Request, templates: Sequence[Template]) -> Plan:
     """Plan a request without a model; the same request always gets the same plan.
 
-    The result still has to pass `validate`. Raises PlanError when neither a demand nor a template
-    tells what to do, and NameRefused for a demand that cannot be carried.
+    The result still has to pass `validate`, which reads its demands. Raises PlanError when neither a
+    demand nor a template tells what to do, or both do.
     """
     if request.demand is not None and request.template is not None:
         raise PlanError(
@@ -45,7 +44,7 @@ def _dispatch(request: Request, demand: str) -> Plan:
     task = Task(
         step="task",
         title=title_of(request.text),
-        demand=str(parse_demand(demand)),
+        demand=demand,
         input={"text": request.text, **request.input},
         repository=request.repository,
         # No attempt may outlive the request.
@@ -69,7 +68,7 @@ def _fill(task: TemplateTask, template: Template, request: Request) -> Task:
     return Task(
         step=task.step,
         title=task.title or task.step,
-        demand=str(parse_demand(task.demand)),
+        demand=task.demand,
         input={"text": request.text, **request.input, **task.input},
         repository=request.repository if with_repository else None,
         after=task.after,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from picoclaw.errors import NameRefused, PlanError
+from picoclaw.errors import PlanError
 from picoclaw.roles.planning.plan import TITLE_LENGTH, make_plan, title_of
 from picoclaw.roles.planning.template import read_template, shipped_templates
 from picoclaw.roles.planning.validate import validate
@@ -114,8 +114,8 @@ def test_a_capability_and_a_template_together_contradict_each_other() -> None:
 
 
 def test_a_capability_that_cannot_be_carried_is_refused() -> None:
-    with pytest.raises(NameRefused, match="is not a valid name"):
-        make_plan(Request(id="r", key_digest="0", text="x", demand="code.*"), SHIPPED)
+    with pytest.raises(PlanError, match=r"capability 'code\.\*' is not a valid name"):
+        validate(make_plan(Request(id="r", key_digest="0", text="x", demand="code.*"), SHIPPED))
 
 
 def test_a_title_is_one_short_printable_line() -> None:
