@@ -47,5 +47,5 @@ def in_words(outcome: Outcome) -> str:
         tries = "1 attempt" if outcome.attempts == 1 else f"{outcome.attempts} attempts"
         return f"given up after {tries}{why}"
     if outcome.state == "done":
-        return "its result cannot be read"
+        return f"its result cannot be read{why}"
     return f"still {outcome.state}{why}"
