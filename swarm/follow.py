@@ -60,8 +60,9 @@ class Follower:
         deliver: str = "last_per_subject",
         on_snapshot: Callable[[], None] | None = None,
         on_reset: Callable[[], None] | None = None,
+        headers_only: bool = False,
     ) -> None:
-        """`deliver`: where to begin, `last_per_subject`, `all` or `new`.
+        """`deliver`: where to begin, `last_per_subject`, `all` or `new`; `headers_only` leaves bodies out.
 
         `on_snapshot` is called whenever everything that stood in the stream has been handled,
         `on_reset` when the stream was found to be another one than before.
@@ -72,6 +73,7 @@ class Follower:
         self._deliver = deliver
         self._on_snapshot = on_snapshot
         self._on_reset = on_reset
+        self._headers_only = headers_only
         self._position = _Position()
         self._again = asyncio.Event()
 
@@ -150,6 +152,7 @@ class Follower:
             "inactive_threshold": int(INACTIVE.total_seconds() * _NANOS),
             "filter_subject": self._subject,
             "deliver_policy": self._deliver,
+            "headers_only": self._headers_only,
         }
         if position.last_seq:
             config |= {"deliver_policy": "by_start_sequence", "opt_start_seq": position.last_seq + 1}

@@ -116,6 +116,11 @@ class Log:
         for followed in await snapshot(self._wire, self._names.log, subject, deliver="all"):
             yield followed
 
+    async def index(self, step: str = REQUEST_STEP) -> list[Followed]:
+        """Return every message on the subjects of one step, of all requests, without its body."""
+        subject = self._names.log_of("*", step)
+        return await snapshot(self._wire, self._names.log, subject, deliver="all", headers_only=True)
+
     async def heads(self, request: str = "*") -> dict[tuple[str, str], Followed]:
         """Return the last message of every subject of one request or of all, for display."""
         subject = self._names.log_filter(request)
@@ -137,16 +142,28 @@ def _timestamp(text: str) -> float:
 
 
 async def snapshot(
-    wire: Wire, stream: str, subject: str, *, deliver: str, timeout: timedelta = timedelta(seconds=30)
+    wire: Wire,
+    stream: str,
+    subject: str,
+    *,
+    deliver: str,
+    headers_only: bool = False,
+    timeout: timedelta = timedelta(seconds=30),
 ) -> list[Followed]:
-    """Return what stands in a stream now.
+    """Return what stands in a stream now; `headers_only` leaves the bodies out.
 
     Raises SwarmTimeout when it cannot be read in time.
     """
     found: list[Followed] = []
     complete = asyncio.Event()
     follower = Follower(
-        wire, stream, subject, deliver=deliver, on_snapshot=complete.set, on_reset=found.clear
+        wire,
+        stream,
+        subject,
+        deliver=deliver,
+        on_snapshot=complete.set,
+        on_reset=found.clear,
+        headers_only=headers_only,
     )
     reader = asyncio.create_task(follower.run(found.append))
     waiter = asyncio.create_task(complete.wait())
