@@ -74,6 +74,7 @@ def fold_task(head: TaskHead, entry: Entry | None, seq: int, at: float) -> TaskH
                 run="",
                 delivery=None,
                 ack="",
+                beat=0,
             )
         case Started():
             return replace(
