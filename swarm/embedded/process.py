@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 _POLL = 0.005
+_EXEC = 0.1
 _PROC = Path("/proc/self/stat")
 
 
@@ -23,14 +24,19 @@ def birth(pid: int) -> str | None:
 def command_line(pid: int) -> str:
     """Return the process's arguments, joined by spaces; "" when it is gone, a zombie or not ours to see."""
     if _PROC.exists():
-        fields = _stat(pid)
-        if not fields or fields[0] == "Z":
-            return ""
-        try:
-            raw = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            return ""
-        return raw.rstrip(b"\0").replace(b"\0", b" ").decode(errors="surrogateescape")
+        deadline = time.monotonic() + _EXEC
+        while True:
+            fields = _stat(pid)
+            if not fields or fields[0] in "ZX":
+                return ""
+            try:
+                raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+            except OSError:
+                return ""
+            # A process in the middle of exec, or of its end, shows no arguments for a moment.
+            if raw or time.monotonic() > deadline:
+                return raw.rstrip(b"\0").replace(b"\0", b" ").decode(errors="surrogateescape")
+            time.sleep(0.001)
     said = _ps(pid, "stat=,command=")
     return said.partition(" ")[2].strip() if said and not said.startswith("Z") else ""
 

@@ -66,16 +66,22 @@ class EmbeddedServer:
         self._base = base or NatsSettings()
         self._port = preferred_port
         self._lease: FileLock | None = None
+        self._left = False
 
     async def join(self) -> NatsSettings:
         """Use the shared server from now on, started if there is none; return how to reach it.
 
         Raises EmbeddedServerError, StoreTooNew, ServerTooOld.
         """
+        self._left = False
         return await _in_thread(self._join)
 
     async def ensure(self) -> NatsSettings:
-        """Restart the server if it died; return how to reach it now. Raises as `join`."""
+        """Restart the server if it died; return how to reach it now.
+
+        Raises as `join`, and EmbeddedServerError after `leave`: a connection that outlives it must not
+        bring back what the last one out has just ended.
+        """
         return await _in_thread(self._join)
 
     async def leave(self) -> Stopped:
@@ -83,6 +89,7 @@ class EmbeddedServer:
 
         Raises EmbeddedServerError when it does not end.
         """
+        self._left = True
         return await _in_thread(self._leave)
 
     async def stop(self) -> Stopped:
@@ -118,6 +125,8 @@ class EmbeddedServer:
         make_private_dir(self.run)
         make_private_dir(self.store)
         with self._turn():
+            if self._left:
+                raise EmbeddedServerError("this process has left the shared nats-server: start it again")
             if self._lease is None:
                 self._lease = FileLock(self.run / "lease.lock")
             # Nobody asks for it exclusively outside a turn, so this never fails.
