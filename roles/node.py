@@ -29,6 +29,7 @@ from ..swarm.embedded.rundir import register_node, run_dir
 from ..swarm.embedded.shared import EmbeddedServer
 from ..swarm.heartbeat import Advert
 from ..swarm.identity import name_revision
+from ..swarm.janitor import Janitor
 from ..swarm.records import QueuedTask, new_id
 from ..swarm.swarm import Me, Swarm, open_swarm
 from .coordinator import Coordinator
@@ -108,6 +109,7 @@ class Node:
             swarm.tasks.start(worker.run(), name="work")
             if coordinator is not None:
                 swarm.tasks.start(coordinator.run(), name="coordinate")
+                swarm.tasks.start(Janitor(swarm).run(), name="janitor")
             self._greet(swarm, ready, not_ready)
             self.ready.set()
             await self._until_stopped(swarm)

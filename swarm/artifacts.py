@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import nats.errors
@@ -23,7 +23,9 @@ _READ = 1 << 20
 class ArtifactStore:
     """The object store of one H-id; satisfies `capabilities.executor.Artifacts`."""
 
-    def __init__(self, client: Client, names: Names, *, replicas: int) -> None:
+    def __init__(self, client: Client, names: Names, *, replicas: int, kept: timedelta) -> None:
+        """`kept`: how long a body surely stays; one that is older is stored anew when it is wanted."""
+        self._kept = kept
         self._js = client.jetstream()
         self._bucket = names.artifacts
         self._replicas = replicas
@@ -38,6 +40,7 @@ class ArtifactStore:
                     self._bucket,
                     description="large bodies and repository snapshots",
                     storage=StorageType.FILE,
+                    ttl=2 * self._kept.total_seconds(),
                     replicas=self._replicas,
                 )
         return self._store
@@ -91,7 +94,8 @@ class ArtifactStore:
             info = await store.get_info(ref.name)
         except nats.js.errors.NotFoundError:
             return False
-        return info.size == ref.size
+        fresh = bool(info.mtime) and _age(info.mtime) < self._kept
+        return fresh and info.size == ref.size
 
     async def get(self, ref: ArtifactRef) -> bytes:
         """Fetch a body; raises SwarmError when it is gone or does not match its digest."""
@@ -122,6 +126,10 @@ class ArtifactStore:
             await store.delete(name)
         except nats.js.errors.NotFoundError:
             return
+
+
+def _age(stored: str) -> timedelta:
+    return datetime.now(UTC) - datetime.fromisoformat(stored)
 
 
 def _digest(path: Path) -> tuple[str, int]:

@@ -219,7 +219,7 @@ async def open_swarm(
             names = Names(await _hid(wire, hid, make=make, replicas=nats.replicas))
             if make:
                 await ensure_streams(wire, names, replicas=nats.replicas, limits=limits)
-            artifacts = ArtifactStore(client, names, replicas=nats.replicas)
+            artifacts = ArtifactStore(client, names, replicas=nats.replicas, kept=limits.requests_kept)
             lanes = Lanes(wire, names, ack_wait=nats.ack_wait)
             swarm = Swarm(
                 nats=nats,
