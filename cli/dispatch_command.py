@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..swarm.records import Request
     from ..swarm.submission import Ended
     from ..swarm.swarm import Swarm
+    from .live import LiveLines
 
 PRIORITIES = {"low": 0, "normal": 1, "high": 2, "critical": 3}
 
@@ -177,19 +178,23 @@ async def _dispatch(loaded: "Loaded", asked: Asked, *, detach: bool, as_json: bo
         return print_end(ended, request.id, as_json=as_json)
 
 
-async def follow(swarm: "Swarm", request_id: str, lines: "object") -> "Ended":
-    """Show a request's events until its end. Ctrl-C leaves the request running and says how to return."""
+async def follow(swarm: "Swarm", request_id: str, lines: "LiveLines", *, stays: bool = True) -> "Ended":
+    """Show a request's events until its end.
+
+    Ctrl-C leaves it running where the swarm `stays`, and says how to come back to it.
+    """
     from ..errors import SwarmError
     from ..swarm.submission import Ended, watch
-    from .live import LiveLines
 
-    assert isinstance(lines, LiveLines)
     try:
         async for event in watch(swarm, request_id):
             if isinstance(event, Ended):
                 return event
             lines.show(event)
     except asyncio.CancelledError:
+        if not stays:
+            click.echo("\nstopped: the local swarm and the request with it are gone", err=True)
+            raise
         click.echo(
             f"\n{request_id} goes on; come back with `picoclaw result {request_id}`, "
             f"end it with `picoclaw cancel {request_id}`",

@@ -6,18 +6,23 @@ import os
 import signal
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..config.load import Loaded
 from ..config.settings import NatsSettings, Settings
 from .log_setup import set_up_logs
 
+if TYPE_CHECKING:
+    from ..roles.node import Node
+
 log = logging.getLogger("picoclaw.node")
 
 
-def run_node(loaded: Loaded, *, until_stdin_closes: bool = False) -> int:
+def run_node(loaded: Loaded) -> int:
     """Run a node until it is told to stop; return the exit code.
 
-    SIGTERM and Ctrl-C drain it; a second Ctrl-C ends it at once.
+    SIGTERM and Ctrl-C drain it; a second Ctrl-C ends it at once. A coordinator at a terminal prompts
+    for requests.
     """
     from ..capabilities.registry import load_executors
     from ..roles.node import Node
@@ -46,7 +51,7 @@ def run_node(loaded: Loaded, *, until_stdin_closes: bool = False) -> int:
         say=lambda text: print(text, file=sys.stderr, flush=True),
         run=run,
     )
-    asyncio.run(_serve(node, until_stdin_closes=until_stdin_closes))
+    asyncio.run(_serve(node))
     return 0
 
 
@@ -54,12 +59,9 @@ def _with_nats(settings: Settings, nats: NatsSettings) -> Settings:
     return replace(settings, swarm=replace(settings.swarm, nats=nats))
 
 
-async def _serve(node: object, *, until_stdin_closes: bool) -> None:
-    from ..roles.node import Node
-
-    assert isinstance(node, Node)
-    loop = asyncio.get_running_loop()
-    node.stop.clear()
+async def _serve(node: "Node") -> None:
+    from ..swarm.background import background
+    from .prompt import prompt, wants_prompt
 
     def ask_to_stop() -> None:
         if node.stop.is_set():
@@ -68,14 +70,10 @@ async def _serve(node: object, *, until_stdin_closes: bool) -> None:
         node.say("draining; once more to stop at once")
         node.stop.set()
 
+    loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ask_to_stop)
-    if until_stdin_closes:
-        loop.add_reader(sys.stdin.fileno(), _on_stdin, node.stop)
-    await node.serve()
-
-
-def _on_stdin(stop: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 4096):
-        stop.set()
-        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+    async with background() as tasks:
+        if node.settings.swarm.role == "coordinator" and wants_prompt():
+            tasks.start(prompt(node), name="prompt")
+        await node.serve()

@@ -89,7 +89,7 @@ async def _run(loaded: "Loaded", asked: Asked, wanted: _Wanted) -> int:
         request = await asked.request(swarm)
         await submit(swarm, request)
         lines.say(f"request {request.id}")
-        ended = await follow(swarm, request.id, lines)
+        ended = await follow(swarm, request.id, lines, stays=not nodes)
         seconds = time.monotonic() - began
         places = _write(ended, request.id, wanted)
     return _print(ended, request.id, wanted, lines, places, seconds, nodes)

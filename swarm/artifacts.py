@@ -94,7 +94,7 @@ class ArtifactStore:
             info = await store.get_info(ref.name)
         except nats.js.errors.NotFoundError:
             return False
-        fresh = bool(info.mtime) and _age(info.mtime) < self._kept
+        fresh = info.mtime is not None and info.mtime != "" and _age(info.mtime) < self._kept
         return fresh and info.size == ref.size
 
     async def get(self, ref: ArtifactRef) -> bytes:

@@ -1,0 +1,90 @@
+"""The coordinator's prompt: requests typed at the terminal of a node in the foreground."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+
+import click
+
+from ..capabilities.repository.reference import refer
+from ..errors import PicoclawError
+from ..roles.node import Node
+from ..roles.planning.template import asks_for_template
+from ..swarm.submission import Ended, new_request, submit, watch
+from ..swarm.swarm import Swarm
+from .errors import echo_error, echo_warning
+from .live import LiveLines
+
+HINT = 'type a request, such as "Review this repository" (it looks at this folder); Ctrl-C ends the node'
+PROMPT = "picoclaw> "
+
+
+def wants_prompt() -> bool:
+    """Return whether somebody can type: both ends are a terminal, and this is its foreground process."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:
+        return False
+
+
+async def prompt(node: Node) -> None:
+    """Read requests and show their reports until the node stops or the terminal closes."""
+    await node.ready.wait()
+    if node.swarm is None:
+        return
+    click.echo(HINT, err=True)
+    async for line in _lines():
+        text = line.strip()
+        if text:
+            try:
+                await _do(node, node.swarm, text)
+            except PicoclawError as error:
+                echo_error(str(error))
+
+
+async def _lines() -> AsyncIterator[str]:
+    """Yield what is typed, a line at a time, without a thread that would outlive the node."""
+    loop = asyncio.get_running_loop()
+    typed: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def on_input() -> None:
+        line = sys.stdin.readline()
+        typed.put_nowait(line or None)
+        if not line:
+            loop.remove_reader(sys.stdin.fileno())
+
+    loop.add_reader(sys.stdin.fileno(), on_input)
+    try:
+        while True:
+            click.echo(PROMPT, err=True, nl=False)
+            line = await typed.get()
+            if line is None:
+                return
+            yield line
+    finally:
+        loop.remove_reader(sys.stdin.fileno())
+
+
+async def _do(node: Node, swarm: Swarm, text: str) -> None:
+    reference = None
+    if any(template.match.repository and asks_for_template(text, template) for template in node.templates):
+        referred = await refer(".", swarm.artifacts)
+        for warning in referred.warnings:
+            echo_warning(warning)
+        reference = referred.repository
+    request = new_request(text, repository=reference, sender=node.name)
+    await submit(swarm, request)
+    lines = LiveLines()
+    lines.say(f"request {request.id}")
+    async for event in watch(swarm, request.id):
+        if not isinstance(event, Ended):
+            lines.show(event)
+            continue
+        report = event.result.data if event.result is not None else None
+        if isinstance(report, dict) and report.get("markdown"):
+            click.echo(str(report["markdown"]))
+        if event.head.state != "done":
+            echo_error(f"{request.id} {event.head.state}: {event.head.reason}")
