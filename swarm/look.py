@@ -1,0 +1,209 @@
+"""Look: read what a view needs, once, without being a node and without deciding anything."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..errors import RecordRefused
+from .bodies import unpack_plan, unpack_request
+from .demand import parse_demand
+from .entries import Accepted, Planned
+from .fold import RequestHead, TaskHead, fold_request
+from .follow import Followed
+from .kv import last_message
+from .lanes import lane_key, level_of
+from .log import decode
+from .records import Plan, Request
+from .subjects import REQUEST_STEP, split_log_subject
+from .swarm import Swarm
+from .views.nodes import Around, node_rows, seen_status
+from .views.requests import RequestState, last_head
+from .views.waiting import LanePlace
+from .wire import NOT_FOUND, ApiError
+
+AT_ONCE = 16
+"""Requests read at the same time."""
+MOST_PROBED = 100
+"""Nodes probed in one look: one second's allowance."""
+LARGEST_LANE = 500
+"""Waiting tasks up to which a place in the lane is worked out."""
+
+
+async def look_around(swarm: Swarm, *, probe: bool = True) -> Around:
+    """Return who is there by stored heartbeats and, with `probe`, by asking each once.
+
+    Of more than 100 nodes those are asked that have been silent for longest.
+    """
+    try:
+        await swarm.read_members()
+    except ApiError as error:
+        # The table lives in memory: after a restart of the server it comes with the first node.
+        if error.code not in NOT_FOUND:
+            raise
+    loop = asyncio.get_running_loop()
+    if probe:
+        now = loop.time()
+        there = [m for m in swarm.members.table.values() if seen_status(m.sign, now)[0] != "offline"]
+        there.sort(key=lambda member: member.sign.last_heard)
+        await swarm.members.probe_all(member.beat.node for member in there[:MOST_PROBED])
+    return Around(nodes=node_rows(swarm.members.table.values(), loop.time()), now=await server_time(swarm))
+
+
+async def server_time(swarm: Swarm) -> float:
+    """Return the server's time, in seconds since the epoch."""
+    if not swarm.members.server.known:
+        info = await swarm.wire.api(f"STREAM.INFO.{swarm.names.log}")
+        swarm.members.server.learn(datetime.fromisoformat(str(info["ts"])).timestamp())
+    return swarm.members.server.now()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A request of which only its id and the time of its first entry are known."""
+
+    id: str
+    created_at: float
+    priority: int | None = None
+    """Set while it waits in the inbox."""
+
+
+async def list_requests(swarm: Swarm) -> list[Listed]:
+    """Return all requests, newest first; those in the inbox come first, in no order."""
+    first: dict[str, Listed] = {}
+    for followed in await swarm.log.index():
+        request, _ = split_log_subject(followed.subject)
+        first.setdefault(request, Listed(request, followed.at))
+    waiting = [listed for listed in await _list_inbox(swarm) if listed.id not in first]
+    return waiting + sorted(first.values(), key=lambda listed: listed.created_at, reverse=True)
+
+
+async def _list_inbox(swarm: Swarm) -> list[Listed]:
+    info = await swarm.wire.api(
+        f"STREAM.INFO.{swarm.names.requests}", {"subjects_filter": swarm.names.wildcard("request")}
+    )
+    found = []
+    for subject in info["state"].get("subjects") or {}:
+        priority, request = split_log_subject(subject)
+        found.append(Listed(request, 0.0, int(priority)))
+    return found
+
+
+async def read_requests(swarm: Swarm, listed: Iterable[Listed]) -> list[RequestState]:
+    """Return where some requests stand, newest first; one that was purged meanwhile is left out."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def read(one: Listed) -> RequestState | None:
+        async with gate:
+            return await read_request(swarm, one.id, priority=one.priority)
+
+    async with asyncio.TaskGroup() as group:
+        reading = [group.create_task(read(one)) for one in listed]
+    found = [state for state in (task.result() for task in reading) if state is not None]
+    return sorted(found, key=lambda state: state.created_at, reverse=True)
+
+
+async def read_request(swarm: Swarm, request: str, *, priority: int | None = None) -> RequestState | None:
+    """Return where a request stands; None when neither log nor inbox has it.
+
+    `priority`: look in the inbox first, at this level.
+    """
+    state = await _in_inbox(swarm, request, (priority,)) if priority is not None else None
+    logged = await _in_log(swarm, request)
+    if logged is not None or state is not None:
+        return logged or state
+    return await _in_inbox(swarm, request, (0, 1, 2, 3))
+
+
+async def _in_log(swarm: Swarm, request: str) -> RequestState | None:
+    history = [followed async for followed in swarm.log.history(request, REQUEST_STEP)]
+    if not history:
+        return None
+    head, asked, planned = RequestHead(), None, None
+    for followed in history:
+        entry = decode(followed)
+        head = fold_request(head, entry, followed.seq, followed.at)
+        if isinstance(entry, Accepted):
+            asked = entry.request
+        elif isinstance(entry, Planned):
+            planned = entry
+    plan: Plan | None = await unpack_plan(planned, swarm.artifacts) if planned is not None else None
+    return RequestState(
+        id=request,
+        created_at=history[0].at,
+        head=head,
+        request=await unpack_request(asked, swarm.artifacts) if asked is not None else None,
+        plan=plan,
+        heads=await _task_heads(swarm, request),
+    )
+
+
+async def _task_heads(swarm: Swarm, request: str) -> dict[str, TaskHead]:
+    heads = {}
+    for (_, step), followed in (await swarm.log.heads(request)).items():
+        if step != REQUEST_STEP:
+            heads[step] = await _head(swarm, request, step, followed)
+    return heads
+
+
+async def _head(swarm: Swarm, request: str, step: str, followed: Followed) -> TaskHead:
+    entry = decode(followed)
+    if entry is None:
+        return await swarm.log.head(request, step)
+    return last_head(entry, followed.seq, followed.at)
+
+
+async def _in_inbox(swarm: Swarm, request: str, levels: Iterable[int]) -> RequestState | None:
+    for level in levels:
+        stored = await last_message(swarm.wire, swarm.names.requests, swarm.names.inbox(level, request))
+        if stored is None:
+            continue
+        try:
+            asked = await unpack_request(Request.from_bytes(stored.data), swarm.artifacts)
+        except RecordRefused:
+            continue  # a coordinator will refuse it in words
+        at = datetime.fromisoformat(stored.time).timestamp()
+        return RequestState(id=request, created_at=at, request=asked)
+    return None
+
+
+async def place_in_lane(swarm: Swarm, request: str, step: str, head: TaskHead) -> LanePlace | None:
+    """Return where a queued task stands in its lane; None when it is not there."""
+    demand = parse_demand(head.demand)
+    key, level = lane_key(demand), level_of(demand, head.priority)
+    subject = swarm.names.task(key, head.priority, request, step)
+    mine = await last_message(swarm.wire, swarm.names.tasks, subject)
+    try:
+        info = await swarm.wire.api(
+            f"CONSUMER.INFO.{swarm.names.tasks}.{swarm.names.lane_consumer(key, level)}"
+        )
+    except ApiError as error:
+        if error.code not in NOT_FOUND:
+            raise
+        return None
+    waiting, in_flight = int(info["num_pending"]), int(info["num_ack_pending"])
+    delivered = int(info["delivered"]["stream_seq"])
+    position = None
+    if mine is not None and mine.seq > delivered:
+        ahead = await _ahead(swarm, swarm.names.lane_filter(key, level), delivered, mine.seq)
+        position = ahead + 1 if waiting <= LARGEST_LANE else None
+    return LanePlace(position=position, waiting=waiting, in_flight=in_flight)
+
+
+async def _ahead(swarm: Swarm, lane: str, after: int, before: int) -> int:
+    """Count the messages of a lane between two sequences, up to what is worth counting."""
+    count, seq = 0, after + 1
+    while count <= LARGEST_LANE:
+        try:
+            answer = await swarm.wire.api(
+                f"STREAM.MSG.GET.{swarm.names.tasks}", {"seq": seq, "next_by_subj": lane}
+            )
+        except ApiError as error:
+            if error.code not in NOT_FOUND:
+                raise
+            return count
+        found = int(answer["message"]["seq"])
+        if found >= before:
+            return count
+        count, seq = count + 1, found + 1
+    return count

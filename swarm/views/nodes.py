@@ -1,0 +1,129 @@
+"""Nodes as people see them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..demand import Demand, Offer, serves
+from ..liveness import NodeStatus, Sign, node_status
+from ..members import Member
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRow:
+    """One node; ages in seconds."""
+
+    name: str
+    role: str
+    status: NodeStatus
+    why: str = ""
+    """Why it is offline or suspicious."""
+    capabilities: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    general: bool = False
+    not_ready: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    agents: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+    slots: int
+    heard_s: float
+    """Since its last heartbeat, by the server's time."""
+    uptime_s: float = 0.0
+    run: str = ""
+    sid: str = ""
+    host: str = ""
+    pid: int = 0
+    version: str = ""
+    offer: Offer | None = None
+
+    @property
+    def used(self) -> int:
+        return len(self.tasks)
+
+    @property
+    def lives(self) -> bool:
+        """Whether it may take work or lead."""
+        return self.status not in ("offline", "draining")
+
+
+def seen_status(sign: Sign, now: float) -> tuple[NodeStatus, str]:
+    """Return what a look shows of a node, and why; `now` on the sign's clock, in seconds.
+
+    Whoever only looks concludes nothing, so one probe that finds nobody is enough to show a node as
+    offline. A decision needs two (`liveness`).
+    """
+    status = node_status(sign, now)
+    silence = f"no heartbeat for {now - sign.last_heard:.0f} s"
+    if sign.goodbye:
+        return "offline", "it left the swarm"
+    if sign.absent_since is not None:
+        return "offline", "its connection is gone"
+    if status == "offline":
+        return "offline", silence
+    if status == "suspicious":
+        return "suspicious", "it does not answer" if sign.silent_probe else silence
+    return status, ""
+
+
+def node_row(member: Member, now: float) -> NodeRow:
+    """Return the row of a node; `now` on the clock of its sign."""
+    beat, sign = member.beat, member.sign
+    status, why = seen_status(sign, now)
+    heard = max(0.0, now - sign.last_heard)
+    return NodeRow(
+        name=beat.node,
+        role=beat.role,
+        status=status,
+        why=why,
+        capabilities=beat.capabilities,
+        marks=beat.marks,
+        general=beat.general,
+        not_ready=dict(beat.not_ready),
+        labels=dict(beat.labels),
+        agents=beat.agents,
+        tasks=() if status == "offline" else beat.tasks,
+        slots=beat.slots,
+        heard_s=heard,
+        uptime_s=beat.started + (0.0 if status == "offline" else heard),
+        run=beat.run,
+        sid=beat.sid,
+        host=beat.host,
+        pid=beat.pid,
+        version=beat.version,
+        offer=beat.offer,
+    )
+
+
+def node_rows(members: Iterable[Member], now: float) -> tuple[NodeRow, ...]:
+    """Return the rows by name."""
+    return tuple(sorted((node_row(member, now) for member in members), key=lambda row: row.name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """Who is there, and the server's time, at one look."""
+
+    nodes: tuple[NodeRow, ...] = ()
+    now: float
+    """Server time, in seconds since the epoch."""
+
+    @property
+    def offers(self) -> Sequence[Offer]:
+        """What the living nodes offer."""
+        return [row.offer for row in self.nodes if row.lives and row.offer is not None]
+
+    @property
+    def coordinators(self) -> Sequence[str]:
+        """Names of the living coordinators."""
+        return [row.name for row in self.nodes if row.lives and row.role == "coordinator"]
+
+    def servers(self, demand: Demand) -> Sequence[NodeRow]:
+        """Return the living nodes that serve a demand."""
+        return [row for row in self.nodes if row.lives and row.offer and serves(row.offer, demand)]
+
+    def status(self, node: str) -> NodeStatus:
+        """Return a node's status; a node never heard of is offline."""
+        return next((row.status for row in self.nodes if row.name == node), "offline")
+
+    def run_lives(self, node: str, run: str) -> bool:
+        """Return whether a run is among the nodes that are not offline."""
+        return any(row.name == node and row.run == run and row.status != "offline" for row in self.nodes)

@@ -1,0 +1,132 @@
+"""Requests and their tasks as people see them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from ..entries import Dead, Done, Entry, Failed
+from ..fold import RequestHead, TaskHead, fold_task
+from ..records import Plan, Request, Task
+from ..subjects import task_id
+from .nodes import Around
+from .waiting import LanePlace, why_request_waits, why_task_waits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestState:
+    """One request as its log, or the inbox, shows it."""
+
+    id: str
+    created_at: float
+    """Server time at which it came in: into the inbox while it waits there, else into the log."""
+    head: RequestHead = field(default_factory=RequestHead)
+    request: Request | None = None
+    plan: Plan | None = None
+    heads: Mapping[str, TaskHead] = field(default_factory=dict)
+    """Of the tasks that have an entry."""
+
+    def tasks(self) -> dict[str, Task | None]:
+        """Return all its tasks by step, in the plan's order; None for one that only the log knows."""
+        found: dict[str, Task | None] = {task.step: task for task in self.plan.tasks} if self.plan else {}
+        return found | dict.fromkeys(sorted(self.heads.keys() - found.keys()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRow:
+    """One line of `get requests`."""
+
+    id: str
+    state: str
+    status: str
+    """The state, or `cancelling`, or `done(partial)`."""
+    done: int
+    total: int | None
+    """None until it is planned."""
+    owner: str
+    created_at: float
+    changed_at: float
+    priority: int
+    text: str
+    reason: str
+    """Why it waits, or why it ended as it did."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRow:
+    """One line of `get tasks`."""
+
+    id: str
+    request: str
+    step: str
+    title: str
+    capability: str
+    """Its demand, in words that people use."""
+    node: str
+    state: str
+    status: str
+    """The state, or `unroutable`."""
+    attempt: int
+    changed_at: float
+    """Server time of its last change; for a planned one, of its plan."""
+    reason: str
+    """Why it waits, or why it ended as it did."""
+
+
+def last_head(entry: Entry | None, seq: int, at: float) -> TaskHead:
+    """Return a task's head from its last entry alone."""
+    head = fold_task(TaskHead(), entry, seq, at)
+    if isinstance(entry, Done | Failed | Dead):
+        head = replace(head, node=entry.node, attempt=entry.attempt)
+    return head
+
+
+def request_row(state: RequestState, around: Around) -> RequestRow:
+    """Return the row of a request."""
+    head = state.head
+    status = str(head.state)
+    if head.cancelling and not head.terminal:
+        status = "cancelling"
+    elif head.state == "done" and head.partial:
+        status = "done(partial)"
+    ended = sum(1 for task_head in state.heads.values() if task_head.terminal)
+    total = len(state.tasks()) if state.plan is not None or head.terminal else None
+    return RequestRow(
+        id=state.id,
+        state=head.state,
+        status=status,
+        done=ended,
+        total=total,
+        owner=head.owner,
+        created_at=state.created_at,
+        changed_at=head.at or state.created_at,
+        priority=state.request.priority if state.request else 1,
+        text=state.request.text if state.request else "",
+        reason=head.reason or why_request_waits(head, around),
+    )
+
+
+def task_row(
+    state: RequestState, step: str, task: Task | None, around: Around, place: LanePlace | None = None
+) -> TaskRow:
+    """Return the row of a task; `task`: as it stands in the plan."""
+    head = state.heads.get(step, TaskHead())
+    open_ = not head.terminal and not state.head.terminal
+    waits = why_task_waits(head, task, state.head, state.heads, around, place) if open_ else ""
+    return TaskRow(
+        id=task_id(state.id, step),
+        request=state.id,
+        step=step,
+        title=task.title if task else "",
+        capability=head.demand or (task.demand if task else ""),
+        node=head.node,
+        state=head.state,
+        status="unroutable" if waits.startswith("unroutable: ") else head.state,
+        attempt=head.attempt,
+        changed_at=head.at or state.head.at or state.created_at,
+        reason=waits or head.reason,
+    )
+
+
+def task_rows(state: RequestState, around: Around, limit: int | None = None) -> list[TaskRow]:
+    """Return the rows of a request's tasks, or of the first `limit` of them, in the plan's order."""
+    return [task_row(state, step, task, around) for step, task in islice(state.tasks().items(), limit)]
