@@ -4,6 +4,7 @@ Written out by hand instead of `tarfile.extractall`, whose `data` filter was got
 links (CVE-2025-4517): here links are made last, so that no file is ever written through one.
 """
 
+import errno
 import os
 import posixpath
 import stat
@@ -15,6 +16,8 @@ from ...errors import FinalError
 from .snapshot import MAX_PATH, Limits
 
 BLOCK = 2**20
+ARCHIVES_FAULT = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ)
+"""What a file system says of names that clash or that it cannot bear."""
 
 
 def unpack(archive: Path, folder: Path, limits: Limits) -> None:
@@ -23,35 +26,40 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> None:
     Raises FinalError for an archive that is damaged, too large, or holds a member that is no plain
     file, folder or inner link, or that would leave the folder.
     """
-    links: list[tarfile.TarInfo] = []
-    total = members = 0
     try:
         with tarfile.open(archive, mode="r:gz") as tar:
-            for member in tar:
-                members += 1
-                total += member.size
-                if members > limits.max_files * 2 or total > limits.max_bytes:
-                    raise FinalError(
-                        f"the snapshot unpacks to more than {limits.max_bytes // 2**20} MB or "
-                        f"{limits.max_files:,} files: refused"
-                    )
-                place = _place(member.name, folder)
-                if member.isdir():
-                    place.mkdir(parents=True, exist_ok=True)
-                elif member.issym():
-                    links.append(member)
-                elif member.isfile():
-                    _write(tar, member, place)
-                else:
-                    raise _refused(member.name, "is neither file, folder nor link")
+            links = _unpack_files(tar, folder, limits)
+        for link in links:
+            _link(link, folder)
     except (tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
-        if isinstance(error, OSError) and error.errno is not None and not isinstance(error, FileExistsError):
-            # The disk's fault (full, read-only), not the snapshot's.
+        if isinstance(error, OSError) and error.errno not in (None, *ARCHIVES_FAULT):
+            # The disk's fault: full, or read-only.
             raise
         raise FinalError(f"the snapshot is damaged ({error}): send the request again") from None
-    for link in links:
-        _link(link, folder)
     _check_links([_place(link.name, folder) for link in links], folder)
+
+
+def _unpack_files(tar: tarfile.TarFile, folder: Path, limits: Limits) -> list[tarfile.TarInfo]:
+    """Unpack files and folders and return the links, which are not made yet."""
+    links: list[tarfile.TarInfo] = []
+    total = 0
+    for count, member in enumerate(tar, start=1):
+        total += member.size
+        if count > limits.max_files * 2 or total > limits.max_bytes:
+            raise FinalError(
+                f"the snapshot unpacks to more than {limits.max_bytes // 2**20} MB or "
+                f"{limits.max_files:,} files: refused"
+            )
+        place = _place(member.name, folder)
+        if member.isdir():
+            place.mkdir(parents=True, exist_ok=True)
+        elif member.issym():
+            links.append(member)
+        elif member.isfile():
+            _write(tar, member, place)
+        else:
+            raise _refused(member.name, "is neither file, folder nor link")
+    return links
 
 
 def _refused(name: str, why: str) -> FinalError:
