@@ -118,7 +118,10 @@ def _reason(cause: BaseException) -> str:
 
 def _next_step(url: str, tls_given: bool) -> str:
     if is_default_address(url) and not tls_given:
-        return "Start one with `nats-server -js`, or let picoclaw bring its own: --swarm.nats.embedded"
+        return (
+            "Start one with `nats-server -js`, or start a node that brings its own: `picoclaw --swarm.role "
+            "coordinator --swarm.nats.embedded`"
+        )
     parts = urlsplit(url)
     return (
         f"Check the address, that a server runs there, and that port {parts.port or 4222} is open; another "

@@ -18,6 +18,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from ..errors import PermissionDenied, SwarmError, SwarmTimeout
+from .client import SwarmClient
 
 API = "$JS.API."
 REQUEST_TIMEOUT = timedelta(seconds=5)
@@ -65,6 +66,8 @@ class Wire:
 
     async def __aenter__(self) -> Self:
         self._subscription = await self.client.subscribe(f"{self._inbox}.*", cb=self._on_reply)
+        if isinstance(self.client, SwarmClient):
+            self.client.denied.listen(self.note_denied)
         return self
 
     async def __aexit__(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,12 @@ class PrivateServer:
             await asyncio.wait([started])
             await asyncio.to_thread(self._stop)
             raise
+        except OSError as error:
+            await asyncio.to_thread(self._stop)
+            raise EmbeddedServerError(
+                f"a local nats-server cannot be started ({error}): check free space and permissions of "
+                f"{tempfile.gettempdir()}"
+            ) from error
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -104,11 +111,12 @@ class PrivateServer:
 
     def _stop(self) -> None:
         tether, self._tether = self._tether, None
-        if tether is None or tether.stdin is None:
-            return
-        tether.stdin.close()
-        try:
-            tether.wait(_END.total_seconds())
-        except subprocess.TimeoutExpired:
-            tether.kill()
-            tether.wait()
+        if tether is not None and tether.stdin is not None:
+            tether.stdin.close()
+            try:
+                tether.wait(_END.total_seconds())
+            except subprocess.TimeoutExpired:
+                tether.kill()
+                tether.wait()
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)  # the tether's work, unless there was none

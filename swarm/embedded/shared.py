@@ -74,7 +74,11 @@ class EmbeddedServer:
         Raises EmbeddedServerError, StoreTooNew, ServerTooOld.
         """
         self._left = False
-        return await _in_thread(self._join)
+        try:
+            return await self._in_thread(self._join)
+        except asyncio.CancelledError:
+            await self.leave()
+            raise
 
     async def ensure(self) -> NatsSettings:
         """Restart the server if it died; return how to reach it now.
@@ -82,7 +86,7 @@ class EmbeddedServer:
         Raises as `join`, and EmbeddedServerError after `leave`: a connection that outlives it must not
         bring back what the last one out has just ended.
         """
-        return await _in_thread(self._join)
+        return await self._in_thread(self._join)
 
     async def leave(self) -> Stopped:
         """Stop using it; whoever leaves last ends it, and its data stays.
@@ -90,15 +94,15 @@ class EmbeddedServer:
         Raises EmbeddedServerError when it does not end.
         """
         self._left = True
-        return await _in_thread(self._leave)
+        return await self._in_thread(self._leave)
 
     async def stop(self) -> Stopped:
         """End the server whoever uses it, for `picoclaw down`. Raises as `leave`."""
-        return await _in_thread(self._stop_in_turn)
+        return await self._in_thread(self._stop_in_turn)
 
     async def purge(self) -> Stopped:
         """End the server and remove its store, for `picoclaw down --purge`. Raises as `leave`."""
-        return await _in_thread(self._purge_in_turn)
+        return await self._in_thread(self._purge_in_turn)
 
     def seen(self) -> ServerRecord | None:
         """Return the record of the server that runs now, without using or touching it."""
@@ -115,6 +119,16 @@ class EmbeddedServer:
             token=None,
             tls=TlsSettings(),
         )
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        try:
+            # Shielded: half a start would leave a server without a record; every wait inside has its limit.
+            return await asyncio.shield(asyncio.to_thread(work))
+        except (OSError, subprocess.SubprocessError) as error:
+            raise EmbeddedServerError(
+                f"the shared nats-server's files under {self.home} cannot be used ({error}): check free space "
+                "and permissions there"
+            ) from error
 
     @property
     def _config(self) -> Path:
@@ -228,23 +242,22 @@ class EmbeddedServer:
             if info is not None and info.get("server_name") == record.name:
                 return True
             if time.monotonic() > deadline:
-                send(record.pid, signal.SIGTERM)
-                return False
+                raise EmbeddedServerError(
+                    f"nats-server (pid {record.pid}) is still starting after {_START.total_seconds():g} s, with a "
+                    f"large store or a slow disk: try again in a while (see {self.store / 'server.log'})"
+                )
             time.sleep(_PAUSE)
         return False
 
     def _leave(self) -> Stopped:
-        if self._lease is None:
+        if not self.run.is_dir():
             return Stopped(None)
-        try:
-            with self._turn():
-                if self._lease.try_exclusive():
-                    return self._stop()
+        with self._turn():
+            lease, self._lease, self.record = self._lease, None, None
+            if lease is None:
                 return Stopped(None)
-        finally:
-            self._lease.close()
-            self._lease = None
-            self.record = None
+            with lease:
+                return self._stop() if lease.try_exclusive() else Stopped(None)
 
     def _stop_in_turn(self) -> Stopped:
         if not self.run.is_dir() or not self.store.is_dir():
@@ -307,11 +320,6 @@ def _comes_free(port: int) -> bool:
             return False
         time.sleep(_PAUSE)
     return True
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    # Shielded: half a start would leave a server without a record; every wait inside has its limit.
-    return await asyncio.shield(asyncio.to_thread(work))
 
 
 def _spawn(binary: Path, config: Path, lock: int) -> int:

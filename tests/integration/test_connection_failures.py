@@ -22,6 +22,7 @@ from picoclaw.errors import (
 )
 from picoclaw.swarm.connection import connect
 from picoclaw.swarm.embedded.probe import free_port
+from picoclaw.swarm.wire import Wire
 from picoclaw.tests.support.jwt import user_key
 from picoclaw.tests.support.nats import NatsServer, StartNats
 from picoclaw.tests.support.tls import make_certificates
@@ -142,6 +143,22 @@ async def test_a_forbidden_subject_is_known_when_its_request_has_timed_out(start
     assert client.denied.denial("picoclaw.open") is None
     assert heard[0] == ("picoclaw.closed.log", "this user may not publish to it")
     assert client.is_connected
+    await client.close()
+
+
+async def test_a_forbidden_request_of_the_swarm_says_so_and_not_that_it_timed_out(
+    start_nats: StartNats,
+) -> None:
+    server = start_nats(
+        config="""
+        authorization { users: [{ user: "ann", password: "s3cret", permissions: {
+            publish: { deny: ["$JS.API.STREAM.CREATE.>"] } } }] }
+        """
+    )
+    client = await connect(at(server, credentials="ann:s3cret"), name="test")
+    async with Wire(client) as wire:
+        with pytest.raises(PermissionDenied, match=r"forbids \$JS.API.STREAM.CREATE.LOG"):
+            await wire.api("STREAM.CREATE.LOG", {"name": "LOG"}, timeout=timedelta(milliseconds=300))
     await client.close()
 
 

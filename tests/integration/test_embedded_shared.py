@@ -351,3 +351,37 @@ async def test_a_home_with_odd_characters_works(tmp_path: Path) -> None:
 
     assert info is not None
     assert stopped.pid is not None
+
+
+async def test_a_cancelled_join_leaves_nothing_running(machine: Machine) -> None:
+    server = machine.server()
+    joining = asyncio.ensure_future(server.join())
+    await asyncio.sleep(0)
+    joining.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await joining
+
+    assert servers(machine) == []
+
+
+async def test_whoever_has_left_brings_nothing_back(machine: Machine) -> None:
+    server = machine.server()
+    await server.join()
+    await server.leave()
+
+    with pytest.raises(EmbeddedServerError, match="has left"):
+        await server.ensure()
+    assert servers(machine) == []
+    assert (await server.leave()).pid is None
+
+
+async def test_a_folder_that_cannot_be_written_is_one_clear_line(machine: Machine) -> None:
+    server = machine.server()
+    await server.join()
+    await server.leave()
+    server._config.unlink()
+    server._config.mkdir()
+
+    with pytest.raises(EmbeddedServerError, match=r"cannot be used .*check free space and permissions"):
+        await server.join()
+    assert servers(machine) == []

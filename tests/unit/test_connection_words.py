@@ -32,7 +32,8 @@ def test_a_refused_default_address_names_the_embedded_server() -> None:
     assert type(error) is NoServer
     assert str(error) == (
         "no NATS server answers at nats://localhost:4222 (the default): connection refused. Start one with "
-        "`nats-server -js`, or let picoclaw bring its own: --swarm.nats.embedded"
+        "`nats-server -js`, or start a node that brings its own: `picoclaw --swarm.role coordinator "
+        "--swarm.nats.embedded`"
     )
 
 
