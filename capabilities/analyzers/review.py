@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from pydantic import JsonValue
 
@@ -54,6 +55,7 @@ class ReviewExecutor:
 
     analyzers: tuple[Analyzer, ...] = ANALYZERS
     max_findings: int = MAX_FINDINGS
+    tool_timeout: timedelta = timedelta(seconds=120)
     capabilities: frozenset[str] = field(default=frozenset(AREAS))
 
     def readiness(self, capability: str) -> Readiness:
@@ -84,7 +86,9 @@ class ReviewExecutor:
         for area in areas:
             folder = workspace / area
             folder.mkdir()
-            target = Target(seen, project, folder, label=task.task.repository.label)
+            target = Target(
+                seen, project, folder, label=task.task.repository.label, timeout=self.tool_timeout
+            )
             reviews.append(await self.review(area, target, context))
         data: list[JsonValue] = [review.model_dump(mode="json") for review in reviews]
         return Result(
