@@ -19,7 +19,6 @@ from ..swarm.records import Request
 from ..swarm.release import Share, release
 from ..swarm.subjects import REQUEST_STEP, split_log_subject
 from ..swarm.swarm import Swarm
-from ..swarm.wire import ApiError
 from .owner import Owner
 from .planning.template import Template
 
@@ -33,6 +32,7 @@ PROBE_EVERY = timedelta(milliseconds=1050)
 ADMISSION_EVERY = timedelta(seconds=2)
 CONSUMERS_EVERY = 10.0
 RESTART_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(seconds=30)
 
 
 class Coordinator:
@@ -151,16 +151,19 @@ class Coordinator:
         return Owner(self._swarm, request_id, self._templates, self._releasing.set, self._can_run_here)
 
     async def _carry(self, request_id: str) -> None:
+        pause = RESTART_PAUSE
         try:
             while True:
                 try:
                     await self._owners[request_id].run()
                     return
-                except (PicoclawError, ApiError, ExceptionGroup) as error:
-                    # The log is the memory: begin again from its fold.
+                except Exception as error:
+                    # The log is the memory: begin again from its fold. One request, whatever is wrong
+                    # with it, never takes the coordinator and the others with it.
                     log.warning("request %s begins again from its log: %s", request_id, error, exc_info=True)
-                    await asyncio.sleep(RESTART_PAUSE.total_seconds())
-                    self._owners[request_id] = self._new_owner(request_id)
+                await asyncio.sleep(pause.total_seconds())
+                pause = min(2 * pause, LONGEST_PAUSE)
+                self._owners[request_id] = self._new_owner(request_id)
         finally:
             del self._owners[request_id]
             self._puller.slot_freed()
@@ -256,7 +259,7 @@ class Coordinator:
         while True:
             try:
                 admits = await self._swarm.inbox.admits()
-            except (PicoclawError, ApiError) as error:
+            except PicoclawError as error:
                 log.debug("size of the log not read: %s", error)
             else:
                 if admits is not self._admits:
@@ -279,40 +282,35 @@ class Coordinator:
         """Put what may go now on its lanes."""
         wanted: dict[str, list[Owner]] = defaultdict(list)
         for owner in self._owners.values():
-            if owner.schedule is not None and owner.request is not None:
-                for demand in owner.schedule.demands:
+            if owner.releasing:
+                for demand in owner.ledger.schedule.demands:
                     wanted[demand].append(owner)
         coordinators = self._swarm.members.coordinators()
         for demand, owners in wanted.items():
             slots = self._swarm.members.slots_for(parse_demand(demand))
-            shares = []
-            for owner in owners:
-                assert owner.schedule is not None
-                assert owner.request is not None
-                shares.append(
-                    Share(
-                        owner.request_id,
-                        owner.request.priority,
-                        owner.may_release(demand, slots),
-                        owner.schedule.waiting(demand),
-                    )
+            shares = [
+                Share(
+                    owner.request_id,
+                    owner.ledger.request.priority,
+                    owner.policies.may_release(demand, slots),
+                    owner.ledger.schedule.waiting(demand),
                 )
+                for owner in owners
+            ]
             self._turn += 1
             granted = release(shares, slots=slots, coordinators=coordinators, turn=self._turn)
             for owner in owners:
                 number = granted.get(owner.request_id, 0)
                 if number:
-                    assert owner.schedule is not None
-                    steps = owner.schedule.take_ready(demand, number)
+                    steps = owner.policies.take_ready(demand, number, slots)
                     self._swarm.tasks.start(self._release(owner, steps))
 
     async def _release(self, owner: Owner, steps: list[str]) -> None:
         try:
             await owner.release(steps)
-        except (PicoclawError, ApiError, ExceptionGroup) as error:
+        except (PicoclawError, ExceptionGroup) as error:
             log.warning("tasks of %s not released: %s", owner.request_id, error)
             await asyncio.sleep(RESTART_PAUSE.total_seconds())
-            if owner.schedule is not None:
-                for step in steps:
-                    owner.schedule.give_back(step)
+            for step in steps:
+                owner.ledger.schedule.give_back(step)
             self._releasing.set()

@@ -104,6 +104,8 @@ class Members:
         self._echoes = OwnEchoes()
         now = self._clock()
         for name, member in self._table.items():
+            if name in self._offline:
+                continue
             sign = replace(member.sign, absent_since=None, absent_again=None, last_heard=now)
             self._table[name] = replace(member, sign=sign)
 
@@ -116,6 +118,9 @@ class Members:
             return
         if followed.subject != self._names.member(beat.node):
             log.warning("heartbeat of %s on %s is not its own: ignored", beat.node, followed.subject)
+            return
+        if beat.run in self._earlier_runs:
+            # A zombie's: a newer run bears the name, whatever this one still sends.
             return
         now = self._clock()
         if live:
@@ -170,6 +175,8 @@ class Members:
 
     def sweep(self) -> None:
         """Log and tell who has gone offline since the last sweep; drop who has been gone for long."""
+        if not self._wire.client.is_connected:
+            return  # who is cut off itself judges nobody
         now = self._clock()
         gone = {name for name, member in self._table.items() if node_status(member.sign, now) == "offline"}
         for name in sorted(gone - self._offline):

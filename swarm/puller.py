@@ -91,8 +91,9 @@ class Puller:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopped = True
-        if not self._wire.client.is_closed:
-            await self._subscription.unsubscribe()
+        if self._wire.client.is_connected:
+            # What the server had sent before it heard of this is still received, and handed back.
+            await self._subscription.drain()  # type: ignore[no-untyped-call]
 
     def add(self, source: Source) -> None:
         """Begin to pull from a source; adding it again changes nothing."""

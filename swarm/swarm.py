@@ -155,12 +155,12 @@ class Swarm:
         """Bring back what did not survive: memory streams, followers, pulls, the announcement."""
         self.members.reconnected()
         self.lanes.forget_made()
-        for attempt in range(20):
+        while self.client.is_connected:  # else the next reconnect begins anew
             try:
                 await ensure_streams(self.wire, self.names, replicas=self.nats.replicas, limits=self.limits)
                 break
             except (PicoclawError, ApiError) as error:
-                log.debug("streams are not back yet (%d): %s", attempt, error)
+                log.debug("streams are not back yet: %s", error)
                 await asyncio.sleep(0.25)
         for follower in self._followers:
             follower.reconnected()

@@ -1,0 +1,79 @@
+"""Ending: joins the results of a request whose tasks have all ended, and says how it ends."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from ..errors import SwarmError
+from ..swarm.bodies import pack_result, unpack_result
+from ..swarm.entries import Cancelled, Done, Failed, RequestEntry
+from ..swarm.records import Result
+from .ledger import Ledger
+from .synthesis.join import join
+from .synthesis.outcome import Outcome
+
+log = logging.getLogger(__name__)
+
+
+def past_deadline(ledger: Ledger) -> bool:
+    """Return whether the request's deadline has passed, by server time since its acceptance."""
+    limit = ledger.request.deadline_s
+    return limit is not None and ledger.now - ledger.head.accepted_at > limit
+
+
+async def last_entry(ledger: Ledger) -> RequestEntry:
+    """Return the entry that ends the request, with its report as far as there is one."""
+    if not ledger.planned:
+        return Cancelled(by=ledger.me, reason="person", why=ledger.head.cancelling or "cancelled")
+    outcomes = [await _outcome(ledger, step) for step in ledger.schedule.tasks]
+    try:
+        report = await asyncio.to_thread(join, ledger.schedule.plan, ledger.request, outcomes)
+    except Exception as error:
+        # Whatever a result holds, the request must end; the tasks' own results stay readable.
+        log.exception("results not joined", extra={"request": ledger.request_id})
+        return Failed(by=ledger.me, reason="error", error=f"its results could not be joined: {error}")
+    result = await pack_result(
+        Result(summary=report.summary, data={"markdown": report.markdown, "data": report.data}),
+        ledger.swarm.artifacts,
+    )
+    return _choose(ledger, outcomes, result, partial=report.partial)
+
+
+def _choose(ledger: Ledger, outcomes: Sequence[Outcome], result: Result, *, partial: bool) -> RequestEntry:
+    me = ledger.me
+    if ledger.head.cancelling:
+        return Cancelled(by=me, reason="person", why=ledger.head.cancelling, result=result)
+    done = [outcome for outcome in outcomes if outcome.state == "done"]
+    if len(done) == len(outcomes):
+        return Done(by=me, node=me, run=ledger.swarm.me.run, result=result, partial=partial)
+    if past_deadline(ledger):
+        error = f"the request's deadline of {ledger.request.deadline_s:g} s passed"
+        return Failed(by=me, reason="deadline", error=error, result=result)
+    if done:
+        return Done(by=me, node=me, run=ledger.swarm.me.run, result=result, partial=True)
+    first = outcomes[0]
+    why = f"{first.step} {first.state}: {first.reason}"
+    if all(outcome.state == "cancelled" for outcome in outcomes):
+        return Cancelled(by=me, reason="skipped", why=why, result=result)
+    return Failed(by=me, reason="error", error=why, result=result)
+
+
+async def _outcome(ledger: Ledger, step: str) -> Outcome:
+    head, task = ledger.schedule.heads[step], ledger.schedule.tasks[step]
+    result, reason = ledger.schedule.results.get(step), head.reason
+    if result is not None:
+        try:
+            result = await unpack_result(result, ledger.swarm.artifacts)
+        except SwarmError as error:
+            result, reason = None, str(error)
+    return Outcome(
+        step=step,
+        title=task.title,
+        demand=task.demand,
+        state=head.state,
+        reason=reason,
+        result=result,
+        node=head.node or None,
+        attempts=head.attempt,
+        seconds=head.at - head.started_at if head.started_at else None,
+    )

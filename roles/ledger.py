@@ -1,0 +1,207 @@
+"""Ledger: what one request's log says, and how its owner writes to it.
+
+The fold of the log is the owner's whole memory. Every decision about a task is an append to that
+task's own log by compare-and-set, so a stale owner needs no other fence (DESIGN.md section 3).
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import AppendRefused, SwarmError
+from ..swarm.bodies import unpack_plan, unpack_request
+from ..swarm.entries import Accepted, Done, Entry, Planned
+from ..swarm.fold import RequestHead, TaskHead, fold_request, fold_task
+from ..swarm.follow import Followed
+from ..swarm.log import decode
+from ..swarm.records import Plan, QueuedTask, Request, Task
+from ..swarm.subjects import REQUEST_STEP, split_log_subject, task_id
+from ..swarm.swarm import Swarm
+from .schedule import Schedule
+
+AT_ONCE = 256
+"""Appends of one request under way at once."""
+
+
+class Fenced(Exception):
+    """Raised when somebody else owns the request now."""
+
+
+class Purged(SwarmError):
+    """Raised when the request's log is gone: the janitor, or an operator, removed it."""
+
+
+@dataclass(slots=True)
+class Ledger:
+    """One owned request: its head, its plan, and where each of its tasks stands."""
+
+    swarm: Swarm
+    request_id: str
+    head: RequestHead = field(default_factory=RequestHead)
+    _request: Request | None = None
+    _schedule: Schedule | None = None
+    _early: list[Followed] | None = field(default_factory=list)
+    """What the log said before the history was read; None once that is done."""
+    _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    @property
+    def request(self) -> Request:
+        """The request; only once `load` has read it."""
+        assert self._request is not None
+        return self._request
+
+    @property
+    def planned(self) -> bool:
+        return self._schedule is not None
+
+    @property
+    def schedule(self) -> Schedule:
+        """The tasks; only once the request is planned."""
+        assert self._schedule is not None
+        return self._schedule
+
+    @property
+    def me(self) -> str:
+        return self.swarm.me.node
+
+    @property
+    def now(self) -> float:
+        """Server time, seconds since the epoch."""
+        return self.swarm.members.server.now()
+
+    def task_id(self, step: str) -> str:
+        return task_id(self.request_id, step)
+
+    # --- reading ---
+
+    def observe(self, followed: Followed) -> bool:
+        """Take a message of the request's log, in order; return whether it was folded at once."""
+        if self._early is not None:
+            self._early.append(followed)
+            return False
+        self._apply(followed)
+        return True
+
+    def _apply(self, followed: Followed) -> None:
+        _, step = split_log_subject(followed.subject)
+        entry = decode(followed)
+        if step == REQUEST_STEP:
+            self.head = fold_request(self.head, entry, followed.seq, followed.at)
+            if isinstance(entry, Accepted) and self._request is None:
+                self._request = entry.request
+            return
+        if self._schedule is None or step not in self._schedule.heads:
+            return
+        head = fold_task(self._schedule.heads[step], entry, followed.seq, followed.at)
+        self._schedule.observe(step, head, entry.result if isinstance(entry, Done) else None)
+
+    async def load(self) -> None:
+        """Read the request's history, then what came meanwhile.
+
+        Raises Purged when there is none any more, SwarmError when a body cannot be fetched.
+        """
+        history = [followed async for followed in self.swarm.log.history(self.request_id)]
+        plan: Plan | None = None
+        for followed in history:
+            if split_log_subject(followed.subject)[1] == REQUEST_STEP:
+                self._apply(followed)
+                entry = decode(followed)
+                if isinstance(entry, Planned):
+                    plan = await unpack_plan(entry, self.swarm.artifacts)
+        if self._request is None:
+            raise Purged(f"the log of {self.request_id} no longer begins with a request: it was removed")
+        self._request = await unpack_request(self._request, self.swarm.artifacts)
+        if plan is not None:
+            self._schedule = Schedule(plan)
+        for followed in history:
+            self._apply(followed)
+        early, self._early = self._early or [], None
+        for followed in early:
+            self._apply(followed)
+
+    async def reread(self, step: str) -> None:
+        """Take one subject's entries from the leader: the follower is behind."""
+        async for followed in self.swarm.log.history(self.request_id, step):
+            self._apply(followed)
+
+    def check_ownership(self) -> None:
+        """Raise Fenced when the log names another run as owner."""
+        if self.head.run != self.swarm.me.run and not self.head.terminal:
+            raise Fenced
+
+    # --- writing ---
+
+    def take_plan(self, plan: Plan) -> None:
+        """Begin with a plan whose manifest has just been written."""
+        self._schedule = Schedule(plan)
+
+    async def append_request(self, entry: Entry) -> None:
+        """Append to the request's own log, over entries that do not take it from us.
+
+        Returns without having written when the request has ended; raises Fenced.
+        """
+        while not self.head.terminal:
+            try:
+                seq = await self.swarm.log.append(
+                    self.request_id, REQUEST_STEP, entry, expected=self.head.seq
+                )
+            except AppendRefused:
+                await self.reread(REQUEST_STEP)
+                self.check_ownership()
+                continue
+            self.head = fold_request(self.head, entry, seq, self.now)
+            return
+
+    async def append_task(self, step: str, entry: Entry, *, expected: int) -> int | None:
+        """Append to a task's log; return the sequence, or None when somebody else was first."""
+        try:
+            seq = await self.swarm.log.append(self.request_id, step, entry, expected=expected)
+        except AppendRefused:
+            await self.reread(step)
+            return None
+        # Folded ahead of the follower, which will find nothing new in it.
+        self.schedule.observe(step, fold_task(self.schedule.heads[step], entry, seq, self.now))
+        return seq
+
+    async def settle(self, step: str, entry: Entry) -> None:
+        """End a task from outside, over whatever it is doing; fence who holds it."""
+        while not (head := self.schedule.heads[step]).terminal:
+            seq = await self.append_task(step, entry, expected=head.seq)
+            if seq is not None and head.state == "running":
+                await self.swarm.fence(head.node, self.task_id(step), seq)
+
+    async def each(self, works: Iterable[Coroutine[Any, Any, None]]) -> None:
+        """Do several things at once, up to the gate."""
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(self._gated(work))
+
+    async def _gated(self, work: Coroutine[Any, Any, None]) -> None:
+        async with self._gate:
+            await work
+
+    # --- its tasks ---
+
+    def max_attempts(self, task: Task) -> int:
+        limit = self.request.max_attempts
+        return task.max_attempts if limit is None else limit
+
+    def queued_task(self, step: str) -> QueuedTask:
+        """Return the queue message of a task, as its head says."""
+        head: TaskHead = self.schedule.heads[step]
+        task = self.schedule.tasks[step]
+        limit = self.max_attempts(task)
+        if limit != task.max_attempts:
+            task = task.model_copy(update={"max_attempts": limit})
+        return QueuedTask(
+            request=self.request_id,
+            task=task,
+            priority=head.priority,
+            queued_seq=head.seq,
+            attempt=head.attempt,
+            excused=head.excused,
+            lane=head.demand if head.demand != task.demand else None,
+            text=self.request.text,
+            inputs=self.schedule.inputs(step),
+        )

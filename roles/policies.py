@@ -1,0 +1,75 @@
+"""Policies: what becomes of tasks that no live node can serve: wait, fail, skip, local."""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..swarm.demand import Demand, parse_demand
+from ..swarm.entries import Cancelled, Failed
+from ..swarm.unroutable import why_unroutable
+from . import dispatch
+from .ledger import Ledger
+
+
+@dataclass(slots=True)
+class Policies:
+    """The unserved demands of one request, and since when."""
+
+    ledger: Ledger
+    can_run_here: Callable[[str], bool]
+    """Whether this node has an executor for a demand."""
+    clock: Callable[[], float]
+    _unserved_since: dict[str, float] = field(default_factory=dict)
+
+    def of(self, step: str) -> str:
+        """Return a task's policy; the request's own word goes first."""
+        return self.ledger.request.unroutable or self.ledger.schedule.tasks[step].unroutable
+
+    def may_release(self, demand: str, slots: int) -> int:
+        """Return how many ready tasks of a demand may go on its lane now.
+
+        While nobody serves the demand, tasks whose policy is not to wait are held back: it decides
+        once its grace is over.
+        """
+        schedule = self.ledger.schedule
+        if slots:
+            return schedule.ready(demand)
+        return sum(1 for step in schedule.ready_steps(demand) if self.of(step) == "wait")
+
+    def take_ready(self, demand: str, number: int, slots: int) -> list[str]:
+        """Take up to `number` of the tasks that `may_release` counts."""
+        schedule = self.ledger.schedule
+        if slots:
+            return schedule.take_ready(demand, number)
+        waiting = [step for step in schedule.ready_steps(demand) if self.of(step) == "wait"][:number]
+        for step in waiting:
+            schedule.take(step)
+        return waiting
+
+    async def apply(self) -> None:
+        """Let the policies act on tasks whose grace is over."""
+        schedule, members, now = self.ledger.schedule, self.ledger.swarm.members, self.clock()
+        works: list[Coroutine[Any, Any, None]] = []
+        for demand in list(schedule.demands):
+            wanted = parse_demand(demand)
+            if members.slots_for(wanted):
+                self._unserved_since.pop(demand, None)
+                continue
+            unserved = now - self._unserved_since.setdefault(demand, now)
+            queued = [step for step in schedule.queued_steps() if schedule.heads[step].demand == demand]
+            for step in [*schedule.ready_steps(demand), *queued]:
+                policy = self.of(step)
+                if policy != "wait" and unserved >= schedule.tasks[step].grace_s:
+                    works.append(self._act(step, policy, wanted))
+        await self.ledger.each(works)
+
+    async def _act(self, step: str, policy: str, demand: Demand) -> None:
+        ledger = self.ledger
+        why = why_unroutable(demand, [member.offer for member in ledger.swarm.members.living()])
+        if policy == "skip":
+            await ledger.settle(step, Cancelled(by=ledger.me, reason="skipped", why=why))
+        elif policy == "local" and self.can_run_here(str(demand)):
+            await dispatch.move(ledger, step, Demand(node=ledger.me))
+        else:
+            more = "; nor can this coordinator run it" if policy == "local" else ""
+            await ledger.settle(step, Failed(by=ledger.me, reason="unroutable", error=why + more))
