@@ -93,6 +93,7 @@ class Node:
                 interval=nats.heartbeat_interval,
                 node_timeout=nats.node_timeout,
                 tasks=jobs.ids,
+                repair=swarm.ensure_streams,
             )
             worker = Worker(
                 swarm, announcer, jobs, ready, self._find, cache=self.home / "cache" / "repositories"

@@ -3,12 +3,12 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from nats.aio.msg import Msg
 
-from ..errors import NodeNameTaken, SwarmTimeout
+from ..errors import NodeNameTaken, PicoclawError, SwarmError
 from .heartbeat import Advert, Heartbeat
 from .streams import STORE_VERSION
 from .subjects import EXPECTED_SUBJECT_SEQ, Names
@@ -33,15 +33,21 @@ class Announcer:
         interval: timedelta,
         node_timeout: timedelta,
         tasks: Callable[[], tuple[str, ...]],
+        repair: Callable[[], Awaitable[None]],
     ) -> None:
-        """`tasks` returns the ids of the tasks that the job table holds right now."""
+        """`tasks` returns the ids of the tasks that the job table holds right now.
+
+        `repair` makes the stream of heartbeats anew when nothing takes them any more.
+        """
         self._wire = wire
         self._names = names
         self._advert = advert
         self._interval = interval
         self._node_timeout = node_timeout
         self._tasks = tasks
+        self._repair = repair
         self._draining = False
+        self._gone = False
         self._wake = asyncio.Event()
         self._born = asyncio.get_running_loop().time()
         self.beat = 0
@@ -98,23 +104,36 @@ class Announcer:
 
     async def run(self) -> None:
         """Send a heartbeat each interval, and at once when something changed."""
-        while True:
+        while not self._gone:
             self._wake.clear()
             try:
                 async with asyncio.timeout(self._interval.total_seconds()):
                     await self._wake.wait()
             except TimeoutError:
                 pass
+            if self._gone:
+                return
             try:
                 await self._send()
-            except (SwarmTimeout, NobodyListens, ApiError) as error:
+            except NobodyListens:
+                await self._mend()
+            except SwarmError as error:
                 log.debug("heartbeat not stored: %s", error)
 
+    async def _mend(self) -> None:
+        """Bring the stream of heartbeats back: it lived in the memory of a server that went."""
+        try:
+            await self._repair()
+            await self._send()
+        except PicoclawError as error:
+            log.debug("heartbeat not stored: %s", error)
+
     async def goodbye(self) -> None:
-        """Say that this run ends; best effort."""
+        """Say that this run ends; best effort, and nothing is said after it."""
+        self._gone = True
         try:
             await self._send(goodbye=True)
-        except (SwarmTimeout, NobodyListens, ApiError) as error:
+        except SwarmError as error:
             log.debug("goodbye not stored: %s", error)
 
     def now(self, *, goodbye: bool = False) -> Heartbeat:

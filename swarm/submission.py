@@ -176,6 +176,7 @@ async def watch(swarm: Swarm, request: str) -> AsyncIterator[Event]:
                     return
     finally:
         task.cancel()
+        swarm.off_reconnect(follower.reconnected)
         if not swarm.client.is_closed:
             await subscription.unsubscribe()
 

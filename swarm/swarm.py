@@ -70,6 +70,10 @@ class Swarm:
         """Call `listener` after each reconnect, once the memory streams stand again."""
         self._reconnected.append(listener)
 
+    def off_reconnect(self, listener: Callable[[], None]) -> None:
+        """Call `listener` no more."""
+        self._reconnected.remove(listener)
+
     def follow(
         self,
         stream: str,
@@ -151,13 +155,17 @@ class Swarm:
         """Tell a holder that the log has moved past its `started`; the refused append is the proof."""
         await self.wire.send(self.names.control(node), as_json({"fence": task, "seq": seq}))
 
+    async def ensure_streams(self) -> None:
+        """Make whatever stream is missing. Raises as `streams.ensure_streams`."""
+        await ensure_streams(self.wire, self.names, replicas=self.nats.replicas, limits=self.limits)
+
     async def reconnected(self) -> None:
         """Bring back what did not survive: memory streams, followers, pulls, the announcement."""
         self.members.reconnected()
         self.lanes.forget_made()
         while self.client.is_connected:  # else the next reconnect begins anew
             try:
-                await ensure_streams(self.wire, self.names, replicas=self.nats.replicas, limits=self.limits)
+                await self.ensure_streams()
                 break
             except (PicoclawError, ApiError) as error:
                 log.debug("streams are not back yet: %s", error)

@@ -1,0 +1,343 @@
+"""Attempts: one queue message from its delivery to an entry that says how the attempt ended.
+
+The rules are `swarm.rules`; here they are carried out. The order is always log first, then queue;
+result first, then ack.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from ..capabilities.executor import Executor
+from ..errors import AppendRefused, FinalError, JobCancelled, RecordRefused, RetryableError, SwarmError
+from ..swarm.announcer import Announcer
+from ..swarm.bodies import pack_result, unpack_queued
+from ..swarm.entries import Dead, Done, EntryBase, Failed, Queued, Started
+from ..swarm.fold import TaskHead
+from ..swarm.records import QueuedTask, Result
+from ..swarm.rules import (
+    LONGEST_NAK,
+    Bury,
+    Drop,
+    Postpone,
+    Requeue,
+    Start,
+    Zombie,
+    backoff,
+    on_delivery,
+    on_failure,
+)
+from ..swarm.swarm import Swarm
+from .context import JobContext
+from .jobs import Job, JobTable
+
+log = logging.getLogger(__name__)
+
+FindExecutor = Callable[[QueuedTask], Executor | None]
+
+
+class Attempts:
+    """Carries jobs of one run through; the table of jobs is the worker's."""
+
+    def __init__(
+        self, swarm: Swarm, announcer: Announcer, jobs: JobTable, find: FindExecutor, *, cache: Path
+    ) -> None:
+        self._swarm = swarm
+        self._announcer = announcer
+        self._jobs = jobs
+        self._find = find
+        self._cache = cache
+
+    async def carry(self, job: Job) -> None:
+        try:
+            job.queued = _read_queued(job)
+        except RecordRefused as error:
+            log.error("message for %s refused: %s", job.id, error)
+            await job.delivered.terminate(str(error))
+            return
+        started = await self._start(job, job.queued)
+        if started is None:
+            return
+        try:
+            # After `started`, so that a body that is gone costs attempts and ends in a dead letter.
+            whole = await unpack_queued(job.queued, self._swarm.artifacts)
+        except SwarmError as error:
+            await self._retry(job, job.queued, started, str(error))
+            return
+        await self._run(job, whole, started)
+
+    # --- started ---
+
+    async def _start(self, job: Job, queued: QueuedTask) -> TaskHead | None:
+        """Write `started`; return the head that it made, or None when this delivery may not run."""
+        if job.delivered.delivery.count == 1 and not self._jobs.holding(job.id, besides=job):
+            # The usual case needs no read: the message carries what its `started` must expect.
+            first = Start(queued.queued_seq, queued.attempt, queued.excused)
+            try:
+                return await self._append_started(job, queued, first)
+            except AppendRefused:
+                pass
+        while True:
+            head = await self._swarm.log.head(queued.request, queued.task.step)
+            decision = self._decide(job, head, queued)
+            match decision:
+                case Drop():
+                    await job.delivered.ack()
+                    return None
+                case Postpone(delay):
+                    await job.delivered.nak(delay)
+                    return None
+                case Zombie():
+                    log.warning("delivery of %s is stale: dropped", job.id, extra={"task": job.id})
+                    self._stop_fenced(job.id, head)
+                    return None
+                case Bury(expected, attempt):
+                    if await self._bury(job, queued, expected, attempt, "its holder was lost"):
+                        return None
+                case Start():
+                    for elder in self._jobs.holding(job.id, besides=job):
+                        elder.fenced = True
+                        elder.stop()
+                        await elder.ended.wait()
+                    try:
+                        return await self._append_started(job, queued, decision)
+                    except AppendRefused:
+                        continue
+
+    def _decide(
+        self, job: Job, head: TaskHead, queued: QueuedTask
+    ) -> Start | Bury | Postpone | Drop | Zombie:
+        mine = [other for other in self._jobs.holding(job.id, besides=job) if not other.fenced]
+        evidence = self._swarm.members.evidence(head, task=job.id, in_my_jobs=bool(mine))
+        return on_delivery(
+            head,
+            job.delivered.delivery,
+            evidence,
+            max_attempts=queued.task.max_attempts,
+            now=self._swarm.members.server.now(),
+        )
+
+    async def _append_started(self, job: Job, queued: QueuedTask, start: Start) -> TaskHead:
+        me = self._swarm.me
+        entry = Started(
+            by=me.node,
+            node=me.node,
+            run=me.run,
+            attempt=start.attempt,
+            excused=start.excused,
+            demand=queued.lane or queued.task.demand,
+            priority=queued.priority,
+            delivery=job.delivered.delivery,
+            ack=job.delivered.ack_subject,
+            beat=self._announcer.beat,
+        )
+        job.seq = await self._append(queued, entry, start.expected)
+        job.attempt, job.excused = start.attempt, start.excused
+        log.info(
+            "Task assigned",
+            extra={"task": job.id, "request": queued.request, "attempt": start.attempt, "node": me.node},
+        )
+        return TaskHead(
+            seq=job.seq,
+            state="running",
+            attempt=start.attempt,
+            excused=start.excused,
+            node=me.node,
+            run=me.run,
+            delivery=job.delivered.delivery,
+        )
+
+    def _stop_fenced(self, task: str, head: TaskHead) -> None:
+        """Stop this run's jobs of a task that the log says somebody else holds."""
+        for job in self._jobs.holding(task):
+            if job.seq and job.seq != head.seq:
+                job.fenced = True
+                job.stop()
+
+    # --- the job itself ---
+
+    async def _run(self, job: Job, queued: QueuedTask, head: TaskHead) -> None:
+        executor = self._find(queued)
+        if executor is None:
+            await self._retry(job, queued, head, f"no executor here serves {queued.task.demand} any more")
+            return
+        context = JobContext(self._swarm, queued, job.attempt, self._cache)
+        limit = queued.task.timeout_s
+        job.execution = asyncio.create_task(executor.execute(queued, context), name=f"execute {job.id}")
+        if job.fenced or job.draining:
+            job.stop()
+        try:
+            async with asyncio.timeout(limit):
+                result = await asyncio.shield(job.execution)
+        except asyncio.CancelledError:
+            job.stop()
+            await asyncio.gather(job.execution, return_exceptions=True)
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                raise
+            await self._stopped(job, queued, head)
+        except TimeoutError as error:
+            if job.execution.done():  # the executor's own time-out, not the task's limit
+                await self._retry(job, queued, head, _in_words(error))
+                return
+            job.stop()
+            await asyncio.gather(job.execution, return_exceptions=True)
+            await self._end(
+                job,
+                queued,
+                Failed(
+                    by=head.node,
+                    reason="deadline",
+                    error=f"it ran for over {limit} s",
+                    attempt=job.attempt,
+                    node=head.node,
+                ),
+            )
+        except FinalError as error:
+            await self._end(
+                job,
+                queued,
+                Failed(by=head.node, reason="error", error=str(error), attempt=job.attempt, node=head.node),
+            )
+        except JobCancelled:
+            await self._stopped(job, queued, head)
+        except RetryableError as error:
+            await self._retry(job, queued, head, str(error), delay=error.delay)
+        except Exception as error:
+            # An executor may raise anything; the task says what.
+            log.warning("task %s raised", job.id, exc_info=True)
+            await self._retry(job, queued, head, _in_words(error))
+        else:
+            await self._finish(job, queued, result)
+        finally:
+            await context.close()
+
+    async def _finish(self, job: Job, queued: QueuedTask, result: Result) -> None:
+        try:
+            packed = await pack_result(result, self._swarm.artifacts)
+        except (ValueError, TypeError) as error:
+            # pydantic could not put the executor's data into words: trying again cannot help.
+            await self._end(
+                job,
+                queued,
+                Failed(
+                    by=self._swarm.me.node,
+                    reason="error",
+                    attempt=job.attempt,
+                    node=self._swarm.me.node,
+                    error=f"its result cannot be serialised: {_in_words(error)}",
+                ),
+            )
+            return
+        entry = Done(
+            by=self._swarm.me.node,
+            node=self._swarm.me.node,
+            run=self._swarm.me.run,
+            attempt=job.attempt,
+            result=packed,
+        )
+        if await self._end(job, queued, entry):
+            log.info("Task completed", extra={"task": job.id, "attempt": job.attempt})
+
+    async def _stopped(self, job: Job, queued: QueuedTask, head: TaskHead) -> None:
+        """Go on after the job was stopped from outside: fenced, or drained."""
+        if job.fenced or not job.draining:
+            await self._let_go(job, queued)
+            return
+        requeue = on_failure(head, max_attempts=queued.task.max_attempts, drained=True)
+        assert isinstance(requeue, Requeue)
+        entry = self._queued(queued, requeue, "drained: its node stopped")
+        try:
+            await self._append(queued, entry, requeue.expected)
+        except AppendRefused:
+            await self._let_go(job, queued)
+            return
+        await job.delivered.nak()
+
+    async def _let_go(self, job: Job, queued: QueuedTask) -> None:
+        """Drop a fenced job: somebody else decides. Ack only what has ended."""
+        head = await self._swarm.log.head(queued.request, queued.task.step)
+        if head.terminal or head.seq == 0:
+            await job.delivered.ack()
+        log.warning("job of %s was fenced and stopped", job.id, extra={"task": job.id, "state": head.state})
+
+    async def _retry(
+        self, job: Job, queued: QueuedTask, head: TaskHead, why: str, *, delay: timedelta | None = None
+    ) -> None:
+        decision = on_failure(head, max_attempts=queued.task.max_attempts)
+        if isinstance(decision, Bury):
+            await self._bury(job, queued, decision.expected, decision.attempt, why)
+            return
+        pause = backoff(job.attempt) if delay is None else delay
+        not_before = self._swarm.members.server.now() + pause.total_seconds()
+        entry = self._queued(queued, decision, why, not_before=not_before)
+        try:
+            seq = await self._append(queued, entry, decision.expected)
+        except AppendRefused:
+            await self._let_go(job, queued)
+            return
+        log.warning(
+            "Task failed, will be tried again: %s", why, extra={"task": job.id, "attempt": job.attempt}
+        )
+        if pause > LONGEST_NAK:
+            later = queued.model_copy(
+                update={"queued_seq": seq, "attempt": decision.attempt, "excused": decision.excused}
+            )
+            await self._swarm.queue.schedule(later, at=not_before)
+            await job.delivered.ack()
+        else:
+            await job.delivered.nak(pause)
+
+    async def _bury(self, job: Job, queued: QueuedTask, expected: int, attempt: int, why: str) -> bool:
+        entry = Dead(by=self._swarm.me.node, attempt=attempt, error=why, node=self._swarm.me.node)
+        try:
+            await self._append(queued, entry, expected)
+        except AppendRefused:
+            return False
+        log.error("Task is dead: %s", why, extra={"task": job.id, "attempt": attempt})
+        await self._swarm.bury(queued, entry)
+        await job.delivered.ack()
+        return True
+
+    async def _end(self, job: Job, queued: QueuedTask, entry: EntryBase) -> bool:
+        """Write a terminal entry over my own `started`, then ack."""
+        if job.fenced:
+            await self._let_go(job, queued)
+            return False
+        try:
+            await self._append(queued, entry, job.seq)
+        except AppendRefused:
+            await self._let_go(job, queued)
+            return False
+        await job.delivered.ack()
+        return True
+
+    def _queued(
+        self, queued: QueuedTask, requeue: Requeue, why: str, *, not_before: float | None = None
+    ) -> Queued:
+        return Queued(
+            by=self._swarm.me.node,
+            attempt=requeue.attempt,
+            excused=requeue.excused,
+            demand=queued.lane or queued.task.demand,
+            priority=queued.priority,
+            reason=why[:500],
+            not_before=not_before,
+        )
+
+    async def _append(self, queued: QueuedTask, entry: EntryBase, expected: int) -> int:
+        return await self._swarm.log.append(queued.request, queued.task.step, entry, expected=expected)
+
+
+def _read_queued(job: Job) -> QueuedTask:
+    queued = QueuedTask.from_bytes(job.delivered.data)
+    if queued.id != job.id:
+        raise RecordRefused(f"it says that it is {queued.id[:100]!r}: it was not written by PicoClaw")
+    return queued
+
+
+def _in_words(error: BaseException) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
