@@ -50,24 +50,24 @@ def echo_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: 
     from rich.table import Table
     from rich.text import Text
 
-    lines = [list(row) for row in rows]
-    if not lines and empty:
+    cells = [list(row) for row in rows]
+    if not cells and empty:
         echo(empty)
         return
     table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for index, name in enumerate(columns):
         # Only the last column, which holds free text, gives way to a narrow terminal.
         last = index == len(columns) - 1
-        widest = max([cell_len(name), *(cell_len(line[index]) for line in lines)])
+        widest = max([cell_len(name), *(cell_len(line[index]) for line in cells)])
         table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=None if last else widest)
-    for line in lines:
+    for line in cells:
         table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in line))
     terminal = sys.stdout.isatty()
     console = Console(width=None if terminal else _PIPE_WIDTH, highlight=False)
     with console.capture() as capture:
         console.print(table)
-    for line in capture.get().splitlines():
-        echo(line.rstrip())
+    for text in capture.get().splitlines():
+        echo(text.rstrip())
 
 
 def safe(text: str, limit: int | None = None) -> str:
