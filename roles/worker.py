@@ -5,17 +5,13 @@ import logging
 from datetime import timedelta
 from pathlib import Path
 
-from ..errors import (
-    PicoclawError,
-)
+from ..errors import PicoclawError
 from ..swarm.announcer import Announcer
 from ..swarm.delivered import Delivered
 from ..swarm.demand import Offer, pull_rank, serves
 from ..swarm.lanes import Lane
 from ..swarm.puller import Puller, Source
-from ..swarm.rules import (
-    NO_EVIDENCE_DELAY,
-)
+from ..swarm.rules import NO_EVIDENCE_DELAY
 from ..swarm.subjects import split_log_subject, task_id
 from ..swarm.swarm import Swarm
 from .attempts import Attempts, FindExecutor
