@@ -4,6 +4,7 @@ import asyncio
 import time
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any, cast
 
 import pytest
 
@@ -437,7 +438,7 @@ async def test_a_back_off_over_a_minute_leaves_the_queue_for_the_servers_own_sch
     delay = swarm.names.delay(task.request, STEP)
 
     async def scheduled() -> dict[str, str] | None:
-            found = await last_message(swarm.wire, swarm.names.tasks, delay)
+        found = await last_message(swarm.wire, swarm.names.tasks, delay)
         if found is None:
             return None
         lines = found.headers.decode().split("\r\n")[1:]
@@ -508,7 +509,7 @@ async def test_an_executor_that_raises_anything_never_takes_the_node(lab: Lab) -
 
 
 async def test_a_result_that_cannot_be_serialised_fails_in_words(lab: Lab) -> None:
-    odd = Result.model_construct(summary="odd", data={"of": object()})
+    odd = Result.model_construct(summary="odd", data=cast("Any", {"of": object()}))
     await lab.worker(executors(Runs(do=returning(odd))))
     swarm = await lab.door()
     task = await play_task(swarm)
@@ -589,4 +590,3 @@ async def test_a_foreign_message_in_a_lane_is_removed_and_harms_nobody(lab: Lab)
     later = await play_task(swarm)
     await later.until("queued", "started", "done")
     assert not worker.task.done()
-

@@ -151,7 +151,8 @@ class Lab:
         leave = asyncio.Event()
         task = asyncio.create_task(self._hold(nats, opened, leave, limits, me, make), name="door")
         self._doors.append((task, leave))
-        await asyncio.wait({task, opened}, return_when=asyncio.FIRST_COMPLETED, timeout=20)
+        both: set[asyncio.Future[Any]] = {task, opened}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED, timeout=20)
         if task.done():
             task.result()
         return await opened

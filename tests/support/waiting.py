@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar, cast
+from typing import TypeVar, cast, overload
 
 T = TypeVar("T")
 
@@ -23,6 +23,12 @@ def wait_for(predicate: Callable[[], T | None], timeout: float = 10.0, what: str
         time.sleep(INTERVAL)
 
 
+@overload
+async def wait_for_async(
+    predicate: Callable[[], Awaitable[T | None]], timeout: float = 10.0, what: str = ""
+) -> T: ...
+@overload
+async def wait_for_async(predicate: Callable[[], T | None], timeout: float = 10.0, what: str = "") -> T: ...
 async def wait_for_async(
     predicate: Callable[[], T | Awaitable[T | None] | None], timeout: float = 10.0, what: str = ""
 ) -> T:
