@@ -68,7 +68,8 @@ def history_row(entry: Entry | None, *, seq: int, at: float, step: str) -> Histo
         case Owner():
             return row("taken over", node=entry.owner)
         case Planned():
-            tasks = f"{len(entry.plan.tasks)} tasks" if entry.plan is not None else "a large plan"
+            number = len(entry.plan.tasks) if entry.plan is not None else None
+            tasks = "a large plan" if number is None else f"{number} task{'s' if number != 1 else ''}"
             return row("planned", tasks, node=entry.owner)
         case Cancelling():
             return row("cancelling", entry.why)

@@ -1,0 +1,117 @@
+"""`picoclaw result ID`: what a request or task brought."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .flags import connection_flags, load_settings
+from .get_command import json_flag
+from .output import echo, echo_json, safe, safe_lines
+
+if TYPE_CHECKING:
+    from ..swarm.entries import Entry
+    from ..swarm.records import Result
+    from ..swarm.resolve import Found
+    from ..swarm.swarm import Swarm
+
+NOT_FINISHED = 4
+
+EPILOG = """\b
+Exit codes: 0 done, 1 failed, dead or cancelled, 2 wrong usage or no such id,
+3 no connection, 4 not finished yet.
+"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("id")
+@json_flag
+@connection_flags
+@click.pass_context
+def result(ctx: click.Context, id: str, as_json: bool) -> int:
+    """Print what a request or task brought: a request's report in Markdown, a task's summary and data.
+
+    ID is the id of a request or task, or a beginning of one that fits no other.
+
+    \b
+    --json: an object with id, state, reason, summary, data (null where there is
+    none) and artifacts.
+    """
+
+    async def work(swarm: "Swarm") -> int:
+        from ..swarm.resolve import resolve
+
+        return await _show(swarm, await resolve(swarm, id), as_json)
+
+    from .session import run_session
+
+    return run_session(load_settings(ctx), work, name="picoclaw result")
+
+
+async def _show(swarm: "Swarm", found: "Found", as_json: bool) -> int:
+    from ..swarm.bodies import unpack_result
+    from ..swarm.fold import TaskHead
+    from ..swarm.log import decode
+    from ..swarm.records import Result
+    from ..swarm.subjects import REQUEST_STEP
+
+    head = found.state.head if found.step is None else found.state.heads.get(found.step, TaskHead())
+    if not head.terminal:
+        if as_json:
+            echo_json(_as_json(found, head.state, "not finished yet", None))
+        what = "request" if found.step is None else "task"
+        click.echo(
+            f"{found.id} has not finished yet: it is {head.state}; "
+            f"`picoclaw describe {what} {found.id}` says why",
+            err=True,
+        )
+        return NOT_FINISHED
+    brought: Result | None = None
+    async for followed in swarm.log.history(found.state.id, found.step or REQUEST_STEP):
+        brought = _result_of(decode(followed))
+        if brought is not None:
+            brought = await unpack_result(brought, swarm.artifacts)
+            break  # the first terminal entry wins
+    if as_json:
+        echo_json(_as_json(found, head.state, head.reason, brought))
+    else:
+        _print(found, brought)
+    if head.state == "done":
+        return 0
+    why = f": {safe(head.reason)}" if head.reason else ""
+    click.echo(f"{found.id} ended {head.state}{why}", err=True)
+    return 1
+
+
+def _result_of(entry: "Entry | None") -> "Result | None":
+    from ..swarm.entries import Cancelled, Done, Failed
+
+    return entry.result if isinstance(entry, Done | Failed | Cancelled) else None
+
+
+def _as_json(found: "Found", state: str, reason: str, brought: "Result | None") -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "state": state,
+        "reason": reason,
+        "summary": brought.summary if brought else "",
+        "data": brought.data if brought else None,
+        "artifacts": [ref.model_dump(exclude_none=True) for ref in brought.artifacts] if brought else [],
+    }
+
+
+def _print(found: "Found", brought: "Result | None") -> None:
+    import json
+
+    if brought is None:
+        return
+    data = brought.data
+    if found.step is None and isinstance(data, dict) and isinstance(data.get("markdown"), str):
+        echo(safe_lines(str(data["markdown"])).rstrip())
+        return
+    if brought.summary:
+        echo(safe_lines(brought.summary))
+    if data is not None:
+        # ASCII only, so nothing in it can act on a terminal.
+        echo(json.dumps(data, indent=2))
+    for ref in brought.artifacts:
+        echo(f"artifact: {safe(ref.filename or ref.name)} ({ref.size:,} bytes)")
