@@ -12,7 +12,8 @@ from nats.aio.msg import Msg
 
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 EXPIRES = 30_000_000_000
-_LIMITS = {"pending_msgs_limit": 2_000_000, "pending_bytes_limit": 1 << 30}
+_MESSAGES = 2_000_000
+_BYTES = 1 << 30
 
 Then = Callable[[int], Awaitable[None]]
 Handle = Callable[[Msg], Awaitable[None]]
@@ -33,7 +34,7 @@ class Address:
 
 async def listen(client: Client, subject: str, handle: Handle) -> None:
     """Subscribe with limits that no burst of ours reaches."""
-    await client.subscribe(subject, cb=handle, **_LIMITS)
+    await client.subscribe(subject, cb=handle, pending_msgs_limit=_MESSAGES, pending_bytes_limit=_BYTES)
 
 
 class Publisher:
@@ -117,7 +118,12 @@ async def follow(client: Client, subject: str, handle: Handle) -> None:
     from nats.js.api import DeliverPolicy
 
     await client.jetstream().subscribe(
-        subject, ordered_consumer=True, cb=handle, deliver_policy=DeliverPolicy.NEW, **_LIMITS
+        subject,
+        ordered_consumer=True,
+        cb=handle,
+        deliver_policy=DeliverPolicy.NEW,
+        pending_msgs_limit=_MESSAGES,
+        pending_bytes_limit=_BYTES,
     )
 
 
