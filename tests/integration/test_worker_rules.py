@@ -74,6 +74,7 @@ class Holder:
             interval=HEARTBEAT,
             node_timeout=NODE_TIMEOUT,
             tasks=lambda: self.tasks,
+            repair=swarm.ensure_streams,
         )
         self.swarm = swarm
 
