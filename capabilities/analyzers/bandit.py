@@ -15,6 +15,8 @@ from .survey import SourceFile
 NOT_WEAK = "B101,B110,B112,B404,B603,B606,B607"
 """Asserts, and the mere use of subprocess; try-except-pass is the code area's."""
 
+QUOTES_SECRETS = frozenset({"B105", "B106", "B107"})
+
 SEVERITY: dict[str, Severity] = {"HIGH": "high", "MEDIUM": "medium", "LOW": "low", "UNDEFINED": "low"}
 
 
@@ -63,10 +65,16 @@ class Bandit:
                     rule=result["test_id"],
                     severity=lower(severity, steps),
                     kind="vulnerability",
-                    message=" ".join(result["issue_text"].split()),
+                    message=_message(result),
                     tool=self.name,
                 )
             )
         unread = [relative(error["filename"], target.survey) for error in answer.get("errors", [])]
         detail = f"could not read {len(unread)}: {', '.join(unread[:3])}" if unread else ""
         return Reading(tuple(findings), detail=detail)
+
+
+def _message(result: dict[str, Any]) -> str:
+    """Return what it says, without the password that it quotes: a report is read by many."""
+    text = " ".join(result["issue_text"].split())
+    return text.partition(":")[0] if result["test_id"] in QUOTES_SECRETS else text

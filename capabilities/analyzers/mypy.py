@@ -48,7 +48,7 @@ class Mypy:
 
     def order(self, target: Target, files: tuple[SourceFile, ...], folder: Path) -> Order:
         """Show mypy the repository under an importable name, so that a package at its root resolves."""
-        name = re.sub(r"\W", "_", target.label) or "repository"
+        name = re.sub(r"\W", "_", target.label, flags=re.ASCII)[:64] or "repository"
         link = folder / "root" / (name if not name[0].isdigit() else f"_{name}")
         link.parent.mkdir()
         link.symlink_to(target.survey.root, target_is_directory=True)

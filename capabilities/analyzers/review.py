@@ -19,20 +19,21 @@ from .bandit import Bandit
 from .codespell import Codespell
 from .coverage_report import CoverageReport
 from .detect_secrets import DetectSecrets
+from .doc_facts import DocFacts
 from .interrogate import Interrogate
 from .mypy import Mypy
 from .project import read_project
 from .radon import Radon
 from .ruff import RuffCheck, RuffFormat
 from .running import Outcome, installed, run_analyzer
-from .survey import Survey, survey
+from .survey import Survey, printable, survey
 from .test_facts import TestFacts
 from .vulture import Vulture
 
 ANALYZERS: tuple[Analyzer, ...] = (
     RuffCheck("code"), RuffFormat(), Mypy(), Vulture(), Radon(),
     RuffCheck("security"), Bandit(), DetectSecrets(),
-    RuffCheck("docs"), Interrogate(), Codespell(),
+    RuffCheck("docs"), Interrogate(), Codespell(), DocFacts(),
     RuffCheck("testing"), TestFacts(), CoverageReport(),
 )  # fmt: skip
 
@@ -47,6 +48,9 @@ AREAS: Mapping[str, Area] = {
 
 MAX_FINDINGS = 2_000
 """Findings that one review carries; the least grave beyond it are counted and dropped."""
+
+MAX_MESSAGE = 400
+"""Characters of one finding's message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,7 @@ def assemble(
     area: Area, seen: Survey, analyzers: list[Analyzer], outcomes: list[Outcome], limit: int
 ) -> Review:
     """Put the outcomes of one area together. Pure."""
-    findings = [finding for outcome in outcomes for finding in outcome.findings]
+    findings = [_cleaned(finding) for outcome in outcomes for finding in outcome.findings]
     findings += [_encoding_finding(path, line, why) for path, line, why in seen.broken]
     findings.sort(key=lambda f: (SEVERITIES.index(f.severity), f.path, f.line, f.rule, f.tool))
     facts: dict[str, JsonValue] = {}
@@ -170,6 +174,14 @@ def _unread_languages(languages: Mapping[str, int], looked_at: set[str]) -> list
         for language, count in languages.items()
         if language in PROGRAMMING and language not in looked_at
     ]
+
+
+def _cleaned(finding: Finding) -> Finding:
+    """Return a finding fit for a terminal: a message may quote whatever stands in the source."""
+    message = printable(finding.message)
+    if len(message) > MAX_MESSAGE:
+        message = message[: MAX_MESSAGE - 1] + "…"
+    return finding if message == finding.message else finding.model_copy(update={"message": message})
 
 
 def _encoding_finding(path: str, line: int, why: str) -> Finding:

@@ -64,14 +64,19 @@ async def run_analyzer(analyzer: Analyzer, target: Target) -> Outcome:
         return Outcome(run.model_copy(update={"status": "nothing to do"}))
     run = run.model_copy(update={"files": len(files)})
     folder = target.workspace / analyzer.name.replace(" ", "-")
-    folder.mkdir()
     try:
+        folder.mkdir()
         output = await _run(analyzer.order(target, files, folder), folder, target.timeout)
         reading = analyzer.read(output, target)
     except ToolTimedOut:
         return _ended(run, "timed out", f"ended after {target.timeout.total_seconds():.0f} s")
     except (ToolBroken, ToolAbsent, ToolFlooded) as error:
         return _ended(run, "failed", str(error))
+    except OSError as error:
+        return _ended(run, "failed", f"the node could not run it: {error.strerror or error}")
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        why = f"its output has a form that this version does not know ({type(error).__name__}: {error})"
+        return _ended(run, "failed", " ".join(why.split())[:300])
     done = {"seconds": round(output.seconds, 3), "findings": len(reading.findings), "detail": reading.detail}
     return Outcome(run.model_copy(update=done), reading)
 

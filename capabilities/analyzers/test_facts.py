@@ -70,7 +70,9 @@ class TestFacts:
             nothing = self._finding("", 0, "no-tests", "medium", "no test found: nothing guards this code")
             return Reading((nothing,), facts, detail=detail)
         findings = [
-            self._finding(path, line, "no-assertion", "medium", f"`{name}` asserts nothing: it cannot fail")
+            self._finding(
+                path, line, "no-assertion", "low", f"`{name}` asserts nothing: only a crash fails it"
+            )
             for path, line, name in answer["silent"]
         ]
         findings += [
@@ -78,7 +80,7 @@ class TestFacts:
             for path, line, name in answer["skipped"]
         ]
         findings += [
-            self._finding(path, 0, "untested", "low", "no test imports or mentions this module")
+            self._finding(path, 0, "untested", "info", "no test imports or mentions this module")
             for path in answer["untested"]
         ]
         return Reading(tuple(findings), facts, detail=detail)

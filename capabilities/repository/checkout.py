@@ -7,6 +7,7 @@ import secrets
 import shutil
 import stat
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -41,6 +42,7 @@ async def checkout(
     place = cache / key
     if await asyncio.to_thread(_use, place):
         return place
+    await asyncio.to_thread(prune, cache)
     folder = await asyncio.to_thread(_prepare, cache, key)
     files = folder / "files"
     try:
@@ -110,16 +112,28 @@ def _make_read_only(root: Path) -> None:
 def remove(folder: Path) -> None:
     """Remove a checkout or an unfinished one, read-only folders included."""
     for here, _, _ in os.walk(folder):
-        os.chmod(here, stat.S_IRWXU)
+        # Another job may be removing it too.
+        with suppress(FileNotFoundError):
+            os.chmod(here, stat.S_IRWXU)
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def prune(cache: Path, keep: timedelta = KEEP) -> int:
-    """Remove the checkouts that nobody asked for within `keep`, and return how many; blocking."""
+    """Remove the checkouts that nobody asked for within `keep`, and return how many; blocking.
+
+    What a killed node left unfinished goes the same way.
+    """
     if not cache.is_dir():
         return 0
     limit = time.time() - keep.total_seconds()
-    old = [entry for entry in cache.iterdir() if entry.is_dir() and entry.stat().st_mtime < limit]
-    for entry in old:
-        remove(entry)
-    return len(old)
+    removed = 0
+    for entry in cache.iterdir():
+        try:
+            old = entry.is_dir() and entry.stat().st_mtime < limit
+        except FileNotFoundError:
+            # Another job has just given it its name, or removed it.
+            continue
+        if old:
+            remove(entry)
+            removed += 1
+    return removed

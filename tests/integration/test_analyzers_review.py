@@ -13,7 +13,7 @@ from picoclaw.capabilities.analyzers.analyzer import Order, Reading, Target
 from picoclaw.capabilities.analyzers.review import ANALYZERS, ReviewExecutor
 from picoclaw.capabilities.analyzers.running import read_json
 from picoclaw.capabilities.analyzers.survey import SourceFile
-from picoclaw.capabilities.findings import Area, Review
+from picoclaw.capabilities.findings import Area, Finding, Review
 from picoclaw.capabilities.repository.reference import refer
 from picoclaw.capabilities.tool import ToolOutput
 from picoclaw.errors import FinalError
@@ -70,7 +70,7 @@ def assert_all_ran(review: Review) -> None:
     failed = [run for run in review.tools if run.status not in ("ok", "nothing to do", "not asked")]
     assert not failed
     for run in review.tools:
-        if run.status == "ok" and run.tool not in ("test facts", "coverage report"):
+        if run.status == "ok" and run.tool not in ("test facts", "doc facts", "coverage report"):
             assert run.version, run
 
 
@@ -106,7 +106,8 @@ async def test_the_security_review_finds_weaknesses_and_secrets(faults: Path, co
     # Made-up passwords of tests count less.
     assert seen["detect-secrets", "secret-keyword", "tests/test_bugs.py", 19] == ("info", "secret")
     assert "AKIA" not in review.model_dump_json()
-    assert "hunter2" not in "".join(f.message for f in review.findings if f.kind == "secret")
+    assert "hunter2" not in review.model_dump_json()
+    assert found(review, "B105")[0].message == "Possible hardcoded password"
 
 
 async def test_the_docs_review_finds_misspellings_and_missing_docstrings(
@@ -139,7 +140,7 @@ async def test_the_testing_review_reads_tests_without_running_them(
 
 async def test_progress_tells_of_each_tool(faults: Path, context: FolderContext) -> None:
     await review_folder(faults, "docs", context)
-    assert len(context.said) == 3
+    assert len(context.said) == 4
     assert any(line.startswith("codespell: 1 finding in ") for line in context.said), context.said
 
 
@@ -241,6 +242,12 @@ async def test_what_does_not_fit_is_counted(faults: Path, context: FolderContext
     assert capped.dropped == len(whole.findings) - 2
 
 
+def bug(message: str) -> Finding:
+    return Finding(
+        path="a.py", line=1, rule="x", severity="low", kind="bug", message=message, tool="scripted"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Scripted:
     """An analyzer that does whatever its script says."""
@@ -261,14 +268,16 @@ class Scripted:
         return Order(script=path, argv=())
 
     def read(self, output: ToolOutput, target: Target) -> Reading:
-        read_json(output, 0)
-        return Reading()
+        entries = read_json(output, 0)
+        assert isinstance(entries, list)
+        return Reading(tuple(bug(entry["message"]) for entry in entries))
 
 
 @pytest.mark.parametrize(
     ("script", "status", "detail"),
     [
         ("print('[]')", "ok", ""),
+        ("print('[1]')", "failed", "has a form that this version does not know (TypeError"),
         ("print('no json')", "failed", "exit code 0: its output is not JSON"),
         ("import sys; print('[]'); print('oh no', file=sys.stderr); sys.exit(3)", "failed", "exit code 3: oh no"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "failed", "ended by signal 11: it said nothing"),
@@ -287,6 +296,88 @@ async def test_a_tool_that_fails_is_reported_as_such(
     assert detail in review.tools[0].detail
     # Python was not looked at by a tool that failed.
     assert (review.looked_at == ("python",)) is (status == "ok")
+
+
+async def test_what_a_tool_quotes_is_made_fit_for_a_terminal(faults: Path, context: FolderContext) -> None:
+    script = "import json; print(json.dumps([{'message': 'a\\x1b[31mb\\nc' + 'x' * 999}]))"
+    message = (
+        (await review_folder(faults, "code", context, ReviewExecutor((Scripted(script),))))
+        .findings[0]
+        .message
+    )
+    assert message.startswith("a�[31mb�cxxx")
+    assert len(message) == 400
+
+
+async def test_links_of_markdown_files_are_followed(tmp_path: Path, context: FolderContext) -> None:
+    folder = make_repository(
+        tmp_path / "r",
+        {
+            "docs/guide.md": (
+                "[good](../a.py) [also](other%20file.md#part) ![picture](p.png 'title')\n"
+                "[bad](gone.md)\n[web](https://example.org/x) [anchor](#here) [mail](mailto:a@b.c)\n"
+                "`[code](no.md)`\n```\n[fenced](no.md)\n```\n[out](../../elsewhere.md) [top](/x.md)\n"
+                "![bad](<images/gone.png>)\n"
+            ),
+            "docs/other file.md": "",
+            "docs/p.png": b"\0",
+            "a.py": "",
+        },
+    )
+    review = await review_folder(folder, "docs", context)
+    assert [(f.path, f.line) for f in found(review, "dead-link")] == [
+        ("docs/guide.md", 2),
+        ("docs/guide.md", 9),
+    ]
+    assert "`gone.md`" in found(review, "dead-link")[0].message
+    assert len(found(review, "no-readme")) == 1
+    assert review.facts["readme"] is False
+
+
+async def test_a_test_that_asserts_by_way_of_a_helper_asserts(tmp_path: Path, context: FolderContext) -> None:
+    folder = make_repository(
+        tmp_path / "r",
+        {
+            "tests/support.py": "def is_right(x):\n    assert x\n\n\ndef seems_right(x):\n    is_right(x)\n",
+            "tests/test_a.py": (
+                "import unittest\nfrom pytest import raises\nfrom support import seems_right\n\n\n"
+                "def test_helper():\n    seems_right(1)\n\n\n"
+                "def test_raises():\n    with raises(ValueError):\n        int('x')\n\n\n"
+                "class TestCases(unittest.TestCase):\n    def test_equal(self):\n        self.assertEqual(1, 1)\n\n"
+                "    def test_mock(self):\n        mock.assert_called_once()\n\n"
+                "    async def test_nothing(self):\n        print(1)\n"
+            ),
+        },
+    )
+    review = await review_folder(folder, "testing", context)
+    assert [f.message.split("`")[1] for f in found(review, "no-assertion")] == ["test_nothing"]
+    assert review.facts["test functions"] == 5
+    assert review.facts["test classes"] == 1
+
+
+async def test_every_kind_of_secret_is_found_on_its_line(tmp_path: Path, context: FolderContext) -> None:
+    key = (
+        "-----BEGIN RSA PRIVATE KEY-----\n"
+        + "MIIEpAIBAAKCAQEA7bq98Zx0vGdY2Q1m\n".replace("=", "") * 2
+        + "x" * 64
+    )
+    secrets = {
+        "aws.txt": ("filler\n" * 30 + "id AKIAIOSFODNN7ABCDEFG\n", "aws-access-key", 31),
+        "github.py": ("# filler\n" * 9 + "t = 'ghp_" + "aB3" * 12 + "'\n", "github-token", 10),
+        "settings.yaml": ("a: 1\nb:\n  password: hunter2-correct-horse\n", "secret-keyword", 3),
+        "url.sh": ("\n\ncurl https://user:pa55word-long@example.org\n", "basic-auth-credentials", 3),
+        "key.pem": ("\n" + key + "\n", "private-key", 2),
+        "escaped.js": ("const k = '" + key.replace("\n", "\\n") + "';\n", "private-key", 1),
+        "slack.go": ('x\nvar t = "xoxb-123456789012-abcdefghijkl"\n', "slack-token", 2),
+    }
+    files: dict[str, str | bytes] = {name: text for name, (text, _, _) in secrets.items()}
+    files["header.py"] = 'HEADER = "-----BEGIN RSA PRIVATE KEY-----"\n'
+    files["pardoned.py"] = 'password = "hunter2-correct-horse"  # pragma: allowlist secret\n'
+    files["next.py"] = '# pragma: allowlist nextline secret\npassword = "hunter2-correct-horse"\n'
+    files["long.js"] = "x" * 100_000 + "AKIAIOSFODNN7ABCDEFG\n"
+    review = await review_folder(make_repository(tmp_path / "r", files), "security", context)
+    seen = {(f.path, f.rule, f.line) for f in review.findings if f.tool == "detect-secrets"}
+    assert seen == {(name, rule, line) for name, (_, rule, line) in secrets.items()}
 
 
 async def test_a_tool_that_is_not_installed_is_reported_as_such(faults: Path, context: FolderContext) -> None:

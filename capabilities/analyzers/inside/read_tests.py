@@ -52,16 +52,29 @@ def is_test_class(node: ast.ClassDef) -> bool:
 
 
 def asserts(function: Function, helpers: set[str]) -> bool:
-    """Return whether a test checks anything: itself, by a called assertion or by one of `helpers`."""
+    """Return whether a function checks anything: itself, by a called assertion or by one of `helpers`."""
     for node in ast.walk(function):
-        if isinstance(node, ast.Assert):
+        if isinstance(node, ast.Assert | ast.Raise):
             return True
         if isinstance(node, ast.Call):
-            name = name_of(node.func)
-            last = name.rpartition(".")[2].lower()
-            if name in helpers or any(word in last for word in ASSERTING):
+            last = name_of(node.func).rpartition(".")[2]
+            if last in helpers or any(word in last.lower() for word in ASSERTING):
                 return True
     return False
+
+
+def asserting_helpers(trees: list[ast.Module]) -> set[str]:
+    """Return the names of functions in test code that check something, also by way of one another."""
+    functions = [
+        node
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, Function) and not node.name.startswith("test")
+    ]
+    helpers: set[str] = set()
+    for _ in range(3):
+        helpers |= {node.name for node in functions if node.name not in helpers and asserts(node, helpers)}
+    return helpers
 
 
 def is_skipped(decorators: list[ast.expr]) -> bool:
@@ -89,26 +102,16 @@ def words(tree: ast.Module) -> set[str]:
 
 def read_tests(root: Path, files: list[str]) -> dict[str, object]:
     """Count what the test files hold and list what deserves a word."""
+    parsed = {file: parse(root / file) for file in files}
+    trees = {file: tree for file, tree in parsed.items() if tree is not None}
+    helpers = asserting_helpers(list(trees.values()))
     functions = classes = 0
     silent: list[list[object]] = []
     skipped: list[list[object]] = []
-    mentioned: set[str] = set()
-    unread: list[str] = []
-    for file in files:
-        tree = parse(root / file)
-        if tree is None:
-            unread.append(file)
-            continue
-        mentioned |= words(tree)
+    for file, tree in trees.items():
         if Path(file).name == "conftest.py":
             continue
         classes += sum(isinstance(node, ast.ClassDef) and is_test_class(node) for node in tree.body)
-        helpers = {
-            node.name
-            for node in ast.walk(tree)
-            if isinstance(node, Function) and not node.name.startswith("test") and asserts(node, set())
-        }
-        helpers |= {f"self.{name}" for name in helpers}
         for function in test_functions(tree):
             functions += 1
             if is_skipped(function.decorator_list):
@@ -120,8 +123,8 @@ def read_tests(root: Path, files: list[str]) -> dict[str, object]:
         "classes": classes,
         "silent": silent,
         "skipped": skipped,
-        "mentioned": sorted(mentioned),
-        "unread": unread,
+        "mentioned": sorted(set().union(*(words(tree) for tree in trees.values()))),
+        "unread": [file for file, tree in parsed.items() if tree is None],
     }
 
 
