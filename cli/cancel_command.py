@@ -55,7 +55,7 @@ def cancel(ctx: click.Context, id: str, why: str, no_wait: bool, timeout: str) -
                 else f"{found.id} cancelled"
             )
             return 0
-        outcome = await cancel_request(swarm, found.state.id, why=reason, by=_me())
+        outcome = await cancel_request(swarm, found.state.id, why=reason, by=_me(), text=found.state.asked)
         if outcome.ended:
             echo(f"{found.id} was {outcome.ended} already: nothing to cancel")
             return 0

@@ -18,10 +18,15 @@ class Outcome:
     """It was still in the inbox, and has ended."""
 
 
-async def cancel_request(swarm: Swarm, request: str, *, why: str, by: str = "") -> Outcome:
+TEXT = 200
+"""Characters kept of what was asked, where the log has not got it."""
+
+
+async def cancel_request(swarm: Swarm, request: str, *, why: str, by: str = "", text: str = "") -> Outcome:
     """Ask for a request's end; its owner ends the tasks and then the request.
 
-    One that no coordinator has taken ends at once. To ask again is harmless.
+    One that no coordinator has taken ends at once; `text` is then what the log keeps of it. To ask
+    again is harmless.
     """
     while True:
         head = await swarm.log.request_head(request)
@@ -34,7 +39,7 @@ async def cancel_request(swarm: Swarm, request: str, *, why: str, by: str = "") 
             # The last entry alone must still tell whose request it is.
             entry = Cancelling(by=by, why=why, owner=head.owner, run=head.run)
         else:
-            entry = Cancelled(by=by, reason="person", why=why)
+            entry = Cancelled(by=by, reason="person", why=why, text=text[:TEXT])
         try:
             await swarm.log.append(request, REQUEST_STEP, entry, expected=head.seq)
         except AppendRefused:

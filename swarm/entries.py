@@ -87,6 +87,8 @@ class Cancelled(EntryBase):
     kind: Literal["cancelled"] = "cancelled"
     reason: CancelReason
     why: str
+    text: str = ""
+    """What had been asked, in short, where no coordinator had written it down."""
     result: Result | None = None
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from ..errors import RecordRefused
 from .bodies import unpack_plan, unpack_request
 from .demand import parse_demand
-from .entries import Accepted, Planned
+from .entries import Accepted, Cancelled, Planned
 from .fold import RequestHead, TaskHead, fold_request
 from .follow import Followed
 from .kv import last_message
@@ -119,7 +119,7 @@ async def _in_log(swarm: Swarm, request: str) -> RequestState | None:
     history = [followed async for followed in swarm.log.history(request, REQUEST_STEP)]
     if not history:
         return None
-    head, asked, planned = RequestHead(), None, None
+    head, asked, planned, text = RequestHead(), None, None, ""
     for followed in history:
         entry = decode(followed)
         head = fold_request(head, entry, followed.seq, followed.at)
@@ -127,12 +127,15 @@ async def _in_log(swarm: Swarm, request: str) -> RequestState | None:
             asked = entry.request
         elif isinstance(entry, Planned):
             planned = entry
+        elif isinstance(entry, Cancelled):
+            text = entry.text
     plan: Plan | None = await unpack_plan(planned, swarm.artifacts) if planned is not None else None
     return RequestState(
         id=request,
         created_at=history[0].at,
         head=head,
         request=await unpack_request(asked, swarm.artifacts) if asked is not None else None,
+        text=text,
         plan=plan,
         heads=await _task_heads(swarm, request),
     )

@@ -21,9 +21,16 @@ class RequestState:
     """Server time at which it came in: into the inbox while it waits there, else into the log."""
     head: RequestHead = field(default_factory=RequestHead)
     request: Request | None = None
+    text: str = ""
+    """What is known of it where the request itself is not: it was withdrawn from the inbox."""
     plan: Plan | None = None
     heads: Mapping[str, TaskHead] = field(default_factory=dict)
     """Of the tasks that have an entry."""
+
+    @property
+    def asked(self) -> str:
+        """What was asked, in words."""
+        return self.request.text if self.request is not None else self.text
 
     def tasks(self) -> dict[str, Task | None]:
         """Return all its tasks by step, in the plan's order; None for one that only the log knows."""
@@ -100,7 +107,7 @@ def request_row(state: RequestState, around: Around) -> RequestRow:
         created_at=state.created_at,
         changed_at=head.at or state.created_at,
         priority=state.request.priority if state.request else 1,
-        text=state.request.text if state.request else "",
+        text=state.asked,
         reason=head.reason or why_request_waits(head, around),
     )
 
