@@ -144,7 +144,8 @@ class Members:
         if beat.node == self._me:
             if beat.run == self._run:
                 self._echoes = echo(self._echoes, now, longest_gap=self._longest_gap)
-            else:
+            elif known is not None and known.beat.run == self._run:
+                # After my own: what stood there before I came is my forerunner's.
                 self.replaced = beat.run
         if known is None or known.beat.run != beat.run:
             if not beat.goodbye:
