@@ -39,7 +39,7 @@ async def cancel_request(swarm: Swarm, request: str, *, why: str, by: str = "", 
             # The last entry alone must still tell whose request it is.
             entry = Cancelling(by=by, why=why, owner=head.owner, run=head.run)
         else:
-            entry = Cancelled(by=by, reason="person", why=why, text=text[:TEXT])
+            entry = Cancelled(by=by, reason="person", why=why, text=text[:TEXT] or None)
         try:
             await swarm.log.append(request, REQUEST_STEP, entry, expected=head.seq)
         except AppendRefused:

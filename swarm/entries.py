@@ -87,7 +87,7 @@ class Cancelled(EntryBase):
     kind: Literal["cancelled"] = "cancelled"
     reason: CancelReason
     why: str
-    text: str = ""
+    text: str | None = None
     """What had been asked, in short, where no coordinator had written it down."""
     result: Result | None = None
 

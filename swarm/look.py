@@ -128,7 +128,7 @@ async def _in_log(swarm: Swarm, request: str) -> RequestState | None:
         elif isinstance(entry, Planned):
             planned = entry
         elif isinstance(entry, Cancelled):
-            text = entry.text
+            text = entry.text or ""
     plan: Plan | None = await unpack_plan(planned, swarm.artifacts) if planned is not None else None
     return RequestState(
         id=request,
