@@ -11,7 +11,7 @@ import pytest
 from picoclaw.config.settings import NatsSettings, TlsSettings
 from picoclaw.errors import AuthorizationFailed
 from picoclaw.swarm.connection import connect
-from picoclaw.tests.support.jwt import creds_file, encode_jwt, make_key, operator_config, user_key
+from picoclaw.tests.support.jwt import make_key, make_tenant, user_key
 from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.tls import make_certificates
 
@@ -57,26 +57,18 @@ async def test_an_nkey_seed_and_a_file_with_one(start_nats: StartNats, tmp_path:
 
 
 async def test_a_creds_file(start_nats: StartNats, tmp_path: Path) -> None:
-    operator, account, user = (
-        make_key(kind)
-        for kind in (nkeys.PREFIX_BYTE_OPERATOR, nkeys.PREFIX_BYTE_ACCOUNT, nkeys.PREFIX_BYTE_USER)
-    )
-    limits = {"mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1, "conn": -1, "subs": -1}
-    everything = {"type": "account", "limits": {**limits, "data": -1, "payload": -1, "leaf": -1}}
-    known = {account.public: encode_jwt("account", account, operator, everything)}
-    server = start_nats(config=operator_config(operator, known))
-    rights = {"type": "user", "subs": -1, "data": -1, "payload": -1}
+    tenant = make_tenant()
+    server = start_nats(config=tenant.config)
     path = tmp_path / "user.creds"
-    path.write_text(creds_file(encode_jwt("user", user, account, rights), user))
+    path.write_text(tenant.creds())
     nats = NatsSettings(urls=(server.url,), credentials=str(path))
 
-    assert await user_of(nats) == user.public
+    assert await user_of(nats) == tenant.user.public
 
-    stranger = make_key(nkeys.PREFIX_BYTE_ACCOUNT)
-    path.write_text(creds_file(encode_jwt("user", user, stranger, rights), user))
+    path.write_text(tenant.creds(signed_by=make_key(nkeys.PREFIX_BYTE_ACCOUNT)))
     with pytest.raises(AuthorizationFailed) as caught:
         await connect(nats, name="test")
-    assert user.seed not in str(caught.value)
+    assert tenant.user.seed not in str(caught.value)
 
 
 async def test_tls_with_an_authority_of_our_own(start_nats: StartNats, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from picoclaw.config.settings import NatsSettings, TlsSettings
 from picoclaw.errors import EmbeddedServerError
 from picoclaw.swarm.client import SwarmClient
 from picoclaw.swarm.connection import connect
+from picoclaw.tests.support.jwt import make_tenant
 from picoclaw.tests.support.nats import NatsServer, StartNats
 from picoclaw.tests.support.tls import make_certificates
 from picoclaw.tests.support.waiting import wait_for_async
@@ -128,6 +129,21 @@ async def test_a_user_that_is_taken_away_and_given_back(start_nats: StartNats) -
 
     assert any("refused these credentials" in problem for problem in watched.problems)
     assert len(watched.problems) < 4  # said once, not at each attempt
+    await watched.client.close()
+
+
+async def test_credentials_that_expire_and_are_renewed(start_nats: StartNats, tmp_path: Path) -> None:
+    tenant = make_tenant()
+    server, watched = start_nats(config=tenant.config), Watched()
+    path = tmp_path / "user.creds"
+    path.write_text(tenant.creds(seconds=2))
+    await watched.connect(replace(at(server), credentials=str(path)))
+
+    await watched.lost.wait()
+    path.write_text(tenant.creds())
+    await watched.back.wait()
+
+    assert "have expired" in watched.problems[0]
     await watched.client.close()
 
 

@@ -30,8 +30,10 @@ def user_key() -> Key:
     return make_key(nkeys.PREFIX_BYTE_USER)
 
 
-def encode_jwt(name: str, subject: Key, issuer: Key, nats: dict[str, Any]) -> str:
-    """A JWT as https://docs.nats.io describes it, signed by the issuer."""
+def encode_jwt(
+    name: str, subject: Key, issuer: Key, nats: dict[str, Any], *, seconds: float | None = None
+) -> str:
+    """A JWT as https://docs.nats.io describes it, signed by the issuer, valid for so many seconds."""
     claims: dict[str, Any] = {
         "iss": issuer.public,
         "sub": subject.public,
@@ -39,6 +41,8 @@ def encode_jwt(name: str, subject: Key, issuer: Key, nats: dict[str, Any]) -> st
         "name": name,
         "nats": {"version": 2, **nats},
     }
+    if seconds is not None:
+        claims["exp"] = int(time.time() + seconds)
     claims["jti"] = hashlib.sha256(json.dumps(claims).encode()).hexdigest()
     head = _encoded({"typ": "JWT", "alg": "ed25519-nkey"})
     body = f"{head}.{_encoded(claims)}"
@@ -56,6 +60,31 @@ def operator_config(operator: Key, accounts: dict[str, str]) -> str:
         f'operator: "{token}"\nsystem_account: {system.public}\n'
         f"resolver: MEMORY\nresolver_preload: {{ {known} }}\n"
     )
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """An operator's only account, and one user in it."""
+
+    config: str
+    account: Key
+    user: Key
+
+    def creds(self, *, signed_by: Key | None = None, seconds: float | None = None) -> str:
+        """The text of the user's `.creds` file."""
+        rights = {"type": "user", "subs": -1, "data": -1, "payload": -1}
+        return creds_file(
+            encode_jwt("user", self.user, signed_by or self.account, rights, seconds=seconds), self.user
+        )
+
+
+def make_tenant() -> Tenant:
+    """A server's configuration with one account that has JetStream, and its keys."""
+    operator, account = make_key(nkeys.PREFIX_BYTE_OPERATOR), make_key(nkeys.PREFIX_BYTE_ACCOUNT)
+    limits = {"mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1, "conn": -1, "subs": -1}
+    everything = {"type": "account", "limits": {**limits, "data": -1, "payload": -1, "leaf": -1}}
+    known = {account.public: encode_jwt("account", account, operator, everything)}
+    return Tenant(operator_config(operator, known), account, user_key())
 
 
 def creds_file(jwt: str, user: Key) -> str:

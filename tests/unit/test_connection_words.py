@@ -2,12 +2,15 @@
 
 import ssl
 from pathlib import Path
+from urllib.parse import urlparse
 
 import nats.errors
 import pytest
+from nats.aio.client import Server
 
 from picoclaw.config.settings import NatsSettings
 from picoclaw.errors import AuthorizationFailed, ConfigError, NoServer, PicoclawError, TlsFailed
+from picoclaw.swarm.connection import choose_server
 from picoclaw.swarm.credentials import auth_options
 from picoclaw.swarm.failures import diagnose
 from picoclaw.swarm.permissions import PermissionWatch
@@ -109,6 +112,18 @@ def test_a_file_without_credentials_is_refused_and_not_quoted(tmp_path: Path, co
     assert str(path) in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert SEED not in str(caught.value)
+
+
+def test_attempts_are_spread_in_time_and_over_servers() -> None:
+    servers = [Server(urlparse(f"nats://host-{number}:4222"), reconnects=number // 2) for number in range(4)]
+
+    first = [choose_server(servers, 1) for _ in range(200)]
+    later = [choose_server(servers, 7) for _ in range(200)]
+
+    assert {server.uri.hostname for server, _ in first} == {"host-0", "host-1"}
+    assert all(0 <= delay <= 0.1 for _, delay in first)
+    assert all(0.25 <= delay <= 0.5 for _, delay in later)
+    assert max(delay for _, delay in later) - min(delay for _, delay in later) > 0.1
 
 
 def test_a_permission_watch_remembers_what_was_forbidden_and_how() -> None:
