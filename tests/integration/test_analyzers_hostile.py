@@ -17,6 +17,11 @@ SHADOWED = [
     "coverage", "click", "yaml", "attr", "sitecustomize", "usercustomize", "conftest", "plugin",
 ]  # fmt: skip
 
+RUFF_BLIND = (
+    'exclude = ["*"]\nforce-exclude = true\nlint.ignore = ["ALL"]\n'
+    'lint.per-file-ignores = { "*" = ["ALL"] }\n'
+)
+
 SETTINGS = {
     "mypy.ini": "[mypy]\nplugins = plugin.py\nignore_errors = True\n",
     "setup.cfg": "[mypy]\nplugins = plugin\n[codespell]\nskip = *\n[radon]\nexclude = *\n"
@@ -25,8 +30,8 @@ SETTINGS = {
     ".bandit": "[bandit]\nskips = B602,B324\nexclude = /\n",
     ".flake8": "[flake8]\nexclude = .\n",
     "radon.cfg": "[radon]\nexclude = *\n",
-    "ruff.toml": 'exclude = ["*"]\nlint.ignore = ["ALL"]\n',
-    ".ruff.toml": 'exclude = ["*"]\nlint.ignore = ["ALL"]\n',
+    "ruff.toml": RUFF_BLIND,
+    ".ruff.toml": RUFF_BLIND,
     ".secrets.baseline": '{"plugins_used": [{"name": "X", "path": "file://plugin.py"}], "results": {}}',
     ".coveragerc": "[run]\nplugins = plugin\n",
     "pyproject.toml": (
@@ -39,7 +44,7 @@ SETTINGS = {
         '[tool.coverage.run]\nplugins = ["plugin"]\n'
     ),
     "pkg/mypy.ini": "[mypy]\nplugins = plugin.py\n",
-    "pkg/ruff.toml": 'lint.ignore = ["ALL"]\n',
+    "pkg/ruff.toml": RUFF_BLIND,
 }
 
 GUILTY = '''"""A module with one fault for each tool."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from picoclaw.capabilities.tool import ToolAbsent, ToolFlooded, ToolOutput, ToolTimedOut, run_tool
+from picoclaw.capabilities.tool import PASSED_ON, ToolAbsent, ToolFlooded, ToolOutput, ToolTimedOut, run_tool
 from picoclaw.tests.support.waiting import wait_for, wait_for_async
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(30)]
@@ -126,3 +126,13 @@ def test_a_tool_dies_with_a_node_that_is_killed(tmp_path: Path) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+async def test_a_tool_sees_no_key_of_the_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ANTHROPIC_API_KEY", "PICOCLAW_SWARM_NATS_TOKEN", "AWS_SECRET_ACCESS_KEY", "PYTHONPATH"):
+        monkeypatch.setenv(name, "secret")
+    output = await python("import os; print(*os.environ)", tmp_path)
+    seen = set(output.stdout.decode().split())
+    assert "PATH" in seen
+    # LC_CTYPE is Python's own doing where the locale is C.
+    assert seen <= {*PASSED_ON, "LC_CTYPE"}

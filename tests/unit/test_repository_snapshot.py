@@ -142,6 +142,8 @@ def test_the_same_files_make_the_same_bytes(tmp_path: Path) -> None:
     os.utime(tmp_path / "2" / "r" / "b.py", (1, 1))
     three = snapshot(tmp_path / "2" / "r")
     assert one.digest == two.digest == three.digest
+    # Bytes 4 to 7 of a gzip header are its time.
+    assert three.path.read_bytes()[4:8] == bytes(4)
 
 
 def test_nothing_of_the_senders_path_travels(tmp_path: Path) -> None:
