@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..config.load import Loaded
 from ..config.settings import NatsSettings, Settings
+from .errors import INTERRUPTED
 from .log_setup import set_up_logs
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ log = logging.getLogger("picoclaw.node")
 def run_node(loaded: Loaded) -> int:
     """Run a node until it is told to stop; return the exit code.
 
-    SIGTERM and Ctrl-C drain it; a second Ctrl-C ends it at once. A coordinator at a terminal prompts
+    SIGTERM and Ctrl-C drain it; a second one ends it at once, a third without tidying up. A coordinator at a terminal prompts
     for requests.
     """
     from ..capabilities.registry import load_executors
@@ -51,7 +52,10 @@ def run_node(loaded: Loaded) -> int:
         say=lambda text: print(text, file=sys.stderr, flush=True),
         run=run,
     )
-    asyncio.run(_serve(node))
+    try:
+        asyncio.run(_serve(node))
+    except asyncio.CancelledError:
+        return INTERRUPTED
     return 0
 
 
@@ -63,12 +67,20 @@ async def _serve(node: "Node") -> None:
     from ..swarm.background import background
     from .prompt import prompt, wants_prompt
 
+    asked = 0
+    serving = asyncio.current_task()
+
     def ask_to_stop() -> None:
-        if node.stop.is_set():
-            # The second time: at once. Whatever was under way is taken up elsewhere.
-            os._exit(130)
-        node.say("draining; once more to stop at once")
-        node.stop.set()
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            node.say("draining; once more to stop at once")
+            node.stop.set()
+        elif asked == 2 and serving is not None:
+            # At once, but not without ending what it started; its tasks are taken up elsewhere.
+            serving.cancel()
+        else:
+            os._exit(INTERRUPTED)
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
