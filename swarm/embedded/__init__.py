@@ -8,6 +8,7 @@ probe        does a nats-server speak at that port, and under which name
 record       what the run directory says about the shared server
 rundir       the run directory: record, lease, this machine's nodes
 store        the store's version, its secrets, and the server's configuration
+launch       starting nats-server as nobody's child
 shared       the shared server: joined by anybody, left by the last
 private      a server that lives and dies with this process, by way of `tether`
 """

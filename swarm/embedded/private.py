@@ -15,9 +15,9 @@ from types import TracebackType
 from ...config.settings import NatsSettings, TlsSettings
 from ...errors import EmbeddedServerError
 from .binary import find_server
+from .launch import server_environment
 from .probe import LOOPBACK, read_info
 from .record import write_private
-from .shared import server_environment
 from .store import new_secrets, server_config
 
 _START = timedelta(seconds=10)

@@ -21,6 +21,7 @@ from ...config.settings import NatsSettings, TlsSettings
 from ...errors import EmbeddedServerError
 from .binary import find_server, server_version
 from .filesystem import check_store_place
+from .launch import comes_free, said_since, spawn_detached
 from .locks import FileLock
 from .probe import LOOPBACK, free_port, port_is_free, read_info
 from .process import is_server, send
@@ -33,12 +34,14 @@ _TURN = timedelta(seconds=30)
 """How long one waits for the others who start or leave at this moment."""
 _START = timedelta(seconds=20)
 """A store of 100,000 messages is read in 0.2 s after a crash; a large one on a slow disk takes longer."""
-_ANSWER = timedelta(seconds=5)
+PATIENCE = timedelta(seconds=5)
 """A server that says nothing for so long is taken for hung."""
+_GLANCE = timedelta(milliseconds=500)
+"""How long one turn looks at a server that says nothing."""
+_BETWEEN_TURNS = 0.05
 _STOP = timedelta(seconds=10)
 _PORTS_TRIED = 5
 _PAUSE = 0.005
-_SOCKETS_GO = 0.5
 T = TypeVar("T")
 
 
@@ -49,14 +52,24 @@ class Stopped:
     pid: int | None
 
 
+class _Silent(EmbeddedServerError):
+    """Raised when the store is held and nobody answers for it."""
+
+
 class EmbeddedServer:
     """This process's share in the machine's server. `join`, then `ensure` after a loss, then `leave`.
 
-    `home` is `~/.picoclaw` unless given; `port` the one that is taken when it is free.
+    `home` is `~/.picoclaw` unless given; `preferred_port` is taken when it is free; `patience` is how
+    long a server may say nothing before it is taken for hung.
     """
 
     def __init__(
-        self, base: NatsSettings | None = None, *, home: Path | None = None, preferred_port: int = PORT
+        self,
+        base: NatsSettings | None = None,
+        *,
+        home: Path | None = None,
+        preferred_port: int = PORT,
+        patience: timedelta = PATIENCE,
     ) -> None:
         self.home = home or picoclaw_home()
         self.run = run_dir(self.home)
@@ -65,6 +78,7 @@ class EmbeddedServer:
         """The server as this process last saw it."""
         self._base = base or NatsSettings()
         self._port = preferred_port
+        self._patience = patience
         self._lease: FileLock | None = None
         self._left = False
 
@@ -138,33 +152,43 @@ class EmbeddedServer:
         make_private_dir(self.home)
         make_private_dir(self.run)
         make_private_dir(self.store)
-        with self._turn():
-            if self._left:
-                raise EmbeddedServerError("this process has left the shared nats-server: start it again")
-            if self._lease is None:
-                self._lease = FileLock(self.run / "lease.lock")
-            # Nobody asks for it exclusively outside a turn, so this never fails.
-            self._lease.try_shared()
+        deadline = time.monotonic() + self._patience.total_seconds()
+        while True:
             try:
-                record = self._running() or self._start()
-            except BaseException:
-                if self.record is None:
-                    self._lease.close()
-                    self._lease = None
-                raise
-            self.record = record
-            return self.settings(record)
+                with self._turn():
+                    self.record = self._take_part()
+                    return self.settings(self.record)
+            except _Silent:
+                # Waited for between turns: others may be waiting for it as well.
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(_BETWEEN_TURNS)
+
+    def _take_part(self) -> ServerRecord:
+        """Hold a lease and find or start the server, in our turn."""
+        if self._left:
+            raise EmbeddedServerError("this process has left the shared nats-server: start it again")
+        if self._lease is None:
+            self._lease = FileLock(self.run / "lease.lock")
+        # Nobody asks for it exclusively outside a turn, so this never fails.
+        self._lease.try_shared()
+        try:
+            return self._running() or self._start()
+        except BaseException:
+            if self.record is None:
+                self._lease.close()
+                self._lease = None
+            raise
 
     def _running(self) -> ServerRecord | None:
-        """The record of the server that holds the store; None: nobody does."""
-        deadline = time.monotonic() + _ANSWER.total_seconds()
+        """The record of the server that holds the store; None: nobody does. Raises _Silent."""
+        deadline = time.monotonic() + _GLANCE.total_seconds()
         with FileLock(self.store / "server.lock") as lock:
             while not lock.try_exclusive():
                 # What the lock file says is the server's own; the run directory may have been cleared.
                 record = read_record(lock.path)
                 if record is not None and is_server(record.pid, self._config):
-                    left = timedelta(seconds=max(deadline - time.monotonic(), 0.05))
-                    info = read_info(record.port, left)
+                    info = read_info(record.port, _GLANCE)
                     if info is not None and info.get("server_name") == record.name:
                         if read_record(record_path(self.run)) != record:
                             write_record(record_path(self.run), record)
@@ -174,21 +198,20 @@ class EmbeddedServer:
                 time.sleep(_PAUSE)  # it may be on its way out: the lock goes with its last file
         return None
 
-    def _silent(self, record: ServerRecord | None) -> EmbeddedServerError:
-        waited = f"{_ANSWER.total_seconds():g} s"
+    def _silent(self, record: ServerRecord | None) -> "_Silent":
         if record is None:
-            return EmbeddedServerError(
+            return _Silent(
                 f"the store {self.store} is in use by a process that does not say who it is: find it with "
                 f"`lsof {self.store / 'server.lock'}` and end it"
             )
         if not is_server(record.pid, self._config):
-            return EmbeddedServerError(
+            return _Silent(
                 f"the store {self.store} is in use, but its nats-server (pid {record.pid}) is not on this "
                 "machine or in this container: end it there, or use a home directory of its own"
             )
-        return EmbeddedServerError(
+        return _Silent(
             f"the shared nats-server (pid {record.pid}) is alive but has not answered at {record.url} for "
-            f"{waited}: let it go on with `kill -CONT {record.pid}`, or end it with `kill -9 {record.pid}` "
+            f"{self._patience.total_seconds():g} s: let it go on with `kill -CONT {record.pid}`, or end it with `kill -9 {record.pid}` "
             "and start again (its data stays)"
         )
 
@@ -201,7 +224,7 @@ class EmbeddedServer:
         former = read_record(self.store / "server.lock")
         log = self.store / "server.log"
         ports = [self._port] if port_is_free(self._port) else []
-        if former is not None and _comes_free(former.port):
+        if former is not None and comes_free(former.port):
             ports.insert(0, former.port)  # clients of a server that died look for it where it was
         said = ""
         for attempt in range(_PORTS_TRIED):
@@ -211,7 +234,7 @@ class EmbeddedServer:
             with FileLock(self.store / "server.lock") as lock:
                 if not lock.try_exclusive():
                     raise self._silent(read_record(lock.path))
-                pid = _spawn(binary, self._config, lock.fd)
+                pid = spawn_detached(binary, self._config, lock.fd)
                 record = ServerRecord(
                     pid=pid,
                     port=port,
@@ -228,7 +251,7 @@ class EmbeddedServer:
                 mark_store_version(self.store, version)
                 write_record(record_path(self.run), record)
                 return record
-            said = _tail(log, log_start)
+            said = said_since(log, log_start)
             if "address already in use" not in said:
                 break
         raise EmbeddedServerError(
@@ -286,7 +309,7 @@ class EmbeddedServer:
             if not lock.try_exclusive():
                 record = read_record(lock.path)
                 if record is None or not is_server(record.pid, self._config):
-                    if not lock.wait_exclusive(_ANSWER):
+                    if not lock.wait_exclusive(self._patience):
                         raise self._silent(record)
                 else:
                     pid = record.pid
@@ -312,53 +335,7 @@ class EmbeddedServer:
         return lock
 
 
-def _comes_free(port: int) -> bool:
-    """Whether the port is free, or is within a moment: a killed server's lock may go before its sockets."""
-    deadline = time.monotonic() + _SOCKETS_GO
-    while not port_is_free(port):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(_PAUSE)
-    return True
-
-
-def _spawn(binary: Path, config: Path, lock: int) -> int:
-    """Start the server as nobody's child, in a session of its own, holding the lock; return its pid.
-
-    By way of a shell that ends at once: a direct child would stay a zombie until its starter reaped
-    it, and would take the terminal's Ctrl-C.
-    """
-    ran = subprocess.run(
-        ["/bin/sh", "-c", '"$@" </dev/null >/dev/null 2>&1 & echo $!', "sh", str(binary), "-c", str(config)],
-        pass_fds=(lock,),
-        stdout=subprocess.PIPE,
-        timeout=10,
-        check=True,
-        start_new_session=True,
-        cwd="/",
-        env=server_environment(),
-    )
-    return int(ran.stdout)
-
-
-def server_environment() -> dict[str, str]:
-    """Return what of this process's environment a server may see: no keys, no tokens."""
-    return {name: os.environ[name] for name in ("HOME", "PATH", "TMPDIR", "LANG", "TZ") if name in os.environ}
-
-
 def _overwrite(lock: FileLock, record: ServerRecord) -> None:
     """Write into the lock file itself: a replaced one would be another file, locked by nobody."""
     os.ftruncate(lock.fd, 0)
     os.pwrite(lock.fd, dump_record(record).encode(), 0)
-
-
-def _tail(log: Path, start: int) -> str:
-    """The error lines that the server wrote since, else the last line; its log holds no secrets."""
-    try:
-        with log.open("rb") as file:
-            file.seek(start)
-            lines = file.read(65_536).decode(errors="replace").splitlines()
-    except OSError:
-        return ""
-    bad = [line for line in lines if "[FTL]" in line or "[ERR]" in line]
-    return "; ".join(line.partition("] ")[2] for line in bad[-3:]) if bad else "; ".join(lines[-1:])

@@ -46,7 +46,9 @@ class Machine:
         return member
 
     def server(self) -> EmbeddedServer:
-        return EmbeddedServer(home=self.folder, preferred_port=self.port)
+        return EmbeddedServer(
+            home=self.folder, preferred_port=self.port, patience=timedelta(milliseconds=700)
+        )
 
     def record(self) -> ServerRecord:
         record = read_record(self.folder / "run" / "server.json")
@@ -256,6 +258,18 @@ async def test_a_silent_server_is_named_with_its_pid(machine: Machine) -> None:
     server = machine.server()
     await server.join()
     assert server.record == machine.record()
+
+
+async def test_many_who_meet_a_silent_server_all_name_it(machine: Machine) -> None:
+    await machine.joined()
+    pid = machine.record().pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        failures = await asyncio.gather(*(machine.server().join() for _ in range(6)), return_exceptions=True)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    assert [f"pid {pid}" in str(failure) for failure in failures] == [True] * 6
 
 
 async def test_what_is_left_after_everything_was_killed_does_no_harm(machine: Machine) -> None:
