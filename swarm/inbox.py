@@ -4,9 +4,10 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from ..errors import QueueFull, SwarmError, SwarmTimeout
+from ..errors import QueueFull, RecordRefused, SwarmError, SwarmTimeout
 from .artifacts import ArtifactStore
 from .bodies import pack_request
+from .kv import last_message
 from .lanes import MAX_ACK_PENDING, MAX_WAITING
 from .puller import Source
 from .records import Request
@@ -75,6 +76,14 @@ class Inbox:
                 if loop.time() > deadline:
                     raise
                 await asyncio.sleep(_RETRY.total_seconds())
+
+    async def waiting(self, request: str) -> Request | None:
+        """Return the request of this id that waits in the inbox, as its stand-in if it is large."""
+        stored = await last_message(self._wire, self._names.requests, self._names.inbox_of(request))
+        try:
+            return Request.from_bytes(stored.data) if stored is not None else None
+        except RecordRefused:
+            return None  # whatever lies there, the coordinator will remove it
 
     async def withdraw(self, request: str) -> None:
         """Take a request out of the inbox."""

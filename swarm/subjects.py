@@ -117,6 +117,10 @@ class Names:
     def inbox(self, priority: int, request: str) -> str:
         return self._subject("request", str(priority), request)
 
+    def inbox_of(self, request: str) -> str:
+        """Return the filter for a request in the inbox, at whatever priority."""
+        return self._subject("request", "*", request)
+
     def inbox_filter(self, priority: int) -> str:
         return self._subject("request", str(priority), "*")
 

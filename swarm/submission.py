@@ -88,25 +88,39 @@ async def submit(swarm: Swarm, request: Request) -> bool:
 
     Raises QueueFull, IdempotencyClash, UsageError, SwarmTimeout.
     """
-    head = await _accepted(swarm, request)
-    if head is None:
-        return await swarm.inbox.submit(request)
+    if await _handed_in(swarm, request):
+        return False
+    if await swarm.inbox.submit(request):
+        return True
+    # Somebody handed one in at the same moment: it may have gone on to the log meanwhile.
+    await _handed_in(swarm, request)
     return False
 
 
-async def _accepted(swarm: Swarm, request: Request) -> Request | None:
-    async for followed in swarm.log.history(request.id, REQUEST_STEP):
-        entry = decode(followed)
-        if isinstance(entry, Accepted):
-            if not same_request(request, entry.request):
-                raise IdempotencyClash(
-                    f"the idempotency key of {request.id} was used before for another request "
-                    f"({entry.request.text[:60]!r}): choose another key"
-                )
-            return entry.request
-        if isinstance(entry, Cancelled):
-            return request
-    return None
+async def _handed_in(swarm: Swarm, request: Request) -> bool:
+    """Return whether the request was handed in before; raise IdempotencyClash for another one."""
+    head, waiting = await asyncio.gather(
+        swarm.log.head(request.id, REQUEST_STEP), swarm.inbox.waiting(request.id)
+    )
+    if head.seq:  # the usual case, that there is none, is told by a single read
+        async for followed in swarm.log.history(request.id, REQUEST_STEP):
+            entry = decode(followed)
+            if isinstance(entry, Accepted):
+                _check_same(request, entry.request)
+                return True
+            if isinstance(entry, Cancelled):
+                return True
+    if waiting is not None:
+        _check_same(request, waiting)
+    return waiting is not None
+
+
+def _check_same(ours: Request, theirs: Request) -> None:
+    if not same_request(ours, theirs):
+        raise IdempotencyClash(
+            f"the idempotency key of {ours.id} was used before for another request "
+            f"({theirs.text[:60]!r}): choose another key"
+        )
 
 
 @dataclass(frozen=True, slots=True)

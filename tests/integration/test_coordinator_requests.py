@@ -116,6 +116,23 @@ async def test_one_key_for_two_different_requests_is_refused_in_words(lab: Lab) 
         await submit(swarm, new_request("pay it again", key="order 19", demand="noop"))
 
 
+@pytest.mark.parametrize("priority", [1, 3])
+async def test_one_key_for_two_different_requests_is_refused_while_the_first_waits_in_the_inbox(
+    lab: Lab, priority: int
+) -> None:
+    swarm = await lab.door()
+    first = new_request("pay the bill", key="order 20", demand="noop")
+    await submit(swarm, first)
+    assert not await submit(
+        swarm, new_request("pay the bill", key="order 20", demand="noop", priority=priority)
+    )
+    with pytest.raises(IdempotencyClash, match=r"another request \('pay the bill'\)"):
+        await submit(swarm, new_request("pay it again", key="order 20", demand="noop", priority=priority))
+    await lab.coordinator()
+    await lab.worker(executors(Runs()))
+    assert (await end_of(swarm, first.id)).head.state == "done"
+
+
 async def test_a_request_without_template_or_capability_ends_with_what_would_make_it_work(lab: Lab) -> None:
     await lab.coordinator()
     swarm = await lab.door()
