@@ -31,8 +31,8 @@ class Bandit:
     understands: frozenset[str] = frozenset({"python"})
 
     def files(self, target: Target) -> tuple[SourceFile, ...]:
-        """Return all Python files."""
-        return target.survey.of("python")
+        """Return the Python files outside tests, whose few real weaknesses ruff names in a tenth of the time."""
+        return tuple(file for file in target.survey.of("python") if not file.is_test)
 
     def order(self, target: Target, files: tuple[SourceFile, ...], folder: Path) -> Order:
         """Name the files and an empty settings file, so that no `.bandit` is searched for."""
@@ -52,18 +52,17 @@ class Bandit:
         answer: Any = read_json(output, 0, 1)
         if not isinstance(answer, dict) or "results" not in answer:
             raise broken(output, "its output has no results")
-        tests = {file.path for file in target.survey.files if file.is_test}
         findings = []
         for result in answer["results"]:
             path = relative(result["filename"], target.survey)
             severity = SEVERITY.get(result["issue_severity"], "low")
-            steps = (result["issue_confidence"] == "LOW") + (path in tests)
+            unsure = result["issue_confidence"] == "LOW"
             findings.append(
                 Finding(
                     path=path,
                     line=result["line_number"],
                     rule=result["test_id"],
-                    severity=lower(severity, steps),
+                    severity=lower(severity) if unsure else severity,
                     kind="vulnerability",
                     message=_message(result),
                     tool=self.name,

@@ -41,6 +41,7 @@ FAULTS: dict[str, str | bytes] = {
         '"""Weak."""\nimport hashlib\nimport subprocess\n\n\ndef run(x: str) -> None:\n'
         "    subprocess.call(x, shell=True)\n    eval(x)\n\n\n"
         'AWS = "AKIAIOSFODNN7ABCDEFG"\nDIGEST = hashlib.md5(b"")\n'
+        'PASSWORD = "hunter2-correct-horse-8"\n'
     ),
     "pkg/tangled.py": '"""Tangled."""\n\n\ndef choose(n: int) -> int:\n    """Choose."""\n'
     + "".join(f"    if n == {n}:\n        return {n * 2}\n" for n in range(45))
