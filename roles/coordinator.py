@@ -107,9 +107,7 @@ class Coordinator:
                 log.error("request on %s says that it is %s: refused", delivered.subject, request.id[:64])
                 await delivered.terminate("its subject is another request's")
                 return
-            if await self._write_down(request):
-                self.own(request_id)
-                log.info("Request accepted", extra={"request": request_id})
+            await self._write_down(request)
             await delivered.ack()
         except RecordRefused as error:
             log.error("message on %s refused: %s", delivered.subject, error)
@@ -121,21 +119,30 @@ class Coordinator:
             self._accepting.discard(request_id)
             self._puller.slot_freed()
 
-    async def _write_down(self, request: Request) -> bool:
-        """Append `accepted`; return whether this coordinator owns the request now."""
+    async def _write_down(self, request: Request) -> None:
+        """Append `accepted` and own the request, unless somebody was first."""
         me = self._swarm.me
         entry = Accepted(by=me.node, owner=me.node, run=me.run, request=request)
-        expected = 0
-        while True:
-            try:
-                await self._swarm.log.append(request.id, REQUEST_STEP, entry, expected=expected)
-            except AppendRefused:
-                head = await self._swarm.log.request_head(request.id)
-                if head.accepted or head.terminal:
-                    return False
-                expected = head.seq
-                continue
-            return True
+        if request.id in self._owners:
+            return
+        # It observes the log from before its first entry on, so that nothing need be read.
+        self._owners[request.id] = self._new_owner(request.id)
+        expected, seq = 0, 0
+        try:
+            while not seq:
+                try:
+                    seq = await self._swarm.log.append(request.id, REQUEST_STEP, entry, expected=expected)
+                except AppendRefused:
+                    head = await self._swarm.log.request_head(request.id)
+                    if head.accepted or head.terminal:
+                        return
+                    expected = head.seq
+        finally:
+            if not seq:
+                del self._owners[request.id]
+        log.info("Request accepted", extra={"request": request.id})
+        first = (entry, seq) if expected == 0 else None
+        self._swarm.tasks.start(self._carry(request.id, first), name=f"own {request.id}")
 
     # --- ownership ---
 
@@ -150,17 +157,18 @@ class Coordinator:
     def _new_owner(self, request_id: str) -> Owner:
         return Owner(self._swarm, request_id, self._templates, self._releasing.set, self._can_run_here)
 
-    async def _carry(self, request_id: str) -> None:
+    async def _carry(self, request_id: str, first: tuple[Accepted, int] | None = None) -> None:
         pause = RESTART_PAUSE
         try:
             while True:
                 try:
-                    await self._owners[request_id].run()
+                    await self._owners[request_id].run(*(first or ()))
                     return
                 except Exception as error:
                     # The log is the memory: begin again from its fold. One request, whatever is wrong
                     # with it, never takes the coordinator and the others with it.
                     log.warning("request %s begins again from its log: %s", request_id, error, exc_info=True)
+                first = None
                 await asyncio.sleep(pause.total_seconds())
                 pause = min(2 * pause, LONGEST_PAUSE)
                 self._owners[request_id] = self._new_owner(request_id)

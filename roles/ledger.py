@@ -116,6 +116,18 @@ class Ledger:
             self._schedule = Schedule(plan)
         for followed in history:
             self._apply(followed)
+        self._catch_up()
+
+    async def begin(self, accepted: Accepted, seq: int) -> None:
+        """Begin with the log's first entry, which this run has just written; nothing is to be read.
+
+        What came after it was observed. Raises SwarmError when a body cannot be fetched.
+        """
+        self.head = fold_request(self.head, accepted, seq, self.now)
+        self._request = await unpack_request(accepted.request, self.swarm.artifacts)
+        self._catch_up()
+
+    def _catch_up(self) -> None:
         early, self._early = self._early or [], None
         for followed in early:
             self._apply(followed)
@@ -142,13 +154,15 @@ class Ledger:
         Returns without having written when the request has ended; raises Fenced.
         """
         while not self.head.terminal:
+            # The follower may have folded another owner's entry since the last look: to expect that
+            # one's sequence would pass the compare-and-set.
+            self.check_ownership()
             try:
                 seq = await self.swarm.log.append(
                     self.request_id, REQUEST_STEP, entry, expected=self.head.seq
                 )
             except AppendRefused:
                 await self.reread(REQUEST_STEP)
-                self.check_ownership()
                 continue
             self.head = fold_request(self.head, entry, seq, self.now)
             return

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from ..errors import PlanError
 from ..swarm.bodies import INLINE_LIMIT
-from ..swarm.entries import Cancelled, Entry, Failed, Planned
+from ..swarm.entries import Accepted, Cancelled, Entry, Failed, Planned
 from ..swarm.follow import Followed
 from ..swarm.swarm import Swarm
 from . import dispatch
@@ -67,10 +67,17 @@ class Owner:
         """Put tasks that the releaser took on their lanes."""
         await dispatch.release(self.ledger, steps)
 
-    async def run(self) -> None:
-        """Carry the request to its end; returns when it ended or somebody else owns it."""
+    async def run(self, accepted: Accepted | None = None, seq: int = 0) -> None:
+        """Carry the request to its end; returns when it ended or somebody else owns it.
+
+        `accepted` is the first entry of its log where this run has just written it, as `seq`, and
+        has observed the log since before.
+        """
         try:
-            await self.ledger.load()
+            if accepted is not None:
+                await self.ledger.begin(accepted, seq)
+            else:
+                await self.ledger.load()
             head = self.ledger.head
             if not (self.ledger.planned or head.cancelling or head.terminal):
                 await self._plan()
