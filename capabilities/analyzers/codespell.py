@@ -1,6 +1,5 @@
 """codespell: common misspellings in prose, comments and names."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +7,11 @@ from ..findings import Area, Finding
 from ..languages import PROGRAMMING, PROSE
 from ..tool import ToolOutput
 from .analyzer import Order, Reading, Target
-from .places import relative
+from .places import split_line
 from .running import broken
 from .survey import SourceFile
 
-LINE = re.compile(r"(?P<path>.+?):(?P<line>\d+): (?P<wrong>\S+) ==> (?P<right>.+)")
+SAYS = " ==> "
 FOUND = 65
 """Its exit code when it found something, EX_DATAERR of sysexits.h."""
 
@@ -50,18 +49,20 @@ class Codespell:
             raise broken(output)
         prose = {file.path for file in target.survey.of(*PROSE)}
         findings = []
-        for found in map(LINE.fullmatch, output.stdout.decode("utf-8", "replace").splitlines()):
-            if not found:
+        for text in output.stdout.decode("utf-8", "replace").splitlines():
+            place = split_line(text, target.survey)
+            if place is None or SAYS not in place[2]:
                 continue
-            path = relative(found["path"], target.survey)
+            path, line, message = place
+            wrong, _, right = message.partition(SAYS)
             findings.append(
                 Finding(
                     path=path,
-                    line=int(found["line"]),
+                    line=line,
                     rule="misspelling",
                     severity="low" if path in prose else "info",
                     kind="spelling",
-                    message=f"`{found['wrong']}` is probably {found['right'].strip()}",
+                    message=f"`{wrong}` is probably {right.strip()}",
                     tool=self.name,
                 )
             )

@@ -42,7 +42,6 @@ class DetectSecrets:
     def read(self, output: ToolOutput, target: Target) -> Reading:
         """Read which kind of secret stands where."""
         entries: Any = read_json(output, 0)
-        tests = {file.path for file in target.survey.files if file.is_test}
         findings = []
         for entry in entries:
             path = relative(entry["file"], target.survey)
@@ -52,7 +51,7 @@ class DetectSecrets:
                     path=path,
                     line=entry["line"],
                     rule=entry["type"].lower().replace(" ", "-"),
-                    severity=lower(severity, 2) if path in tests else severity,
+                    severity=lower(severity, 2) if path in target.survey.tests else severity,
                     kind="secret",
                     message=f"{entry['type']} in the source: revoke it and read it from the environment",
                     tool=self.name,

@@ -67,14 +67,13 @@ class RuffCheck:
     def read(self, output: ToolOutput, target: Target) -> Reading:
         """Read its JSON; each entry is a finding."""
         entries: Any = read_json(output, 0)
-        tests = {file.path for file in target.survey.files if file.is_test}
-        return Reading(tuple(self._finding(entry, target, tests) for entry in entries))
+        return Reading(tuple(self._finding(entry, target) for entry in entries))
 
-    def _finding(self, entry: dict[str, Any], target: Target, tests: set[str]) -> Finding:
+    def _finding(self, entry: dict[str, Any], target: Target) -> Finding:
         code = entry["code"] or "invalid-syntax"
         severity, kind = ruff_rank(code)
         path = relative(entry["filename"], target.survey)
-        if kind == "vulnerability" and path in tests:
+        if kind == "vulnerability" and path in target.survey.tests:
             severity = lower(severity)
         return Finding(
             path=path,

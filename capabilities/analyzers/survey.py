@@ -10,6 +10,7 @@ import tokenize
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from ..languages import PROGRAMMING, language_of
@@ -45,7 +46,7 @@ class SourceFile:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Survey:
     """What a repository holds."""
 
@@ -56,6 +57,16 @@ class Survey:
     notes: tuple[str, ...] = ()
     broken: tuple[tuple[str, int, str], ...] = ()
     """Source files that are not valid text: path, line and why."""
+
+    @cached_property
+    def paths(self) -> frozenset[str]:
+        """The relative paths of all files."""
+        return frozenset(file.path for file in self.files)
+
+    @cached_property
+    def tests(self) -> frozenset[str]:
+        """The relative paths of the files that belong to tests."""
+        return frozenset(file.path for file in self.files if file.is_test)
 
     def of(self, *languages: str) -> tuple[SourceFile, ...]:
         """Return the files in these languages."""

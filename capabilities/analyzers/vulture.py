@@ -7,13 +7,11 @@ from pathlib import Path
 from ..findings import Area, Finding
 from ..tool import ToolOutput
 from .analyzer import Order, Reading, Target
-from .places import relative
+from .places import split_line
 from .running import broken
 from .survey import SourceFile
 
-LINE = re.compile(
-    r"(?P<path>.+?):(?P<line>\d+): (?P<message>.+) \((?P<confidence>\d+)% confidence(?:, .*)?\)"
-)
+CONFIDENCE = re.compile(r" \(\d+% confidence(?:, .*)?\)$")
 SURE = 80
 """Confidence in per cent; below it vulture mostly lists the public interface of a library."""
 GIVEN = "exc,exc_*,tb,trace,traceback,signum,frame,args,kwargs,request,app,config"
@@ -50,22 +48,22 @@ class Vulture:
         # 0 nothing, 1 some file did not parse, 3 dead code found; 2 is a wrong call.
         if output.returncode not in (0, 1, 3) or "Traceback" in output.stderr:
             raise broken(output)
-        tests = {file.path for file in target.survey.files if file.is_test}
+        lines = output.stdout.decode("utf-8", "replace").splitlines()
         findings = tuple(
             Finding(
-                path=relative(found["path"], target.survey),
-                line=int(found["line"]),
-                rule=_rule(found["message"]),
+                path=path,
+                line=line,
+                rule=_rule(message),
                 severity="low",
                 kind="dead-code",
-                message=found["message"],
+                message=message,
                 tool=self.name,
             )
-            for found in map(LINE.fullmatch, output.stdout.decode("utf-8", "replace").splitlines())
+            for path, line, text in filter(None, (split_line(text, target.survey) for text in lines))
             # Unused imports are ruff's, which knows what is exported; in tests a fixture's name is a use.
-            if found
-            and not found["message"].startswith("unused import")
-            and relative(found["path"], target.survey) not in tests
+            if (message := CONFIDENCE.sub("", text)) != text
+            and not message.startswith("unused import")
+            and path not in target.survey.tests
         )
         unread = sum(": invalid syntax" in line or " at " in line for line in output.stderr.splitlines())
         return Reading(findings, detail=f"could not parse {unread}" if output.returncode == 1 else "")

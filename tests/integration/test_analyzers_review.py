@@ -175,6 +175,44 @@ async def test_syntax_errors_are_findings_and_the_rest_is_still_read(
             assert "could not read" in tool(review, "bandit").detail
 
 
+async def test_files_of_any_name_are_found_under_it(tmp_path: Path, context: FolderContext) -> None:
+    names = [
+        "a b.py",
+        "@x.py",
+        "-x.py",
+        "ü.py",
+        "it's.py",
+        "a:1: b.py",
+        "[x].py",
+        "{y}.py",
+        "*.py",
+        "#.py",
+        "s.pyi",
+        "a/ b/ü.py",
+    ]
+    fault = (
+        '"""Doc."""\n\nimport hashlib\n\nPASSWORD = "hunter2-correct-horse-7"\nhashlib.md5()\n\n\n'
+        'def recieve(b: int) -> int:\n    """Recieve."""\n    return 1\n    print(undefined_name)\n'
+    )
+    folder = make_repository(tmp_path / "r", dict.fromkeys(names, fault) | {"empty.py": ""})
+    rules = {
+        "code": [("ruff", "F821"), ("vulture", "unreachable-code"), ("mypy", "name-defined")],
+        "security": [("bandit", "B324"), ("ruff", "S324"), ("detect-secrets", "secret-keyword")],
+        "docs": [("codespell", "misspelling")],
+    }
+    for area, expected in rules.items():
+        review = await review_folder(folder, area, context)
+        assert_all_ran(review)
+        for name, rule in expected:
+            seen = {f.path for f in review.findings if (f.tool, f.rule) == (name, rule)}
+            wanted = set(names)
+            if name in ("bandit", "mypy"):
+                # bandit reads no stubs; of files that mypy can only call by one name it takes one.
+                wanted = seen & wanted if name == "mypy" else wanted - {"s.pyi"}
+            assert seen == wanted, (name, rule)
+            assert seen, (name, rule)
+
+
 async def test_modules_of_one_name_do_not_silence_mypy(tmp_path: Path, context: FolderContext) -> None:
     wrong = "def f() -> int:\n    return ''\n"
     names = [
