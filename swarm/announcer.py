@@ -104,7 +104,7 @@ class Announcer:
 
     async def run(self) -> None:
         """Send a heartbeat each interval, and at once when something changed."""
-        while not self._gone:
+        while True:
             self._wake.clear()
             try:
                 async with asyncio.timeout(self._interval.total_seconds()):
