@@ -26,7 +26,7 @@ def url(start_nats: StartNats) -> str:
 
 
 @pytest.fixture
-def nodes(spawn_picoclaw: SpawnPicoclaw, url: str) -> Nodes:
+def nodes(url: str, spawn_picoclaw: SpawnPicoclaw) -> Nodes:
     return Nodes(spawn_picoclaw, "--swarm.hid", HID, "--swarm.nats.urls", url)
 
 
