@@ -1,5 +1,6 @@
 """Running one analyzer: in a child process, in time, and never silently."""
 
+import asyncio
 import importlib.util
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 from ..findings import Finding, ToolRun
 from ..tool import ToolAbsent, ToolFlooded, ToolOutput, ToolTimedOut, python_argv, run_tool
 from .analyzer import Analyzer, Order, Reading, Target, ToolBroken
+from .survey import SourceFile
 
 INSIDE = Path(__file__).parent / "inside"
 LAUNCH = INSIDE / "launch.py"
@@ -65,13 +67,15 @@ async def run_analyzer(analyzer: Analyzer, target: Target) -> Outcome:
     run = run.model_copy(update={"files": len(files)})
     folder = target.workspace / analyzer.name.replace(" ", "-")
     try:
-        folder.mkdir()
-        output = await _run(analyzer.order(target, files, folder), folder, target.timeout)
-        reading = analyzer.read(output, target)
+        # In threads: a large repository's lists and answers take long enough to delay a heartbeat.
+        order = await asyncio.to_thread(_prepare, analyzer, target, files, folder)
+        output = await _run(order, folder, target.timeout)
+        reading = await asyncio.to_thread(analyzer.read, output, target)
     except ToolTimedOut:
         return _ended(run, "timed out", f"ended after {target.timeout.total_seconds():.0f} s")
     except (ToolBroken, ToolAbsent, ToolFlooded) as error:
-        return _ended(run, "failed", str(error))
+        # A tool's last words may name where the repository lies on this machine.
+        return _ended(run, "failed", str(error).replace(f"{target.survey.root}/", ""))
     except OSError as error:
         return _ended(run, "failed", f"the node could not run it: {error.strerror or error}")
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
@@ -79,6 +83,11 @@ async def run_analyzer(analyzer: Analyzer, target: Target) -> Outcome:
         return _ended(run, "failed", " ".join(why.split())[:300])
     done = {"seconds": round(output.seconds, 3), "findings": len(reading.findings), "detail": reading.detail}
     return Outcome(run.model_copy(update=done), reading)
+
+
+def _prepare(analyzer: Analyzer, target: Target, files: tuple[SourceFile, ...], folder: Path) -> Order:
+    folder.mkdir()
+    return analyzer.order(target, files, folder)
 
 
 def _ended(run: ToolRun, status: str, detail: str) -> Outcome:

@@ -1,6 +1,7 @@
 """A `--repo` argument becomes a reference that can travel: a snapshot of a folder, or a URL and commit."""
 
 import asyncio
+import os
 import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,7 +31,8 @@ async def refer(argument: str, artifacts: Artifacts, *, limits: Limits | None = 
 
     Raises RepositoryError before anything is sent. Nothing of the folder's path travels but its name.
     """
-    if is_url(argument):
+    # A folder may be named like the short form of ssh, `a:b`.
+    if is_url(argument) and not await asyncio.to_thread(os.path.isdir, argument):
         return Referred(await asyncio.to_thread(resolve_url, argument))
     with tempfile.TemporaryDirectory(prefix="picoclaw-snapshot-") as folder:
         archive = Path(folder, "snapshot.tar.gz")

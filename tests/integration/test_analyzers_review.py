@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -332,6 +332,19 @@ async def test_a_tool_that_fails_is_reported_as_such(
     assert detail in review.tools[0].detail
     # Python was not looked at by a tool that failed.
     assert (review.looked_at == ("python",)) is (status == "ok")
+
+
+async def test_a_failure_does_not_tell_where_the_repository_lies(
+    faults: Path, context: FolderContext
+) -> None:
+    script = f"import sys; sys.exit('cannot read {context.folder}/cache/' + sys.argv[1] + '/a.py')"
+
+    class Telling(Scripted):
+        def order(self, target: Target, files: tuple[SourceFile, ...], folder: Path) -> Order:
+            return replace(Scripted.order(self, target, files, folder), argv=(target.survey.root.name,))
+
+    review = await review_folder(faults, "code", context, ReviewExecutor((Telling(script),)))
+    assert review.tools[0].detail == "exit code 1: cannot read a.py"
 
 
 async def test_what_a_tool_quotes_is_made_fit_for_a_terminal(faults: Path, context: FolderContext) -> None:

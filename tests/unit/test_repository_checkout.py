@@ -73,6 +73,14 @@ async def test_what_comes_out_is_what_went_in(tmp_path: Path, artifacts: LocalAr
     assert not (place / "sub").stat().st_mode & stat.S_IWUSR
 
 
+async def test_a_folder_named_like_a_url_is_a_folder(
+    tmp_path: Path, artifacts: LocalArtifacts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_repository(tmp_path / "a:b", {"a.py": "x\n"})
+    monkeypatch.chdir(tmp_path)
+    assert (await refer("a:b", artifacts)).repository.label == "a:b"
+
+
 async def test_a_second_checkout_fetches_nothing(tmp_path: Path, artifacts: LocalArtifacts) -> None:
     referred = await refer(str(make_repository(tmp_path / "r", {"a.py": "x\n"})), artifacts)
     first = await checkout(referred.repository, artifacts, tmp_path / "cache")
