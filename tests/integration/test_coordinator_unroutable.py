@@ -1,0 +1,111 @@
+"""Work that no live node can serve: it waits and says why, or fails, is skipped, or runs here."""
+
+import asyncio
+import time
+
+import pytest
+
+from picoclaw.errors import FinalError
+from picoclaw.swarm.entries import Cancelled, Failed, Started
+from picoclaw.tests.support.executors import Runs, executors, raising
+from picoclaw.tests.support.swarm import Lab, ask, end_of, entries, kinds, step, template
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(30)]
+
+
+async def test_wait_waits_until_somebody_comes_who_serves_it(lab: Lab) -> None:
+    await lab.coordinator()
+    swarm = await lab.door()
+    request = await ask(swarm, demand="noop", unroutable="wait")
+    await asyncio.sleep(0.8)
+    assert await kinds(swarm, request, "task") == ["queued"]
+    await lab.worker(executors(Runs()))
+    assert (await end_of(swarm, request)).head.state == "done"
+
+
+async def test_fail_fails_after_its_grace_and_names_what_is_near(lab: Lab) -> None:
+    await lab.coordinator(template("plan", step("a", "noob", unroutable="fail", grace_s=1.0)))
+    await lab.worker(executors(Runs()), name="w")
+    swarm = await lab.door()
+    before = time.monotonic()
+    request = await ask(swarm, template="plan")
+    ended = await end_of(swarm, request)
+    assert time.monotonic() - before >= 1.0
+    assert ended.head.state == "failed"
+    (failed,) = await entries(swarm, request, "a")
+    assert isinstance(failed, Failed)
+    assert failed.reason == "unroutable"
+    assert "no node offers noob (did you mean noop?)" in failed.error
+    assert "w (lacks capability noob)" in failed.error
+
+
+async def test_skip_cancels_after_its_grace(lab: Lab) -> None:
+    await lab.coordinator(template("plan", step("a", "absent", unroutable="skip", grace_s=0.2), step("b")))
+    await lab.worker(executors(Runs()))
+    swarm = await lab.door()
+    request = await ask(swarm, template="plan")
+    ended = await end_of(swarm, request)
+    assert (ended.head.state, ended.head.partial) == ("done", True)
+    (cancelled,) = await entries(swarm, request, "a")
+    assert isinstance(cancelled, Cancelled)
+    assert cancelled.reason == "skipped"
+
+
+async def test_within_the_grace_a_node_that_comes_still_gets_it(lab: Lab) -> None:
+    await lab.coordinator(template("plan", step("a", unroutable="skip", grace_s=5)))
+    swarm = await lab.door()
+    request = await ask(swarm, template="plan")
+    await asyncio.sleep(0.3)
+    await lab.worker(executors(Runs()))
+    ended = await end_of(swarm, request)
+    assert (ended.head.state, ended.head.partial) == ("done", False)
+
+
+async def test_local_runs_on_the_coordinator_that_has_the_executor(lab: Lab) -> None:
+    runs = Runs("rare")
+    coordinator = await lab.coordinator(
+        template("plan", step("a", "rare", unroutable="local", grace_s=0.2)),
+        name="c",
+        executors=executors(runs),
+    )
+    swarm = await lab.door()
+    request = await ask(swarm, template="plan")
+    ended = await end_of(swarm, request)
+    assert ended.head.state == "done"
+    started = [entry for entry in await entries(swarm, request, "a") if isinstance(entry, Started)]
+    assert [(entry.node, entry.run, entry.demand) for entry in started] == [("c", coordinator.run, "node:c")]
+
+
+async def test_local_without_an_executor_fails_in_words(lab: Lab) -> None:
+    await lab.coordinator(template("plan", step("a", "rare", unroutable="local", grace_s=0.2)))
+    swarm = await lab.door()
+    request = await ask(swarm, template="plan")
+    await end_of(swarm, request)
+    (failed,) = await entries(swarm, request, "a")
+    assert isinstance(failed, Failed)
+    assert failed.error.endswith("nor can this coordinator run it")
+
+
+async def test_a_policy_also_takes_what_already_waits_in_a_lane_that_lost_its_last_node(lab: Lab) -> None:
+    bad = Runs("bad", do=raising(ValueError("not yet")))
+    await lab.coordinator(template("plan", step("a", "bad", unroutable="skip", grace_s=0.2)))
+    worker = await lab.worker(executors(bad))
+    swarm = await lab.door()
+    request = await ask(swarm, template="plan")
+    await bad.next()
+    await worker.stop()
+    ended = await end_of(swarm, request)
+    assert ended.head.state == "cancelled"
+    found = await kinds(swarm, request, "a")
+    assert found[-1] == "cancelled"
+
+
+async def test_a_task_for_one_node_goes_to_that_node(lab: Lab) -> None:
+    here, there = Runs(), Runs(do=raising(FinalError("wrong node")))
+    await lab.coordinator()
+    await lab.worker(executors(there), name="there")
+    await lab.worker(executors(here), name="here .* node")
+    swarm = await lab.door()
+    ended = await end_of(swarm, await ask(swarm, demand="node:here .* node"))
+    assert ended.head.state == "done"
+    assert len(here.tasks) == 1
