@@ -35,6 +35,8 @@ class Member:
     sign: Sign
     seen_at: float
     """Server time of its last heartbeat."""
+    born: float = 0.0
+    """Server time at which its run began, at the latest; of two runs of one name the later one counts."""
 
     @property
     def offer(self) -> Offer:
@@ -127,8 +129,15 @@ class Members:
             self.server.learn(followed.at)
         age = max(0.0, self.server.now() - followed.at) if self.server.known else 0.0
         known = self._table.get(beat.node)
+        born = followed.at - beat.started
         if known is not None and known.beat.run != beat.run:
+            if born < known.born:
+                # A zombie of which this observer had never heard, thawed beside its successor.
+                self._earlier_runs.add(beat.run)
+                return
             self._earlier_runs.add(known.beat.run)
+        elif known is not None:
+            born = min(born, known.born)
         if known is not None and known.beat.run == beat.run and beat.beat < known.beat.beat:
             return
         sign = Sign(
@@ -140,7 +149,7 @@ class Members:
             draining=beat.draining,
             goodbye=beat.goodbye,
         )
-        self._table[beat.node] = Member(beat, sign, followed.at)
+        self._table[beat.node] = Member(beat, sign, followed.at, born)
         if beat.node == self._me:
             if beat.run == self._run:
                 self._echoes = echo(self._echoes, now, longest_gap=self._longest_gap)
@@ -284,10 +293,9 @@ class Members:
             return
         run = reply.data.decode(errors="replace")
         member = self._table.get(node)
-        if member is not None and run and member.beat.run != run:
-            self._earlier_runs.add(member.beat.run)
-            self._tell()
-        elif member is not None:
+        # Another run's answer proves nothing: it may be a successor, whose first heartbeat tells, or a
+        # zombie that has just thawed beside its successor.
+        if member is not None and member.beat.run == run:
             self._note(node, silent_probe=False, absent_since=None, absent_again=None)
 
     def _note_absent(self, node: str) -> None:
