@@ -58,7 +58,9 @@ class Coordinator:
         self._draining = False
         self._releasing = asyncio.Event()
         self._turn = 0
-        self._puller = Puller(swarm.wire, free=self._free, take=self._take)
+        self._puller = Puller(
+            swarm.wire, free=self._free, take=self._take, node_timeout=swarm.nats.node_timeout
+        )
 
     @property
     def owned(self) -> int:

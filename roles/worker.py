@@ -38,7 +38,9 @@ class Worker:
         self._offer = offer
         self._attempts = Attempts(swarm, announcer, jobs, find, cache=cache)
         self._draining = False
-        self._puller = Puller(swarm.wire, free=lambda: jobs.free, take=self._take)
+        self._puller = Puller(
+            swarm.wire, free=lambda: jobs.free, take=self._take, node_timeout=swarm.nats.node_timeout
+        )
 
     async def run(self) -> None:
         """Serve until cancelled."""

@@ -24,6 +24,7 @@ from .wire import API, Wire
 log = logging.getLogger(__name__)
 
 PARK = timedelta(seconds=4)
+"""Longest that a pull stays parked."""
 TICK = timedelta(milliseconds=500)
 LATE = 1.0
 """Seconds past its expiry after which an unanswered pull is written off."""
@@ -71,7 +72,13 @@ Take = Callable[[Delivered], bool]
 class Puller:
     """Keeps pulls out on its sources as long as slots are free. Use as an async context manager."""
 
-    def __init__(self, wire: Wire, *, free: Callable[[], int], take: Take) -> None:
+    def __init__(self, wire: Wire, *, free: Callable[[], int], take: Take, node_timeout: timedelta) -> None:
+        """`node_timeout`: this node's own.
+
+        A hung process still has its pulls parked at the broker: they must have expired when it is
+        declared dead, or the tasks that are taken from it would be delivered to it again.
+        """
+        self._park = min(PARK, node_timeout / 2).total_seconds()
         self._wire = wire
         self._free = free
         self._take = take
@@ -179,7 +186,7 @@ class Puller:
         source = state.source
         self._counter += 1
         key = str(self._counter)
-        expires = PARK.total_seconds()
+        expires = self._park
         body: dict[str, object] = {"batch": batch}
         if parked:
             body["expires"] = int(expires * _NANOS)
