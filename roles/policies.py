@@ -49,6 +49,10 @@ class Policies:
     async def apply(self) -> None:
         """Let the policies act on tasks whose grace is over."""
         schedule, members, now = self.ledger.schedule, self.ledger.swarm.members, self.clock()
+        if not members.hears_itself:
+            # Cut off, everybody seems gone; what would be written now arrives when they are back.
+            self._unserved_since.clear()
+            return
         works: list[Coroutine[Any, Any, None]] = []
         for demand in list(schedule.demands):
             wanted = parse_demand(demand)

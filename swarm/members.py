@@ -236,6 +236,20 @@ class Members:
             self._echoes, self._clock(), node_timeout=self._node_timeout, longest_gap=self._longest_gap
         )
 
+    @property
+    def hears_itself(self) -> bool:
+        """Whether this process's own heartbeats come back to it: it is not cut off from the swarm."""
+        last = self._echoes.last
+        return last is not None and self._clock() - last <= self._longest_gap
+
+    @property
+    def _heard_until(self) -> float:
+        """When the last own heartbeat came back: until then nobody's heartbeat can have been missed.
+
+        They all come by one stream, in order; what is silent since then may be this process's ears.
+        """
+        return self._clock() if self._echoes.last is None else self._echoes.last
+
     def proven_dead(self, node: str, run: str, since: float) -> bool:
         """Return whether anybody may know that a run has ended.
 
@@ -255,7 +269,7 @@ class Members:
             return True
         member = self._table.get(node)
         if member is not None and member.beat.run == run:
-            return is_dead(member.sign, self._clock(), may_declare=self.may_declare)
+            return is_dead(member.sign, self._heard_until, may_declare=self.may_declare)
         # Never heard of it: it is new, or it went before this observer came.
         return self.may_declare and self.server.now() - since > self._node_timeout
 
