@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PicoclawError
-from .output import STYLES, echo, echo_json
+from .output import STYLES, colours, echo, echo_json
 from .panel import panel_text, plain
 from .session import run_session
 
@@ -83,11 +83,9 @@ def _temporal(loaded: "Loaded") -> "Connection":
 
 
 def _painter() -> Any:
-    import os
-
     import click
 
-    if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
+    if not colours():
         return plain
     return lambda text, status: click.style(text, fg=STYLES.get(status))
 

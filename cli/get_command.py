@@ -90,8 +90,9 @@ def tasks(ctx: click.Context, request_id: str | None, limit: int, everything: bo
             rows = task_rows((await resolve(swarm, request_id)).state, around, most)
         else:
             listed = await list_requests(swarm)
-            for start in range(0, len(listed), LIMIT):
-                for state in await read_requests(swarm, listed[start : start + LIMIT]):
+            several = len(listed) if most is None else LIMIT
+            for start in range(0, len(listed), several or 1):
+                for state in await read_requests(swarm, listed[start : start + several]):
                     rows += task_rows(state, around, most)
                 if most is not None and len(rows) >= most:
                     break

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -25,7 +26,8 @@ STYLES = {
 }
 """Colours of statuses, at a terminal only."""
 
-_PIPE_WIDTH = 100_000
+GAP = 3
+_PIPE_WIDTH = 1 << 30
 """Where nobody looks, no line is cut."""
 
 
@@ -43,31 +45,45 @@ def echo_json(value: object) -> None:
 def echo_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = "") -> None:
     """Print a table; `empty` stands in for one without rows.
 
-    At a terminal the last column is cut to its width, and statuses are coloured.
+    At a terminal the last column, which holds free text, is cut to its width, and statuses are
+    coloured. Laid out here because rich takes seconds for the thousands of rows of a large swarm.
     """
-    from rich.cells import cell_len
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from rich.cells import cell_len, chop_cells
 
     cells = [list(row) for row in rows]
     if not cells and empty:
         echo(empty)
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for index, name in enumerate(columns):
-        # Only the last column, which holds free text, gives way to a narrow terminal.
-        last = index == len(columns) - 1
-        widest = max([cell_len(name), *(cell_len(line[index]) for line in cells)])
-        table.add_column(name, no_wrap=True, overflow="ellipsis", min_width=None if last else widest)
-    for line in cells:
-        table.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in line))
-    terminal = sys.stdout.isatty()
-    console = Console(width=None if terminal else _PIPE_WIDTH, highlight=False)
-    with console.capture() as capture:
-        console.print(table)
-    for text in capture.get().splitlines():
-        echo(text.rstrip())
+    widths = [
+        max([cell_len(name), *(cell_len(row[index]) for row in cells)]) + GAP
+        for index, name in enumerate(columns)
+    ]
+    colour = colours()
+    room = _terminal_width() - sum(widths[:-1])
+    for number, row in enumerate([list(columns), *cells]):
+        *fixed, last = row
+        if cell_len(last) > room > 1:
+            last = chop_cells(last, room - 1)[0] + "…"
+        line = []
+        for text, width in zip([*fixed, last], [*widths[:-1], 0], strict=True):
+            pad = " " * (width - cell_len(text))
+            if colour and number == 0:
+                text = click.style(text, bold=True)
+            elif colour and text in STYLES:
+                text = click.style(text, fg=STYLES[text])
+            line.append(text + pad)
+        echo("".join(line).rstrip())
+
+
+def colours() -> bool:
+    """Return whether to colour: only where somebody looks and has not asked for none."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+def _terminal_width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH
 
 
 def safe(text: str, limit: int | None = None) -> str:

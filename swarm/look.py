@@ -1,11 +1,13 @@
 """Look: read what a view needs, once, without being a node and without deciding anything."""
 
 import asyncio
-from collections.abc import Iterable
-from dataclasses import dataclass
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from ..errors import RecordRefused
+from ..errors import RecordRefused, SwarmError
 from .bodies import unpack_plan, unpack_request
 from .demand import parse_demand
 from .entries import Accepted, Cancelled, Planned
@@ -22,8 +24,12 @@ from .views.requests import RequestState, last_head
 from .views.waiting import LanePlace
 from .wire import NOT_FOUND, ApiError
 
+log = logging.getLogger(__name__)
+
 AT_ONCE = 16
 """Requests read at the same time."""
+BULK = 200
+"""Requests from which on the whole log is read at once."""
 MOST_PROBED = 100
 """Nodes probed in one look: one second's allowance."""
 LARGEST_LANE = 500
@@ -89,12 +95,16 @@ async def _list_inbox(swarm: Swarm) -> list[Listed]:
     return found
 
 
-async def read_requests(swarm: Swarm, listed: Iterable[Listed]) -> list[RequestState]:
+async def read_requests(swarm: Swarm, listed: Sequence[Listed]) -> list[RequestState]:
     """Return where some requests stand, newest first; one that was purged meanwhile is left out."""
+    whole = await _read_whole_log(swarm) if len(listed) > BULK else None
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def read(one: Listed) -> RequestState | None:
         async with gate:
+            if whole is not None and one.priority is None:
+                parts = whole.get(one.id)
+                return await _state(swarm, one.id, parts) if parts else None
             return await read_request(swarm, one.id, priority=one.priority)
 
     async with asyncio.TaskGroup() as group:
@@ -109,18 +119,36 @@ async def read_request(swarm: Swarm, request: str, *, priority: int | None = Non
     `priority`: look in the inbox first, at this level.
     """
     state = await _in_inbox(swarm, request, (priority,)) if priority is not None else None
-    logged = await _in_log(swarm, request)
-    if logged is not None or state is not None:
-        return logged or state
-    return await _in_inbox(swarm, request, (0, 1, 2, 3))
-
-
-async def _in_log(swarm: Swarm, request: str) -> RequestState | None:
     history = [followed async for followed in swarm.log.history(request, REQUEST_STEP)]
-    if not history:
-        return None
+    if history:
+        heads = await swarm.log.heads(request)
+        parts = _Parts(history, {step: last for (_, step), last in heads.items() if step != REQUEST_STEP})
+        return await _state(swarm, request, parts)
+    return state or await _in_inbox(swarm, request, (0, 1, 2, 3))
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What the log holds of a request: its own messages, and the last one of each task."""
+
+    history: list[Followed] = field(default_factory=list)
+    last: dict[str, Followed] = field(default_factory=dict)
+
+
+async def _read_whole_log(swarm: Swarm) -> dict[str, _Parts]:
+    """Read every request at once, which for many costs far less than each by itself."""
+    found: dict[str, _Parts] = defaultdict(_Parts)
+    for (request, step), last in (await swarm.log.heads()).items():
+        if step != REQUEST_STEP:
+            found[request].last[step] = last
+    async for followed in swarm.log.history("*", REQUEST_STEP):
+        found[split_log_subject(followed.subject)[0]].history.append(followed)
+    return {request: parts for request, parts in found.items() if parts.history}
+
+
+async def _state(swarm: Swarm, request: str, parts: _Parts) -> RequestState:
     head, asked, planned, text = RequestHead(), None, None, ""
-    for followed in history:
+    for followed in parts.history:
         entry = decode(followed)
         head = fold_request(head, entry, followed.seq, followed.at)
         if isinstance(entry, Accepted):
@@ -129,24 +157,32 @@ async def _in_log(swarm: Swarm, request: str) -> RequestState | None:
             planned = entry
         elif isinstance(entry, Cancelled):
             text = entry.text or ""
-    plan: Plan | None = await unpack_plan(planned, swarm.artifacts) if planned is not None else None
     return RequestState(
         id=request,
-        created_at=history[0].at,
+        created_at=parts.history[0].at,
         head=head,
-        request=await unpack_request(asked, swarm.artifacts) if asked is not None else None,
+        request=await _whole_request(swarm, asked) if asked is not None else None,
         text=text,
-        plan=plan,
-        heads=await _task_heads(swarm, request),
+        plan=await _plan(swarm, planned) if planned is not None else None,
+        heads={step: await _head(swarm, request, step, last) for step, last in parts.last.items()},
     )
 
 
-async def _task_heads(swarm: Swarm, request: str) -> dict[str, TaskHead]:
-    heads = {}
-    for (_, step), followed in (await swarm.log.heads(request)).items():
-        if step != REQUEST_STEP:
-            heads[step] = await _head(swarm, request, step, followed)
-    return heads
+async def _whole_request(swarm: Swarm, asked: Request) -> Request:
+    try:
+        return await unpack_request(asked, swarm.artifacts)
+    except (RecordRefused, SwarmError) as error:
+        # Its stand-in says enough to list it; one damaged body must not hide everything else.
+        log.warning("body of %s not read: %s", asked.id, error)
+        return asked
+
+
+async def _plan(swarm: Swarm, planned: Planned) -> Plan | None:
+    try:
+        return await unpack_plan(planned, swarm.artifacts)
+    except (RecordRefused, SwarmError) as error:
+        log.warning("plan not read: %s", error)
+        return None
 
 
 async def _head(swarm: Swarm, request: str, step: str, followed: Followed) -> TaskHead:
@@ -162,7 +198,7 @@ async def _in_inbox(swarm: Swarm, request: str, levels: Iterable[int]) -> Reques
         if stored is None:
             continue
         try:
-            asked = await unpack_request(Request.from_bytes(stored.data), swarm.artifacts)
+            asked = await _whole_request(swarm, Request.from_bytes(stored.data))
         except RecordRefused:
             continue  # a coordinator will refuse it in words
         at = datetime.fromisoformat(stored.time).timestamp()

@@ -170,6 +170,7 @@ async def test_a_request_in_the_inbox_is_listed_told_why_and_withdrawn(lab: Lab,
     described = await verb("describe", "request", request)
     ran = await verb("cancel", request)
     [after] = table(await verb("get", "requests"))
+    inbox = await swarm.wire.api(f"STREAM.INFO.{swarm.names.requests}")
     await lab.coordinator()
     later = await verb("cancel", request)
 
@@ -182,6 +183,7 @@ async def test_a_request_in_the_inbox_is_listed_told_why_and_withdrawn(lab: Lab,
     assert "no coordinator is alive: start one with `picoclaw --swarm.role coordinator`" in described.stdout
     assert ran.stdout == f"{request} cancelled: no coordinator had taken it yet\n"
     assert (after["STATUS"], after["TEXT"]) == ("cancelled", "nobody is there")
+    assert inbox["state"]["messages"] == 0
     assert await kinds(swarm, request) == ["cancelled"]
     assert later.stdout == f"{request} was cancelled already: nothing to cancel\n"
 
