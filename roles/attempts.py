@@ -97,14 +97,26 @@ class Attempts:
                     if await self._bury(job, queued, expected, attempt, "its holder was lost"):
                         return None
                 case Start():
-                    for elder in self._jobs.holding(job.id, besides=job):
-                        elder.fenced = True
-                        elder.stop()
-                        await elder.ended.wait()
+                    await self._end_elders(job)
+                    if job.fenced:
+                        return None
                     try:
                         return await self._append_started(job, queued, decision)
                     except AppendRefused:
                         continue
+
+    async def _end_elders(self, job: Job) -> None:
+        """End this run's other jobs of the task, unless one of them is about to end this one.
+
+        Two deliveries may come to their start at the same time: who was fenced gives way, or each
+        would wait for the other.
+        """
+        for elder in self._jobs.holding(job.id, besides=job):
+            if job.fenced:
+                return
+            elder.fenced = True
+            elder.stop()
+            await elder.ended.wait()
 
     def _decide(
         self, job: Job, head: TaskHead, queued: QueuedTask
