@@ -20,6 +20,8 @@ from .wire import STREAM_FULL, WRONG_LAST_SEQUENCE, ApiError, NobodyListens, Wir
 log = logging.getLogger(__name__)
 
 RETRY_PAUSE = timedelta(milliseconds=200)
+ANSWER = timedelta(seconds=2)
+"""How long one append waits for its answer before the log itself is asked."""
 
 
 class Log:
@@ -46,7 +48,8 @@ class Log:
         full_since: float | None = None
         while True:
             try:
-                return await self._wire.store(subject, payload, headers=headers)
+                limit = ANSWER if patience is None else min(ANSWER, patience)
+                return await self._wire.store(subject, payload, headers=headers, timeout=limit)
             except ApiError as error:
                 if error.code == WRONG_LAST_SEQUENCE:
                     pass
