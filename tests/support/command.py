@@ -17,6 +17,9 @@ from typing import Protocol
 
 PICOCLAW = Path(sys.executable).with_name("picoclaw")
 
+AT_TERMINAL = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+"""Makes standard input the terminal of this session, as a shell's user has it, and becomes the command."""
+
 
 def command_environment(home: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment (cleaned by conftest) with that home, and `extra` on top."""
@@ -73,7 +76,7 @@ class Spawned:
     """A `picoclaw` process that runs on; its output can be awaited line by line.
 
     Lines of stdout and stderr stand together in `lines`, in the order in which they were read. With
-    `terminal` it has a terminal of 100 columns, and both are one stream.
+    `terminal` it is in the foreground of a terminal of 100 columns, and both are one stream.
     """
 
     def __init__(
@@ -92,7 +95,7 @@ class Spawned:
         self._stdin = ours[0]
         self._streams = [_Stream(fd) for fd in ours[1:]]
         self._process = subprocess.Popen(
-            [str(PICOCLAW), *args],
+            [*((sys.executable, "-ISc", AT_TERMINAL) if terminal else ()), str(PICOCLAW), *args],
             env=command_environment(home, env),
             cwd=cwd or home,
             stdin=theirs[0],

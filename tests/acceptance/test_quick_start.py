@@ -1,0 +1,101 @@
+"""The guide's quick start, as typed: two terminals, then a review sent to them."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from picoclaw.tests.support.command import RunPicoclaw, Spawned, SpawnPicoclaw
+from picoclaw.tests.support.nodes import Nodes, serving, slow_to_review
+from picoclaw.tests.support.processes import alive, processes_of
+from picoclaw.tests.support.repositories import make_repository
+from picoclaw.tests.support.waiting import wait_for
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+
+FIRST = "picoclaw --swarm.enabled --swarm.role coordinator --swarm.nats.embedded"
+SECOND = "picoclaw --swarm.enabled --swarm.role worker --swarm.nats.embedded"
+"""Both from the quick start of the guide."""
+
+
+def typed(spawn: SpawnPicoclaw, line: str, cwd: Path | None = None) -> Spawned:
+    """Type a line at a terminal of its own."""
+    program, *args = shlex.split(line)
+    assert program == "picoclaw"
+    return spawn(*args, terminal=True, cwd=cwd)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    return make_repository(
+        tmp_path / "project", {"app.py": "import os\n\n\ndef run(text):\n    return eval(text)\n"}, git=True
+    )
+
+
+def test_two_terminals_then_a_review_from_a_third(
+    spawn_picoclaw: SpawnPicoclaw, run_picoclaw: RunPicoclaw, repository: Path, home: Path
+) -> None:
+    coordinator, worker = typed(spawn_picoclaw, FIRST), typed(spawn_picoclaw, SECOND)
+    for node in (coordinator, worker):
+        serving(node)
+
+    ran = run_picoclaw("dispatch", "Review this repository", "--repo", str(repository))
+
+    assert ran.returncode == 0, ran.stderr
+    assert "# Code review: project" in ran.stdout
+    assert "`app.py:5`" in ran.stdout
+    for area in ("code", "security", "docs", "testing"):
+        assert f"| {area} " in ran.stdout
+    coordinator.interrupt()
+    worker.interrupt()
+    assert (coordinator.wait(), worker.wait()) == (0, 0)
+    wait_for(lambda: not alive(processes_of(home)), 5, "nothing runs any more")
+
+
+def test_the_worker_first_and_the_review_typed_at_the_coordinator(
+    spawn_picoclaw: SpawnPicoclaw, repository: Path
+) -> None:
+    worker = serving(typed(spawn_picoclaw, SECOND))
+    coordinator = typed(spawn_picoclaw, FIRST, cwd=repository)
+    coordinator.expect("picoclaw> ", 20)
+
+    coordinator.say("Review this repository")
+
+    coordinator.expect("# Code review: project", 30)
+    coordinator.expect("What was not reviewed")
+    assert worker.running
+    assert coordinator.running
+
+
+def test_a_second_ctrl_c_ends_a_node_at_once_while_a_task_runs(
+    spawn_picoclaw: SpawnPicoclaw, tmp_path: Path
+) -> None:
+    nodes = Nodes(spawn_picoclaw, "--swarm.nats.embedded")
+    _, worker = nodes.start(("coordinator", "lead"), ("worker", "hand"))
+    slow = slow_to_review(tmp_path / "slow")
+    door, _ = nodes.dispatch("Review", "--capability", "docs", "--repo", str(slow))
+    door.expect("task +running")
+
+    worker.interrupt()
+    worker.expect("once more to stop at once")
+    worker.interrupt()
+
+    assert worker.wait(2) == 130
+    nodes.start(("worker", "another hand"))
+    assert door.finish(30) == 0, door.output
+
+
+def test_ctrl_c_twice_in_both_terminals_leaves_nothing_running(
+    spawn_picoclaw: SpawnPicoclaw, home: Path
+) -> None:
+    both = [typed(spawn_picoclaw, FIRST), typed(spawn_picoclaw, SECOND)]
+    for node in both:
+        serving(node)
+
+    for node in both:
+        node.interrupt()
+        node.interrupt()
+
+    for node in both:
+        assert node.wait(3) in (0, 130)
+    wait_for(lambda: not alive(processes_of(home)), 3, "nothing runs any more")
