@@ -33,8 +33,9 @@ def result(ctx: click.Context, id: str, as_json: bool) -> int:
     ID is the id of a request or task, or a beginning of one that fits no other.
 
     \b
-    --json: an object with id, state, reason, summary, data (null where there is
-    none) and artifacts.
+    --json of a request, as of `picoclaw dispatch --json`: an object with request,
+    state, partial, reason, report (null where there is none).
+    --json of a task: task, state, reason, summary, data, artifacts.
     """
 
     async def work(swarm: "Swarm") -> int:
@@ -89,12 +90,21 @@ def _result_of(entry: "Entry | None") -> "Result | None":
 
 
 def _as_json(found: "Found", state: str, reason: str, brought: "Result | None") -> dict[str, Any]:
+    data = brought.data if brought else None
+    if found.step is None:
+        return {
+            "request": found.id,
+            "state": state,
+            "partial": found.state.head.partial,
+            "reason": reason,
+            "report": data.get("data") if isinstance(data, dict) else None,
+        }
     return {
-        "id": found.id,
+        "task": found.id,
         "state": state,
         "reason": reason,
         "summary": brought.summary if brought else "",
-        "data": brought.data if brought else None,
+        "data": data,
         "artifacts": [ref.model_dump(exclude_none=True) for ref in brought.artifacts] if brought else [],
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ..errors import RecordRefused, SwarmError
+from ..errors import RecordRefused, SwarmError, UsageError
 from .bodies import unpack_plan, unpack_request
 from .demand import parse_demand
 from .entries import Accepted, Cancelled, Planned
@@ -17,7 +17,7 @@ from .kv import last_message
 from .lanes import lane_key, level_of
 from .log import decode
 from .records import Plan, Request
-from .subjects import REQUEST_STEP, split_log_subject
+from .subjects import REQUEST_ID, REQUEST_STEP, split_log_subject
 from .swarm import Swarm
 from .views.nodes import Around, node_rows, seen_status
 from .views.requests import RequestState, last_head
@@ -79,7 +79,8 @@ async def list_requests(swarm: Swarm) -> list[Listed]:
     first: dict[str, Listed] = {}
     for followed in await swarm.log.index():
         request, _ = split_log_subject(followed.subject)
-        first.setdefault(request, Listed(request, followed.at))
+        if REQUEST_ID.fullmatch(request):  # anybody may publish on a subject like ours
+            first.setdefault(request, Listed(request, followed.at))
     waiting = [listed for listed in await _list_inbox(swarm) if listed.id not in first]
     return waiting + sorted(first.values(), key=lambda listed: listed.created_at, reverse=True)
 
@@ -91,7 +92,8 @@ async def _list_inbox(swarm: Swarm) -> list[Listed]:
     found = []
     for subject in info["state"].get("subjects") or {}:
         priority, request = split_log_subject(subject)
-        found.append(Listed(request, 0.0, int(priority)))
+        if REQUEST_ID.fullmatch(request) and priority.isdecimal():
+            found.append(Listed(request, 0.0, int(priority)))
     return found
 
 
@@ -208,7 +210,10 @@ async def _in_inbox(swarm: Swarm, request: str, levels: Iterable[int]) -> Reques
 
 async def place_in_lane(swarm: Swarm, request: str, step: str, head: TaskHead) -> LanePlace | None:
     """Return where a queued task stands in its lane; None when it is not there."""
-    demand = parse_demand(head.demand)
+    try:
+        demand = parse_demand(head.demand)
+    except UsageError:
+        return None
     key, level = lane_key(demand), level_of(demand, head.priority)
     subject = swarm.names.task(key, head.priority, request, step)
     mine = await last_message(swarm.wire, swarm.names.tasks, subject)

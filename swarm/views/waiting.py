@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..demand import parse_demand
+from ...errors import UsageError
+from ..demand import Demand, parse_demand
 from ..fold import RequestHead, TaskHead
 from ..records import Task
 from ..unroutable import why_unroutable
@@ -82,7 +83,8 @@ def _queued(head: TaskHead, request: RequestHead, around: Around, place: LanePla
     unroutable = _unroutable(head.demand, around)
     if unroutable:
         return unroutable
-    servers = around.servers(parse_demand(head.demand))
+    demand = _demand(head.demand)
+    servers = around.servers(demand) if demand is not None else []
     free = sum(max(0, row.slots - row.used) for row in servers)
     slots = sum(row.slots for row in servers)
     where = f"in lane {head.demand}"
@@ -101,5 +103,16 @@ def _running(head: TaskHead, request: RequestHead, around: Around) -> str:
 
 
 def _unroutable(demand: str, around: Around) -> str:
-    why = why_unroutable(parse_demand(demand), around.offers)
+    wanted = _demand(demand)
+    if wanted is None:
+        return f"unroutable: {demand!r} is no demand that a node can meet"
+    why = why_unroutable(wanted, around.offers)
     return f"unroutable: {why}" if why else ""
+
+
+def _demand(text: str) -> Demand | None:
+    """Read a demand from the log; None where a stranger wrote it."""
+    try:
+        return parse_demand(text)
+    except UsageError:
+        return None

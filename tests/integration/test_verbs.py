@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from picoclaw.errors import FinalError
+from picoclaw.swarm.entries import Queued
 from picoclaw.swarm.records import Result
 from picoclaw.tests.support.command import RunPicoclaw
 from picoclaw.tests.support.executors import Gate, Runs, executors, raising, returning
@@ -224,6 +225,7 @@ async def test_result_prints_a_report_a_tasks_data_and_what_failed(lab: Lab, ver
     report = await verb("result", request)
     good = await verb("result", f"{request}.g")
     data = read(await verb("result", f"{request}.good", "--json"))
+    whole = read(await verb("result", request, "--json"))
     bad = await verb("result", f"{request}.bad")
 
     assert ended.head.partial
@@ -232,6 +234,8 @@ async def test_result_prints_a_report_a_tasks_data_and_what_failed(lab: Lab, ver
     assert "\x1b" not in report.stdout + good.stdout
     assert good.returncode == 0
     assert data["data"] == large
+    assert (whole["state"], whole["partial"]) == ("done", True)
+    assert whole["report"]
     assert data["summary"] == "all \x1b[31mwell"
     assert bad.returncode == 1
     assert "ended failed: error: it broke: mend it" in bad.stderr
@@ -260,6 +264,42 @@ async def test_an_id_that_fits_nothing_or_several_is_refused_and_nothing_changes
 
 async def _all_queued(swarm: Any, ids: list[str]) -> bool:
     return all([await kinds(swarm, one, STEP) == ["queued"] for one in ids])
+
+
+async def test_what_strangers_put_on_our_subjects_hides_nothing(lab: Lab, verb: Verb) -> None:
+    await lab.coordinator(name="lead")
+    swarm = await lab.door()
+    names, store = swarm.names, swarm.wire.store
+    request = await ask(swarm, demand="nosuch")
+    await wait_for_async(lambda: _has(swarm, request, "queued"))
+    unknown = "r-" + "a" * 16
+    for subject in (
+        names.log_of(request, STEP),
+        names.log_of(request, "extra"),
+        names.log_of("stranger"),
+        names.log_of(unknown),
+        names.member("stranger"),
+    ):
+        await store(subject, b"\xff\x00 not ours")
+    await store(names.log_of(request, "odd"), Queued(demand="@\x1b[2J", priority=1).to_bytes())
+
+    nodes = table(await verb("get", "nodes"))
+    requests = {row["ID"]: row["STATUS"] for row in table(await verb("get", "requests"))}
+    tasks = {row["ID"]: row["STATUS"] for row in table(await verb("get", "tasks"))}
+    described = await verb("describe", "request", request)
+    odd = await verb("describe", "task", f"{request}.odd")
+
+    assert [row["NAME"] for row in nodes] == ["lead"]
+    assert requests == {request: "running", unknown: "queued"}
+    assert tasks == {
+        f"{request}.{STEP}": "unroutable",
+        f"{request}.extra": "planned",
+        f"{request}.odd": "unroutable",
+    }
+    assert "foreign" in described.stdout
+    assert (described.returncode, odd.returncode) == (0, 0)
+    assert "is no demand that a node can meet" in odd.stdout
+    assert "\x1b" not in described.stdout + odd.stdout
 
 
 async def test_lists_are_newest_first_and_bounded(lab: Lab, verb: Verb) -> None:
