@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator
 
 import click
 
-from ..capabilities.repository.reference import refer
 from ..errors import PicoclawError
 from ..roles.node import Node
-from ..roles.planning.template import asks_for_template
 from ..swarm.submission import Ended, new_request, submit, watch
 from ..swarm.swarm import Swarm
-from .errors import echo_error, echo_warning
+from .asked import HERE, means_this_folder, store_repository
+from .errors import echo_error
 from .live import LiveLines
 
 HINT = 'type a request, such as "Review this repository" (it looks at this folder); Ctrl-C ends the node'
@@ -69,12 +68,8 @@ async def _lines() -> AsyncIterator[str]:
 
 
 async def _do(node: Node, swarm: Swarm, text: str) -> None:
-    reference = None
-    if any(template.match.repository and asks_for_template(text, template) for template in node.templates):
-        referred = await refer(".", swarm.artifacts)
-        for warning in referred.warnings:
-            echo_warning(warning)
-        reference = referred.repository
+    about_here = means_this_folder(text, node.templates)
+    reference = await store_repository(HERE, swarm) if about_here else None
     request = new_request(text, repository=reference, sender=node.name)
     await submit(swarm, request)
     lines = LiveLines()

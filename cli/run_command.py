@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import PicoclawError, UsageError
-from .dispatch_command import Asked, follow
+from .dispatch_command import follow
 from .flags import connection_flags, load_settings
 
 if TYPE_CHECKING:
     from ..config.load import Loaded
     from ..swarm.submission import Ended
     from ..swarm.swarm import Swarm
+    from .asked import Asked
     from .live import LiveLines
     from .local_swarm import LocalNode
 
@@ -60,11 +61,12 @@ def run(
     as_json: bool,
 ) -> int:
     """Do a request here and now, and print its report."""
+    from .asked import HERE, read_asked
     from .session import quiet_logs
 
     loaded = load_settings(ctx)
     quiet_logs(loaded)
-    asked = Asked(text, None, repo or ".", None, "normal", None, None, None)
+    asked = read_asked(text, repo=repo or HERE)
     if output is not None and not Path(output).absolute().parent.is_dir():
         raise UsageError(f"--output {output}: its folder does not exist: make it first")
     wanted = _Wanted(fail_on, Path(output) if output else None, local, as_json)
@@ -79,7 +81,7 @@ class _Wanted:
     as_json: bool
 
 
-async def _run(loaded: "Loaded", asked: Asked, wanted: _Wanted) -> int:
+async def _run(loaded: "Loaded", asked: "Asked", wanted: _Wanted) -> int:
     from ..swarm.submission import submit
     from .live import LiveLines
 
