@@ -77,7 +77,7 @@ class Mypy:
                 line=max(report["line"], 0),
                 rule=report["code"] or "error",
                 severity=mypy_severity(report["code"] or ""),
-                kind="types",
+                kind="syntax" if report["code"] == "syntax" else "types",
                 message=report["message"],
                 tool=self.name,
             )

@@ -1,8 +1,7 @@
 """mypy over named files: `check_types.py ORDER.json`, JSON on stdout.
 
 mypy stops at the first file that it cannot place or parse, and then says nothing about the others. So
-files that do not parse are left out beforehand, and one that it refuses is left out and the rest is
-checked again.
+what it refuses is left out, with all else that does not parse, and the rest is checked again.
 """
 
 import ast
@@ -44,6 +43,8 @@ def check(options: list[str], files: list[str], left_out: list[str]) -> tuple[li
         # It names files relative to the working directory where it can.
         named = {os.path.join(os.getcwd(), str(report["file"])) for report in reports}
         refused = named & set(files)
+        if refused and not left_out:
+            refused |= {file for file in files if not parses(file)}
         if not refused and "MYPYPATH" in os.environ:
             # A file of the repository bears the name of one that mypy itself builds upon. Without the
             # path nothing of the repository is found by import, and nothing is shadowed.
@@ -58,9 +59,8 @@ def check(options: list[str], files: list[str], left_out: list[str]) -> tuple[li
 def main() -> None:
     """Check the files named in the order with the options named there."""
     order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    files = [file for file in order["files"] if parses(file)]
-    left_out = sorted(set(order["files"]) - set(files))
-    reports, problem = check(order["options"], files, left_out)
+    left_out: list[str] = []
+    reports, problem = check(order["options"], order["files"], left_out)
     json.dump({"reports": reports, "left_out": left_out, "problem": problem}, sys.stdout)
 
 

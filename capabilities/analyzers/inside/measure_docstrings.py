@@ -36,24 +36,30 @@ def parses(file: str) -> bool:
     return True
 
 
+def measure(files: list[str]) -> list[dict[str, object]]:
+    """Return the figures of each file; raises SyntaxError or ValueError when one does not parse."""
+    if not files:
+        return []
+    coverage = InterrogateCoverage(paths=files, conf=PUBLIC)
+    # By default it excludes folders below each path given, which takes a square of the files' number.
+    coverage.excluded = ()
+    return [
+        {"file": result.filename, "total": result.total, "covered": result.covered}
+        for result in coverage.get_coverage().file_results
+    ]
+
+
 def main() -> None:
     """Measure the files named in the first argument's file."""
     files = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    good = [file for file in files if parses(file)]
-    coverage = InterrogateCoverage(paths=good, conf=PUBLIC)
-    # By default it excludes folders below each path given, which takes a square of the files' number.
-    coverage.excluded = ()
-    results = coverage.get_coverage() if good else None
-    json.dump(
-        {
-            "unread": [file for file in files if file not in good],
-            "files": [
-                {"file": result.filename, "total": result.total, "covered": result.covered}
-                for result in (results.file_results if results else [])
-            ],
-        },
-        sys.stdout,
-    )
+    unread: list[str] = []
+    try:
+        figures = measure(files)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # It stops at the first file that does not parse; most repositories have none.
+        unread = [file for file in files if not parses(file)]
+        figures = measure([file for file in files if file not in set(unread)])
+    json.dump({"unread": unread, "files": figures}, sys.stdout)
 
 
 if __name__ == "__main__":
