@@ -421,7 +421,7 @@ async def test_every_kind_of_secret_is_found_on_its_line(tmp_path: Path, context
         "url.sh": ("\n\ncurl https://user:pa55word-long@example.org\n", "basic-auth-credentials", 3),
         "key.pem": ("\n" + key + "\n", "private-key", 2),
         "escaped.js": ("const k = '" + key.replace("\n", "\\n") + "';\n", "private-key", 1),
-        "slack.go": ('x\nvar t = "xoxb-123456789012-abcdefghijkl"\n', "slack-token", 2),
+        "slack.go": (f'x\nvar t = "{SLACK}"\n', "slack-token", 2),
     }
     files: dict[str, str | bytes] = {name: text for name, (text, _, _) in secrets.items()}
     files["header.py"] = 'HEADER = "-----BEGIN RSA PRIVATE KEY-----"\n'
