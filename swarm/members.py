@@ -256,7 +256,7 @@ class Members:
         Its own goodbye proves it, and a newer run of its name: one whose heartbeat the server
         stored after `since`, when the run last wrote to the log.
         """
-        if run in self._earlier_runs or (node == self._me and run != self._run):
+        if run in self._earlier_runs:
             return True
         member = self._table.get(node)
         if member is None:
