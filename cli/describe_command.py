@@ -30,7 +30,7 @@ def describe() -> None:
     """Show one request, task or node with its whole history, and why it waits."""
 
 
-@describe.command()
+@describe.command(short_help="A request: its tasks, its history, why it waits.")
 @click.argument("id")
 @json_flag
 @connection_flags
@@ -48,7 +48,7 @@ def request(ctx: click.Context, id: str, as_json: bool) -> int:
     return _run(ctx, id, as_json)
 
 
-@describe.command()
+@describe.command(short_help="A task: its history, its place in the lane, why it waits.")
 @click.argument("id")
 @json_flag
 @connection_flags
@@ -67,7 +67,7 @@ def task(ctx: click.Context, id: str, as_json: bool) -> int:
     return _run(ctx, id, as_json, task_wanted=True)
 
 
-@describe.command()
+@describe.command(short_help="A node: what it offers and what it holds.")
 @click.argument("name")
 @json_flag
 @connection_flags

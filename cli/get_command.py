@@ -26,7 +26,7 @@ def get() -> None:
     """List nodes, tasks or requests."""
 
 
-@get.command()
+@get.command(short_help="The nodes, what they offer and how busy they are.")
 @json_flag
 @connection_flags
 @click.pass_context
@@ -60,7 +60,7 @@ def nodes(ctx: click.Context, as_json: bool) -> int:
     return _run(ctx, work)
 
 
-@get.command()
+@get.command(short_help="Tasks, those of the newest request first.")
 @click.option("--request", "request_id", metavar="ID", help="Only the tasks of one request.")
 @click.option("--limit", type=click.IntRange(min=1), default=LIMIT, show_default=True, help="How many.")
 @click.option("--all", "everything", is_flag=True, help="All of them.")
@@ -110,7 +110,7 @@ def tasks(ctx: click.Context, request_id: str | None, limit: int, everything: bo
     return _run(ctx, work)
 
 
-@get.command()
+@get.command(short_help="Requests, newest first.")
 @click.option("--limit", type=click.IntRange(min=1), default=LIMIT, show_default=True, help="How many.")
 @click.option("--all", "everything", is_flag=True, help="All of them.")
 @json_flag

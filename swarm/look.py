@@ -19,7 +19,7 @@ from .log import decode
 from .records import Plan, Request
 from .subjects import REQUEST_ID, REQUEST_STEP, split_log_subject
 from .swarm import Swarm
-from .views.nodes import Around, node_rows, seen_status
+from .views.nodes import Around, node_row, seen_status
 from .views.requests import RequestState, last_head
 from .views.waiting import LanePlace
 from .wire import NOT_FOUND, ApiError
@@ -53,7 +53,9 @@ async def look_around(swarm: Swarm, *, probe: bool = True) -> Around:
         there = [m for m in swarm.members.table.values() if seen_status(m.sign, now)[0] != "offline"]
         there.sort(key=lambda member: member.sign.last_heard)
         await swarm.members.probe_all(member.beat.node for member in there[:MOST_PROBED])
-    return Around(nodes=node_rows(swarm.members.table.values(), loop.time()), now=await server_time(swarm))
+    now = loop.time()
+    rows = [node_row(member.beat, member.sign, now) for member in swarm.members.table.values()]
+    return Around(nodes=tuple(sorted(rows, key=lambda row: row.name)), now=await server_time(swarm))
 
 
 async def server_time(swarm: Swarm) -> float:

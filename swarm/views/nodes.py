@@ -1,11 +1,11 @@
 """Nodes as people see them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..demand import Demand, Offer, serves
+from ..heartbeat import Heartbeat
 from ..liveness import NodeStatus, Sign, node_status
-from ..members import Member
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +64,8 @@ def seen_status(sign: Sign, now: float) -> tuple[NodeStatus, str]:
     return status, ""
 
 
-def node_row(member: Member, now: float) -> NodeRow:
+def node_row(beat: Heartbeat, sign: Sign, now: float) -> NodeRow:
     """Return the row of a node; `now` on the clock of its sign."""
-    beat, sign = member.beat, member.sign
     status, why = seen_status(sign, now)
     heard = max(0.0, now - sign.last_heard)
     return NodeRow(
@@ -91,11 +90,6 @@ def node_row(member: Member, now: float) -> NodeRow:
         version=beat.version,
         offer=beat.offer,
     )
-
-
-def node_rows(members: Iterable[Member], now: float) -> tuple[NodeRow, ...]:
-    """Return the rows by name."""
-    return tuple(sorted((node_row(member, now) for member in members), key=lambda row: row.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
