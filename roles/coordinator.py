@@ -54,7 +54,8 @@ class Coordinator:
         self._accepting: set[str] = set()
         self._heads: dict[str, RequestHead] = {}
         """Requests of everybody that have not ended."""
-        self._admits = True
+        self._admits: bool | None = None
+        """Whether the log has room for further requests; None until that was looked at."""
         self._draining = False
         self._releasing = asyncio.Event()
         self._turn = 0
@@ -273,8 +274,9 @@ class Coordinator:
                 log.debug("size of the log not read: %s", error)
             else:
                 if admits is not self._admits:
+                    if not admits or self._admits is not None:
+                        log.warning("the log is %s", "open again" if admits else "nearly full: requests wait")
                     self._admits = admits
-                    log.warning("the log is %s", "open again" if admits else "nearly full: requests wait")
                     self._puller.slot_freed()
             await asyncio.sleep(ADMISSION_EVERY.total_seconds())
 
