@@ -7,9 +7,11 @@ import secrets
 import shutil
 import stat
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from typing import ParamSpec
 
 from ...errors import FinalError, RetryableError
 from ...swarm.records import RepositoryRef
@@ -17,6 +19,8 @@ from ..executor import Artifacts
 from .clone import clone
 from .snapshot import Limits
 from .unpack import unpack
+
+P = ParamSpec("P")
 
 READ_ONLY = stat.S_IRUSR | stat.S_IXUSR
 UNFINISHED = ".unfinished-"
@@ -49,14 +53,30 @@ async def checkout(
         if repository.snapshot is not None:
             archive = folder / "snapshot.tar.gz"
             await artifacts.get_file(repository.snapshot, archive)
-            await asyncio.to_thread(unpack, archive, files, limits or Limits())
+            await _to_its_end(unpack, archive, files, limits or Limits())
         else:
             await clone(repository, files, limits or Limits(), timeout)
-        await asyncio.to_thread(_finish, files, place)
+        await _to_its_end(_finish, files, place)
     finally:
         # Shielded: a cancelled job leaves nothing behind either.
         await asyncio.shield(asyncio.to_thread(remove, folder))
     return place
+
+
+async def _to_its_end(function: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Run a function in a thread; when cancelled, wait for it first.
+
+    A thread cannot be stopped, and one that still writes would fill the folder that is being removed.
+    """
+    work = asyncio.ensure_future(asyncio.to_thread(function, *args, **kwargs))
+    try:
+        await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait({work})
+        if not work.cancelled():
+            # Looked at, so that asyncio does not complain of an error that nobody saw.
+            work.exception()
+        raise
 
 
 def _key(repository: RepositoryRef) -> str:

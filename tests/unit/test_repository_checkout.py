@@ -20,6 +20,7 @@ from picoclaw.capabilities.repository.snapshot import Limits
 from picoclaw.errors import FinalError, SwarmError
 from picoclaw.swarm.records import ArtifactRef, RepositoryRef
 from picoclaw.tests.support.repositories import make_repository
+from picoclaw.tests.support.waiting import wait_for_async
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(30)]
 
@@ -204,6 +205,20 @@ async def test_a_cancelled_checkout_leaves_nothing(tmp_path: Path, artifacts: Lo
     with pytest.raises(asyncio.CancelledError):
         await job
     assert os.listdir(tmp_path / "cache") == []
+
+
+async def test_a_checkout_cancelled_while_it_unpacks_leaves_nothing(
+    tmp_path: Path, artifacts: LocalArtifacts
+) -> None:
+    members = [(tarfile.TarInfo(f"{n % 50}/{n}"), b"x") for n in range(4_000)]
+    repository = await archived(artifacts, members)
+    cache = tmp_path / "cache"
+    job = asyncio.create_task(checkout(repository, artifacts, cache))
+    await wait_for_async(lambda: any(cache.glob(".unfinished-*/files/*/*")), 20)
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    assert os.listdir(cache) == []
 
 
 async def test_the_cache_forgets_what_nobody_asks_for(tmp_path: Path, artifacts: LocalArtifacts) -> None:
