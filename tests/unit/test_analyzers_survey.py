@@ -81,8 +81,8 @@ def test_pipes_are_not_opened(tmp_path: Path) -> None:
     assert seen.notes == ("not a regular file, not read: b.py",)
 
 
-def test_unreadable_files_are_named(tmp_path: Path, unprivileged: None) -> None:
-    folder = make_repository(tmp_path / "r", {"a.py": "x\n", "b.py": "x\n", "c/d.py": "x\n"})
+def test_unreadable_files_are_named(unprivileged: Path) -> None:
+    folder = make_repository(unprivileged / "r", {"a.py": "x\n", "b.py": "x\n", "c/d.py": "x\n"})
     (folder / "b.py").chmod(0)
     (folder / "c").chmod(0)
     try:

@@ -78,8 +78,8 @@ def test_a_huge_sparse_file_is_refused_without_being_read(tmp_path: Path) -> Non
     assert "more than 200 MB" in refusal(folder)
 
 
-def test_an_unreadable_repository_is_refused(tmp_path: Path, unprivileged: None) -> None:
-    folder = make_repository(tmp_path / "locked", {"a.py": "x = 1\n"})
+def test_an_unreadable_repository_is_refused(unprivileged: Path) -> None:
+    folder = make_repository(unprivileged / "locked", {"a.py": "x = 1\n"})
     folder.chmod(0)
     try:
         assert "is not readable" in refusal(folder)
@@ -87,8 +87,10 @@ def test_an_unreadable_repository_is_refused(tmp_path: Path, unprivileged: None)
         folder.chmod(0o700)
 
 
-def test_an_unreadable_file_is_left_out_and_named(tmp_path: Path, unprivileged: None) -> None:
-    folder = make_repository(tmp_path / "r", {"a.py": "x = 1\n", "b.py": "y = 1\n", "sub/c.py": "z = 1\n"})
+def test_an_unreadable_file_is_left_out_and_named(unprivileged: Path) -> None:
+    folder = make_repository(
+        unprivileged / "r", {"a.py": "x = 1\n", "b.py": "y = 1\n", "sub/c.py": "z = 1\n"}
+    )
     (folder / "b.py").chmod(0)
     (folder / "sub").chmod(0)
     try:
