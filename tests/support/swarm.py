@@ -150,11 +150,11 @@ class Lab:
         opened: asyncio.Future[Swarm] = asyncio.get_running_loop().create_future()
         leave = asyncio.Event()
         task = asyncio.create_task(self._hold(nats, opened, leave, limits, me, make), name="door")
-        self._doors.append((task, leave))
         both: set[asyncio.Future[Any]] = {task, opened}
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED, timeout=20)
         if task.done():
             task.result()
+        self._doors.append((task, leave))
         return await opened
 
     async def _hold(
