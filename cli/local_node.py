@@ -15,6 +15,8 @@ from pathlib import Path
 HEARTBEAT = timedelta(seconds=2)
 NODE_TIMEOUT = timedelta(seconds=10)
 DRAIN = timedelta(seconds=1)
+LAST = timedelta(seconds=2)
+"""After the parent's end a node is gone within this time: its server may have gone before it."""
 READY = "ready"
 
 
@@ -79,6 +81,7 @@ async def _serve(told: dict[str, object]) -> int:
         if not os.read(0, 4096):
             loop.remove_reader(0)
             node.stop.set()
+            loop.call_later(LAST.total_seconds(), os._exit, 1)
 
     loop.add_reader(0, on_stdin)
     async with asyncio.TaskGroup() as group:
