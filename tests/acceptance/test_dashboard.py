@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from picoclaw.tests.support.command import PICOCLAW, RunPicoclaw, Spawned, SpawnPicoclaw, command_environment
+from picoclaw.tests.support.nats import StartNats
+from picoclaw.tests.support.nodes import serving
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
 
@@ -27,6 +29,7 @@ def test_the_panel_has_this_node_among_all_and_totals_that_add_up(
     two_terminals: tuple[Spawned, Spawned], run_picoclaw: RunPicoclaw
 ) -> None:
     once = run_picoclaw("--swarm.dashboard", "--once")
+    piped = run_picoclaw("--swarm.dashboard")
     other = run_picoclaw("--swarm.dashboard", "--once", "--node", "claw-work")
     data = json.loads(run_picoclaw("--swarm.dashboard", "--json").stdout)
 
@@ -60,6 +63,7 @@ def test_the_panel_has_this_node_among_all_and_totals_that_add_up(
         "  ● claw-coord-01          C online    [░░░░░░░░░] 0% (0/5)",
         "  ● claw-work-01           W online    [░░░░░░░░░] 0% (0/5)",
     ]
+    assert piped.stdout.splitlines()[15:] == lines[15:]
     assert "  Role:  ⚙️ worker\n" in other.stdout
     assert data["node"]["name"] == "claw-coord-01"
     assert [node["name"] for node in data["nodes"]] == ["claw-coord-01", "claw-work-01"]
@@ -91,15 +95,21 @@ def test_a_worker_killed_with_9_a_moment_ago_is_offline_and_one_that_left_is_too
 
 
 def test_a_dispatched_task_is_listed_described_and_cancelled(
-    two_terminals: tuple[Spawned, Spawned], run_picoclaw: RunPicoclaw
+    two_terminals: tuple[Spawned, Spawned], run_picoclaw: RunPicoclaw, spawn_picoclaw: SpawnPicoclaw
 ) -> None:
-    request = run_picoclaw("dispatch", "look", "--capability", "nosuch", "--detach").stdout.strip()
+    text = "look at everything that there is here, and then once more"
+    request = run_picoclaw("dispatch", text, "--capability", "nosuch", "--detach").stdout.strip()
+    listed = spawn_picoclaw("get", "requests", terminal=True)
+    line = listed.expect(f"^{request}.*").group()
+    assert listed.finish() == 0
 
     tasks = run_picoclaw("get", "tasks")
     described = run_picoclaw("describe", "request", request[:8])
     cancelled = run_picoclaw("cancel", request)
     result = run_picoclaw("result", request)
 
+    assert line.endswith("…")
+    assert len(re.sub(r"\x1b\[\d*m", "", line)) == 100
     assert re.search(rf"^{request}\.task +nosuch +- +(planned|unroutable) ", tasks.stdout, re.MULTILINE)
     assert re.search(r"^  \d{4}-\d\d-\d\d .* accepted ", described.stdout, re.MULTILINE)
     assert cancelled.stdout == f"{request} ended cancelled\n"
@@ -135,6 +145,25 @@ def test_at_a_terminal_statuses_are_coloured_and_the_live_view_ends_with_ctrl_c(
     live.expect("2 total, 2 online, 0 offline")
     two_terminals[1].terminate()
     live.expect("2 total, 1 online, 1 offline", 15)
+    live.interrupt()
+
+    assert live.finish() == 0
+
+
+def test_the_live_view_says_that_the_server_is_away_and_comes_back(
+    spawn_picoclaw: SpawnPicoclaw, start_nats: StartNats
+) -> None:
+    server = start_nats()
+    where = ("--swarm.nats.urls", server.url)
+    serving(spawn_picoclaw("--swarm.role", "worker", *where))
+    live = spawn_picoclaw("--swarm.dashboard", *where, terminal=True)
+    live.expect("✓ Yes")
+
+    server.freeze()
+    live.expect("✗ No.* nats://", 15)
+    seen = len(live.lines)
+    server.thaw()
+    live.expect("✓ Yes", 15, after=seen)
     live.interrupt()
 
     assert live.finish() == 0
