@@ -90,7 +90,8 @@ def _queued(head: TaskHead, request: RequestHead, around: Around, place: LanePla
     where = f"in lane {head.demand}"
     if place is not None and place.position is not None:
         where += f", place {place.position} of {place.waiting}"
-    room = f"{free} of {slots} slots free" if free else f"all {slots} slots are busy"
+    busy = f"all {slots} slots are busy" if slots != 1 else "the only slot is busy"
+    room = f"{free} of {slots} slots free" if free else busy
     retry = f"; {head.reason}" if head.reason not in ("", "released") else ""
     return f"waits {where} ({room}){retry}"
 

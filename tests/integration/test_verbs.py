@@ -2,18 +2,20 @@
 
 import asyncio
 import json
+import re
 import subprocess
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from picoclaw.errors import FinalError
+from picoclaw.errors import FinalError, RetryableError
 from picoclaw.swarm.entries import Queued
 from picoclaw.swarm.records import Result
 from picoclaw.tests.support.command import RunPicoclaw
 from picoclaw.tests.support.executors import Gate, Runs, executors, raising, returning
-from picoclaw.tests.support.swarm import STEP, Lab, ask, end_of, entries, kinds, step, template
+from picoclaw.tests.support.swarm import STEP, Lab, ask, end_of, entries, in_queue, kinds, step, template
 from picoclaw.tests.support.waiting import wait_for_async
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
@@ -268,6 +270,57 @@ async def test_an_id_that_fits_nothing_or_several_is_refused_and_nothing_changes
 
 async def _all_queued(swarm: Any, ids: list[str]) -> bool:
     return all([await kinds(swarm, one, STEP) == ["queued"] for one in ids])
+
+
+async def test_a_task_behind_others_tells_its_place_in_the_lane(lab: Lab, verb: Verb) -> None:
+    gate = Gate()
+    runs = Runs(do=gate)
+    await lab.coordinator()
+    await lab.worker(executors(runs), slots=1)
+    swarm = await lab.door()
+    first = await ask(swarm, demand="noop")
+    await runs.next()
+    waiting = []
+    for _ in range(2):
+        waiting.append(await ask(swarm, demand="noop"))
+        await wait_for_async(lambda: _has(swarm, waiting[-1], "queued"))
+    await wait_for_async(lambda: _in_tasks(swarm, 3))
+
+    described = [(await verb("describe", "task", one)).stdout for one in waiting]
+    data = read(await verb("describe", "task", waiting[1], "--json"))
+    gate.open()
+    for one in (first, *waiting):
+        await end_of(swarm, one)
+
+    assert "waits in lane noop, place 1 of 2 (the only slot is busy)" in described[0]
+    assert "waits in lane noop, place 2 of 2 (the only slot is busy)" in described[1]
+    assert data["lane"] == {"position": 2, "waiting": 2, "in_flight": 1}
+
+
+async def _in_tasks(swarm: Any, number: int) -> bool:
+    return await in_queue(swarm) == number
+
+
+async def test_a_task_that_will_be_tried_again_later_says_when_and_why(lab: Lab, verb: Verb) -> None:
+    later = raising(RetryableError("the model is full", delay=timedelta(minutes=5)))
+    await lab.coordinator()
+    await lab.worker(executors(Runs(do=later)))
+    swarm = await lab.door()
+    request = await ask(swarm, demand="noop")
+
+    async def tried() -> bool:
+        return await kinds(swarm, request, STEP) == ["queued", "started", "queued"]
+
+    await wait_for_async(tried)
+    described = await verb("describe", "task", request)
+    data = read(await verb("describe", "task", request, "--json"))
+
+    assert re.search(
+        r"^Reason: +not before 29\d s from now \(.*the model is full", described.stdout, re.MULTILINE
+    )
+    assert re.search(r"^Attempt: +2 of 3$", described.stdout, re.MULTILINE)
+    assert data["not_before"] > data["task"]["changed_at"]
+    assert [entry["what"] for entry in data["history"]] == ["queued", "running", "queued"]
 
 
 async def test_what_strangers_put_on_our_subjects_hides_nothing(lab: Lab, verb: Verb) -> None:
