@@ -52,11 +52,20 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], *, file: Path 
             origins[name] = origin
     _imply_enabled(values, origins)
     warnings += settle_conflicts(values, origins)
-    check_files(values, origins, file_base=path.absolute().parent, here=Path.cwd(), home=home)
+    check_files(values, origins, file_base=path.absolute().parent, here=_here(), home=home)
     settings = build(values)
     check_relations(settings, origins)
     warnings += temporal_warnings(settings)
     return Loaded(settings, MappingProxyType(origins), tuple(warnings))
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise ConfigError(
+            "the folder in which this command was started is gone: `cd` to another one and start it again"
+        ) from None
 
 
 def build(values: Mapping[str, object]) -> Settings:

@@ -269,3 +269,13 @@ def test_whatever_the_flags_hold_it_loads_or_is_refused_with_its_key(flags: dict
         of(flags)
     except ConfigError as error:
         assert any(name in str(error) for name in flags)  # noqa: PT017 - both outcomes are fine
+
+
+def test_a_working_folder_that_is_gone_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    with pytest.raises(ConfigError, match="was started is gone: `cd` to another one"):
+        load({}, {}, file=None, home=tmp_path)
