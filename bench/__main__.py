@@ -19,7 +19,7 @@ def _arguments() -> argparse.Namespace:
         "--max-concurrent", type=int, default=64, metavar="N", help="slots of each worker (64)"
     )
     parser.add_argument(
-        "--profile", metavar="DIR", help="write cProfile files of our nodes (distorts the figures)"
+        "--profile", metavar="DIR", help="write where our nodes spend their CPU time into this folder"
     )
     return parser.parse_args()
 

@@ -1,8 +1,7 @@
 """Ours: a node as `picoclaw` runs it, with an executor that does nothing and templates of no-op tasks."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from picoclaw.swarm.records import QueuedTask, Result
 
 from .child import Ready
 from .figures import PAYLOAD
+from .sampler import sampled
 
 CAPABILITY = "noop"
 
@@ -68,7 +68,7 @@ async def serve_node(told: dict[str, Any], stop: asyncio.Event, ready: Ready) ->
         home=Path(told["home"]),
         stop=stop,
     )
-    with _profile(told.get("profile")):
+    with sampled(Path(told["profile"])) if "profile" in told else nullcontext():
         async with asyncio.TaskGroup() as group:
             waiting = group.create_task(_say_when_ready(node, ready))
             await node.serve()
@@ -78,19 +78,3 @@ async def serve_node(told: dict[str, Any], stop: asyncio.Event, ready: Ready) ->
 async def _say_when_ready(node: Node, ready: Ready) -> None:
     await node.ready.wait()
     ready()
-
-
-@contextmanager
-def _profile(path: str | None) -> Iterator[None]:
-    if path is None:
-        yield
-        return
-    import cProfile
-
-    profile = cProfile.Profile()
-    profile.enable()
-    try:
-        yield
-    finally:
-        profile.disable()
-        profile.dump_stats(path)

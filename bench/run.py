@@ -186,7 +186,7 @@ class Bench:
 
     async def _node(self, role: str, name: str, **told: Any) -> Child:
         if self._profile:
-            told["profile"] = str(self._profile / f"{name}.prof")
+            told["profile"] = str(self._profile / f"{name}.txt")
         home = str(self._folder / "home")
         return await self._start("node", role=role, name=name, hid="bench", home=home, **told)
 
