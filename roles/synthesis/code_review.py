@@ -45,6 +45,12 @@ def join_code_review(plan: Plan, request: Request, outcomes: Sequence[Outcome]) 
     return Report(markdown=render(data), data=data.to_json(), partial=not data.complete, summary=data.summary)
 
 
+def only_reviews(outcomes: Sequence[Outcome]) -> bool:
+    """Return whether there is a result, and every result is a review that can be read."""
+    done = [outcome for outcome in outcomes if outcome.state == "done"]
+    return bool(done) and all(part.review is not None for outcome in done for part in read_parts(outcome))
+
+
 def _summary(counts: Counts, parts: Sequence[Part]) -> str:
     """Return the verdict in one line: how much was found, and which areas nobody reviewed."""
     skipped = [clean(part.area, 64) for part in parts if not part.looked]

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from ...errors import PlanError
 from ...swarm.records import Plan, Request
-from .code_review import join_code_review
+from .code_review import join_code_review, only_reviews
 from .outcome import Outcome
 from .plain import join_plain
 from .report import Report
@@ -35,4 +35,7 @@ def join(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Report:
         or Outcome(step=task.step, title=task.title, demand=task.demand, state="planned", reason="never run")
         for task in plan.tasks
     ]
+    if chosen is join_plain and only_reviews(ordered):
+        # One review asked for by its capability reads as a whole code review does.
+        chosen = join_code_review
     return chosen(plan, request, ordered)

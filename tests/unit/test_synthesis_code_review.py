@@ -480,3 +480,16 @@ def test_the_report_is_the_same_whatever_the_order_of_outcomes() -> None:
         ended("testing", "dead", "x", 3),
     ]
     assert join(PLAN, request(), outcomes) == join(PLAN, request(), outcomes[::-1])
+
+
+def test_a_single_review_without_a_template_reads_as_one() -> None:
+    alone = Plan(tasks=(Task(step="task", demand="docs"),))
+    review = Review(area="docs", tools=(ToolRun(tool="codespell", status="ok"),))
+    outcome = Outcome(step="task", state="done", result=Result(data=review.model_dump(mode="json")))
+    report = join(alone, request(), [outcome])
+    assert isinstance(report.data, dict)
+    assert report.data["schema"] == "picoclaw.code-review"
+    other = Outcome(step="task", state="done", result=Result(data={"free": "text"}))
+    plain = join(alone, request(), [other])
+    assert isinstance(plain.data, dict)
+    assert plain.data["schema"] == "picoclaw.plain"
