@@ -6,12 +6,12 @@ from typing import Any
 
 from ..config.settings import LogSettings
 
-_BOUND = ("node", "role", "request", "task", "attempt", "state", "reason", "tasks", "from")
+_BOUND = ("member", "role", "request", "task", "attempt", "state", "reason", "tasks", "from")
 """What our own log calls bind through `extra`."""
 
 
-def set_up_logs(settings: LogSettings, **bound: str) -> None:
-    """Send the logs of this process to stderr, each bound to `bound`."""
+def set_up_logs(settings: LogSettings, **bound: str) -> bool:
+    """Send the logs of this process to stderr, each bound to `bound`; return whether they are JSON."""
     import structlog
 
     as_json = settings.format == "json" or (settings.format == "auto" and not sys.stderr.isatty())
@@ -20,6 +20,8 @@ def set_up_logs(settings: LogSettings, **bound: str) -> None:
         record = event.get("_record")
         if record is not None:
             event.update({key: vars(record)[key] for key in _BOUND if key in vars(record)})
+            if "task" in event:
+                event["request"] = str(event["task"]).partition(".")[0]
         return {**bound, **event}
 
     shared: list[Any] = [
@@ -45,3 +47,4 @@ def set_up_logs(settings: LogSettings, **bound: str) -> None:
     logging.getLogger("picoclaw").setLevel(settings.level.upper())
     # The client repeats on its own logger what reaches us as errors.
     logging.getLogger("nats").setLevel(logging.CRITICAL)
+    return as_json

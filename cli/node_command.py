@@ -35,7 +35,7 @@ def run_node(loaded: Loaded) -> int:
     run = new_id()
     settings = loaded.settings
     name = settings.swarm.name or f"claw-{run[:8]}"
-    set_up_logs(settings.log, node=name)
+    as_json = set_up_logs(settings.log, node=name)
     for warning in loaded.warnings:
         log.warning("%s", warning)
     source = ""
@@ -49,7 +49,7 @@ def run_node(loaded: Loaded) -> int:
         home=picoclaw_home(),
         source=source,
         capabilities_given=loaded.given("swarm.capabilities"),
-        say=lambda text: print(text, file=sys.stderr, flush=True),
+        say=_log_it if as_json else _print_it,
         run=run,
     )
     try:
@@ -57,6 +57,14 @@ def run_node(loaded: Loaded) -> int:
     except asyncio.CancelledError:
         return INTERRUPTED
     return 0
+
+
+def _log_it(text: str) -> None:
+    log.info("%s", text)
+
+
+def _print_it(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _with_nats(settings: Settings, nats: NatsSettings) -> Settings:

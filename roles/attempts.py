@@ -147,10 +147,7 @@ class Attempts:
         )
         job.seq = await self._append(queued, entry, start.expected)
         job.attempt, job.excused = start.attempt, start.excused
-        log.info(
-            "Task assigned",
-            extra={"task": job.id, "request": queued.request, "attempt": start.attempt, "node": me.node},
-        )
+        log.info("Task assigned", extra={"task": job.id, "attempt": start.attempt})
         return TaskHead(
             seq=job.seq,
             state="running",

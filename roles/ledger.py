@@ -5,13 +5,14 @@ task's own log by compare-and-set, so a stale owner needs no other fence (DESIGN
 """
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import AppendRefused, SwarmError
 from ..swarm.bodies import unpack_plan, unpack_request
-from ..swarm.entries import Accepted, Done, Entry, Planned
+from ..swarm.entries import Accepted, Done, Entry, Planned, Started
 from ..swarm.fold import RequestHead, TaskHead, fold_request, fold_task
 from ..swarm.follow import Followed
 from ..swarm.log import decode
@@ -19,6 +20,8 @@ from ..swarm.records import Plan, QueuedTask, Request, Task
 from ..swarm.subjects import REQUEST_STEP, split_log_subject, task_id
 from ..swarm.swarm import Swarm
 from .schedule import Schedule
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 256
 """Appends of one request under way at once."""
@@ -94,7 +97,16 @@ class Ledger:
         if self._schedule is None or step not in self._schedule.heads:
             return
         head = fold_task(self._schedule.heads[step], entry, followed.seq, followed.at)
-        self._schedule.observe(step, head, entry.result if isinstance(entry, Done) else None)
+        new = self._schedule.observe(step, head, entry.result if isinstance(entry, Done) else None)
+        if new and self._early is None and log.isEnabledFor(logging.DEBUG):
+            self._say(step, entry)
+
+    def _say(self, step: str, entry: Entry | None) -> None:
+        """Log what the guide promises of a coordinator's debug log."""
+        if isinstance(entry, Started | Done):
+            word = "Task assigned" if isinstance(entry, Started) else "Task completed"
+            extra = {"task": self.task_id(step), "attempt": entry.attempt, "member": entry.node}
+            log.debug(word, extra=extra)
 
     async def load(self) -> None:
         """Read the request's history, then what came meanwhile.

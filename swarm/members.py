@@ -158,7 +158,7 @@ class Members:
                 self.replaced = beat.run
         if known is None or known.beat.run != beat.run:
             if not beat.goodbye:
-                log.info("Node joined swarm", extra={"node": beat.node, "role": beat.role})
+                log.info("Node joined swarm", extra={"member": beat.node, "role": beat.role})
                 self._offline.discard(beat.node)
             self._tell()
         elif beat.goodbye and not known.beat.goodbye:
@@ -192,12 +192,12 @@ class Members:
         for name in sorted(gone - self._offline):
             member = self._table[name]
             how = "goodbye" if member.sign.goodbye else "no heartbeat"
-            log.warning("Node marked offline", extra={"node": name, "reason": how})
+            log.warning("Node marked offline", extra={"member": name, "reason": how})
         back = self._offline - gone
         changed = bool(gone ^ self._offline)
         self._offline = gone
         for name in back & self._table.keys():
-            log.info("Node joined swarm", extra={"node": name, "role": self._table[name].beat.role})
+            log.info("Node joined swarm", extra={"member": name, "role": self._table[name].beat.role})
         for name in gone:
             if now - self._table[name].sign.last_heard > FORGET_AFTER:
                 self._earlier_runs.discard(self._table[name].beat.run)
