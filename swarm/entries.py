@@ -8,8 +8,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from ..errors import RecordRefused
-from .records import VERSION, ArtifactRef, Delivery, Plan, Record, Request, Result, new_id, refusal
+from .records import (
+    VERSION,
+    ArtifactRef,
+    Delivery,
+    Plan,
+    Record,
+    Request,
+    Result,
+    new_id,
+    refusal,
+    unknown_version,
+)
 
 CancelReason = Literal["person", "skipped", "replanned", "dependency", "request"]
 FailReason = Literal["error", "deadline", "dependency", "unroutable", "plan"]
@@ -158,7 +168,5 @@ def read_entry(data: bytes) -> Entry:
     except ValidationError as error:
         raise refusal("log entry", data, error) from None
     if entry.v != VERSION:
-        raise RecordRefused(
-            f"log entry has version {entry.v}, this program understands {VERSION}: upgrade this node"
-        )
+        raise unknown_version("log entry", entry.v)
     return entry

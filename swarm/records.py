@@ -4,6 +4,7 @@ A record is JSON with a version `v`. Fields that this version does not know are 
 a major version that it does not know is refused in words (RecordRefused).
 """
 
+import json
 import secrets
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
@@ -46,21 +47,41 @@ class Record(BaseModel):
         except ValidationError as error:
             raise refusal(cls.kind_name, data, error) from None
         if record.v != VERSION:
-            raise RecordRefused(
-                f"{cls.kind_name} has version {record.v}, this program understands {VERSION}: "
-                "upgrade this node"
-            )
+            raise unknown_version(cls.kind_name, record.v)
         return record
 
 
 def refusal(kind: str, data: bytes, error: ValidationError) -> RecordRefused:
     """Put a validation error in one line, without repeating the message's content."""
+    version = _version_of(data)
+    if version not in (None, VERSION):
+        return unknown_version(kind, version)
     first = error.errors(include_input=False, include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "the message"
+    # Pydantic's own words for this one repeat what the message says, whole.
+    what = "its kind is unknown" if first["type"] == "union_tag_invalid" else first["msg"]
+    where, what = (" ".join(text.split())[:200] for text in (where, what))
     return RecordRefused(
-        f"not a valid {kind} ({len(data)} bytes): {where}: {first['msg']}; "
+        f"not a valid {kind} ({len(data)} bytes): {where}: {what}; "
         "its sender is not a PicoClaw node of a version that fits, or the message was damaged"
     )
+
+
+def unknown_version(kind: str, version: int) -> RecordRefused:
+    """Return the refusal of a record whose major version this program does not know."""
+    return RecordRefused(
+        f"{kind} has version {version}, this program understands {VERSION}: upgrade this node"
+    )
+
+
+def _version_of(data: bytes) -> int | None:
+    """Return the version that a message claims; None where it claims none."""
+    try:
+        message = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    version = message.get("v") if isinstance(message, dict) else None
+    return version if isinstance(version, int) else None
 
 
 class ArtifactRef(Record):
@@ -208,8 +229,6 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 def read_json(data: bytes, what: str) -> Any:
     """Parse JSON from outside; raises RecordRefused in one line."""
-    import json
-
     try:
         return json.loads(data)
     except (ValueError, RecursionError):

@@ -1,0 +1,92 @@
+"""One example of every record of the swarm, with every field set: what the golden files hold."""
+
+from picoclaw.swarm import entries
+from picoclaw.swarm.heartbeat import Heartbeat
+from picoclaw.swarm.lanes import LaneRecord
+from picoclaw.swarm.records import (
+    ArtifactRef,
+    DeadLetter,
+    Delivery,
+    Plan,
+    QueuedTask,
+    Record,
+    RepositoryRef,
+    Request,
+    Result,
+    Task,
+)
+
+ARTIFACT = ArtifactRef(name="a-1", size=12, digest="ab" * 32, media_type="text/plain", filename="report.md")
+REPOSITORY = RepositoryRef(
+    url="https://example.org/demo.git",
+    commit="0123456789abcdef0123456789abcdef01234567",
+    snapshot=ARTIFACT,
+    label="demo",
+)
+TASK = Task(
+    step="security", title="Look for secrets", demand="security@region=us",
+    input={"text": "Review this repository", "deep": {"list": [1, None, "ä"]}}, repository=REPOSITORY,
+    after=("code", "docs"), needs="settled", priority=2, timeout_s=60.5, max_attempts=5, unroutable="skip",
+    grace_s=2.5,
+)  # fmt: skip
+PLAN = Plan(tasks=(TASK,), join="code_review", template="code-review")
+RESULT = Result(summary="2 findings", data={"findings": [1, 2]}, artifacts=(ARTIFACT,), ref=ARTIFACT)
+REQUEST = Request(
+    id="r-abcdefghijklmnop", key_digest="cd" * 32, text="Review this repository", demand="code",
+    repository=REPOSITORY, template="code-review", input={"depth": 2}, priority=3, deadline_s=600.0,
+    unroutable="fail", max_attempts=2, ref=ARTIFACT, sender="claw-1a2b3c4d",
+)  # fmt: skip
+DELIVERY = Delivery(seq=7, count=2)
+QUEUED_TASK = QueuedTask(
+    request="r-abcdefghijklmnop", task=TASK, priority=2, queued_seq=41, attempt=2, excused=1, lane="node:claw-1",
+    text="Review this repository", inputs={"code": RESULT}, ref=ARTIFACT,
+)  # fmt: skip
+WRITTEN = {"id": "0011223344556677", "by": "claw-1a2b3c4d", "at": 1795000000.25}
+
+EXAMPLES: dict[str, Record] = {
+    "artifact_ref": ARTIFACT,
+    "repository_ref": REPOSITORY,
+    "task": TASK,
+    "plan": PLAN,
+    "result": RESULT,
+    "request": REQUEST,
+    "delivery": DELIVERY,
+    "queued_task": QUEUED_TASK,
+    "dead_letter": DeadLetter(queued=QUEUED_TASK, attempt=3, error="boom", node="claw-1a2b3c4d"),
+    "lane": LaneRecord(demand="code", priorities=(0, 1), state="closing", served=True),
+    "heartbeat": Heartbeat(
+        node="claw-1a2b3c4d", run="8899aabbccddeeff", sid="s-1", role="specialist", beat=12, interval_s=10.0,
+        timeout_s=60.0, slots=5, tasks=("r-abcdefghijklmnop.security",), draining=True, goodbye=True,
+        capabilities=("code", "security"), named=("security",), marks=("coordination",), general=True,
+        not_ready={"research": "a model"}, labels={"region": "us"}, agents=("coder",), started=93.125,
+        host="box", pid=4711, version="0.1.0", store=1,
+    ),
+    "entry_queued": entries.Queued(
+        **WRITTEN, attempt=2, excused=1, demand="code", priority=1, reason="node offline: claw-2",
+        not_before=1795000010.5,
+    ),
+    "entry_started": entries.Started(
+        **WRITTEN, node="claw-1a2b3c4d", run="8899aabbccddeeff", attempt=2, excused=1, demand="code", priority=1,
+        delivery=DELIVERY, ack="$JS.ACK.TASKS.lane.2.7.9.1795000000250000000.0", beat=12,
+    ),
+    "entry_done": entries.Done(
+        **WRITTEN, node="claw-1a2b3c4d", run="8899aabbccddeeff", attempt=2, result=RESULT, partial=True
+    ),
+    "entry_failed": entries.Failed(
+        **WRITTEN, reason="deadline", error="it ran for over 60 s", attempt=2, node="claw-1a2b3c4d", result=RESULT
+    ),
+    "entry_cancelled": entries.Cancelled(
+        **WRITTEN, reason="person", why="not needed", text="Review this", result=RESULT
+    ),
+    "entry_dead": entries.Dead(**WRITTEN, attempt=3, error="boom", node="claw-1a2b3c4d"),
+    "entry_accepted": entries.Accepted(
+        **WRITTEN, owner="claw-c", run="8899aabbccddeeff", request=REQUEST
+    ),
+    "entry_owner": entries.Owner(**WRITTEN, owner="claw-c", run="8899aabbccddeeff"),
+    "entry_planned": entries.Planned(
+        **WRITTEN, owner="claw-c", run="8899aabbccddeeff", plan=PLAN, ref=ARTIFACT
+    ),
+    "entry_cancelling": entries.Cancelling(
+        **WRITTEN, why="a person asked", owner="claw-c", run="8899aabbccddeeff"
+    ),
+}  # fmt: skip
