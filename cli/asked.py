@@ -52,8 +52,17 @@ class Asked:
             priority=self.priority,
             deadline=self.deadline,
             unroutable=self.unroutable,
-            sender=f"{getpass.getuser()}@{socket.gethostname()}",
+            sender=sender(),
         )
+
+
+def sender() -> str:
+    """Return who asks, for people: `user@host`."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's user without an entry in passwd
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"
 
 
 async def store_repository(repo: str, swarm: "Swarm") -> "RepositoryRef":

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import ConfigError, SwarmTimeout, UsageError
+from .asked import sender
 from .flags import connection_flags, load_settings
 from .output import echo, safe
 
@@ -48,14 +49,14 @@ def cancel(ctx: click.Context, id: str, why: str, no_wait: bool, timeout: str) -
         found = await resolve(swarm, id)
         reason = why.strip() or WHY
         if found.step is not None:
-            ended = await cancel_task(swarm, found.state.id, found.step, why=reason, by=_me())
+            ended = await cancel_task(swarm, found.state.id, found.step, why=reason, by=sender())
             echo(
                 f"{found.id} was {safe(ended)} already: nothing to cancel"
                 if ended
                 else f"{found.id} cancelled"
             )
             return 0
-        outcome = await cancel_request(swarm, found.state.id, why=reason, by=_me(), text=found.state.asked)
+        outcome = await cancel_request(swarm, found.state.id, why=reason, by=sender(), text=found.state.asked)
         if outcome.ended:
             echo(f"{found.id} was {outcome.ended} already: nothing to cancel")
             return 0
@@ -88,14 +89,3 @@ async def _until_ended(swarm: "Swarm", request: str, limit: timedelta) -> int:
         ) from None
     echo(f"{request} ended {end.head.state}")
     return 0
-
-
-def _me() -> str:
-    import getpass
-    import socket
-
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):
-        user = "somebody"
-    return f"{user}@{socket.gethostname()}"

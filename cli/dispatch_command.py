@@ -92,7 +92,7 @@ async def _dispatch(loaded: "Loaded", asked: "Asked", *, detach: bool, as_json: 
     from .live import LiveLines
     from .session import open_session
 
-    async with open_session(loaded, make=True) as swarm:
+    async with open_session(loaded) as swarm:
         await swarm.read_members()
         lines = LiveLines(quiet=as_json or detach)
         if asked.repo is not None:
@@ -141,6 +141,8 @@ async def follow(swarm: "Swarm", request_id: str, lines: "LiveLines", *, stays: 
 
 def print_end(ended: "Ended", request_id: str, *, as_json: bool) -> int:
     """Print a request's report and return the exit code."""
+    from .output import echo, safe_lines
+
     head, data = ended.head, ended.result.data if ended.result is not None else None
     report = data if isinstance(data, dict) else {}
     if as_json:
@@ -158,7 +160,7 @@ def print_end(ended: "Ended", request_id: str, *, as_json: bool) -> int:
         )
     else:
         if report.get("markdown"):
-            click.echo(str(report["markdown"]))
+            echo(safe_lines(str(report["markdown"])))
         if head.state != "done":
             click.echo(f"picoclaw: {request_id} {head.state}: {head.reason}", err=True)
     sys.stdout.flush()

@@ -14,6 +14,7 @@ from ..swarm.swarm import Swarm
 from .asked import HERE, means_this_folder, store_repository
 from .errors import echo_error
 from .live import LiveLines
+from .output import echo, safe_lines
 
 HINT = 'type a request, such as "Review this repository" (it looks at this folder); Ctrl-C ends the node'
 PROMPT = "picoclaw> "
@@ -80,6 +81,6 @@ async def _do(node: Node, swarm: Swarm, text: str) -> None:
             continue
         report = event.result.data if event.result is not None else None
         if isinstance(report, dict) and report.get("markdown"):
-            click.echo(str(report["markdown"]))
+            echo(safe_lines(str(report["markdown"])))
         if event.head.state != "done":
             echo_error(f"{request.id} {event.head.state}: {event.head.reason}")

@@ -48,6 +48,8 @@ class Swarm:
     nats: NatsSettings
     limits: Limits
     me: Me
+    make: bool
+    """Streams that are missing are made; not by verbs that only look."""
     names: Names
     client: Client
     wire: Wire
@@ -163,7 +165,7 @@ class Swarm:
         """Bring back what did not survive: memory streams, followers, pulls, the announcement."""
         self.members.reconnected()
         self.lanes.forget_made()
-        while self.client.is_connected:  # else the next reconnect begins anew
+        while self.make and self.client.is_connected:  # else the next reconnect begins anew
             try:
                 await self.ensure_streams()
                 break
@@ -233,6 +235,7 @@ async def open_swarm(
                 nats=nats,
                 limits=limits,
                 me=me,
+                make=make,
                 names=names,
                 client=client,
                 wire=wire,
