@@ -10,7 +10,7 @@ from datetime import timedelta
 from ..config.names import check_name
 from ..errors import AppendRefused, NodeNameTaken, RecordRefused, SwarmTimeout
 from .heartbeat import Heartbeat
-from .kv import Bucket, as_json, is_deleted, last_message
+from .kv import Bucket, as_json, last_message
 from .subjects import DEFAULT_HID_KEY, SHARED_BUCKET, Names
 from .wire import NobodyListens, Wire
 
@@ -34,14 +34,12 @@ async def adopt_hid(wire: Wire, wanted: str | None) -> str:
         return check_name(wanted, "H-id")
     bucket = Bucket(wire, SHARED_BUCKET)
     while True:
-        # One read gives both what stands there and the revision to write over; a second read could see
-        # the winner of the moment between, and overwrite it.
-        stored = await last_message(wire, bucket.stream, bucket.subject(DEFAULT_HID_KEY))
-        if stored is not None and not is_deleted(stored):
+        stored, revision = await bucket.read(DEFAULT_HID_KEY)
+        if stored is not None:
             return _read(stored.data)
         fresh = f"hid-{secrets.token_hex(4)}"
         try:
-            await bucket.put(DEFAULT_HID_KEY, as_json({"hid": fresh}), expected=stored.seq if stored else 0)
+            await bucket.put(DEFAULT_HID_KEY, as_json({"hid": fresh}), expected=revision)
         except AppendRefused:
             continue
         return fresh

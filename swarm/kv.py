@@ -53,13 +53,17 @@ class Bucket:
 
     async def get(self, key: str) -> Stored | None:
         """Return a key's value and revision; None when it is absent or deleted."""
-        stored = await last_message(self._wire, self.stream, self.subject(key))
-        return None if stored is None or is_deleted(stored) else stored
+        return (await self.read(key))[0]
 
-    async def revision(self, key: str) -> int:
-        """Return the key's last revision, that of a deletion included; 0: there never was one."""
+    async def read(self, key: str) -> tuple[Stored | None, int]:
+        """Return a key's value, if it has one, and the revision to write over; 0: there never was one.
+
+        One read gives both: a second one could see what was written in between, and overwrite it.
+        """
         stored = await last_message(self._wire, self.stream, self.subject(key))
-        return stored.seq if stored else 0
+        if stored is None:
+            return None, 0
+        return (None if is_deleted(stored) else stored), stored.seq
 
     async def put(self, key: str, value: bytes, *, expected: int) -> int:
         """Write a value over the revision `expected` and return the new one.

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 from ..errors import AppendRefused, PicoclawError
@@ -52,6 +53,7 @@ class Lane:
         return self.record.priorities if self.demand.levels > 1 else (None,)
 
 
+@lru_cache(maxsize=1024)
 def lane_key(demand: Demand) -> str:
     """Return a lane's token on the wire."""
     return token(str(demand))
@@ -128,8 +130,7 @@ class Lanes:
 
     async def _record(self, key: str, demand: Demand, level: int | None) -> None:
         while True:
-            stored = await self.bucket.get(key)
-            revision = stored.seq if stored else await self.bucket.revision(key)
+            stored, revision = await self.bucket.read(key)
             old = LaneRecord.from_bytes(stored.data) if stored else LaneRecord(demand=str(demand))
             levels = old.priorities if level is None else tuple(sorted({*old.priorities, level}))
             new = old.model_copy(update={"priorities": levels, "state": "open"})
@@ -205,6 +206,7 @@ class Lanes:
             await self.bucket.delete(lane.key, expected=revision)
         except AppendRefused:
             return False
+        self._forget(lane.key)
         for level in lane.levels():
             name = self._names.lane_consumer(lane.key, level)
             try:

@@ -42,9 +42,9 @@ class Lease:
         now = asyncio.get_running_loop().time()
         if self._held:
             return await self._write(self._held)
-        stored = await self._bucket.get(self._name)
+        stored, revision = await self._bucket.read(self._name)
         if stored is None:
-            return await self._write(await self._bucket.revision(self._name))
+            return await self._write(revision)
         holder = str(json.loads(stored.data).get("holder", ""))
         if self._seen is None or self._seen.revision != stored.seq:
             self._seen = Seen(stored.seq, now, holder)
