@@ -19,7 +19,8 @@ def set_up_logs(settings: LogSettings, **bound: str) -> bool:
     def add_bound(_: Any, __: str, event: Any) -> Any:
         record = event.get("_record")
         if record is not None:
-            event.update({key: vars(record)[key] for key in _BOUND if key in vars(record)})
+            fields = vars(record)
+            event.update({key: fields[key] for key in _BOUND if key in fields})
             if "task" in event:
                 event["request"] = str(event["task"]).partition(".")[0]
         return {**bound, **event}
@@ -39,6 +40,9 @@ def set_up_logs(settings: LogSettings, **bound: str) -> bool:
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, renderer],
     )
+    # Two lines per task: what no line shows need not be found out (Python's logging HOWTO, "Optimization").
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     root = logging.getLogger()

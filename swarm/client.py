@@ -1,5 +1,6 @@
 """nats-py's client, told to be as careful as a swarm needs."""
 
+from functools import lru_cache
 from typing import Any
 from urllib.parse import ParseResult, unquote
 
@@ -10,6 +11,16 @@ from nats.aio.subscription import Subscription
 from ..config.settings import NatsSettings
 from .permissions import PermissionWatch
 from .transport import PromptTransport
+
+
+@lru_cache(maxsize=256)
+def _header_name(name: bytes) -> str:
+    """Return a header's name, or "" for one that nats-py would leave out."""
+    try:
+        key = name.strip().decode("ascii")
+    except UnicodeDecodeError:
+        return ""
+    return "" if any(map(str.isspace, key)) else key
 
 
 class SwarmClient(Client):
@@ -28,6 +39,16 @@ class SwarmClient(Client):
         self._require_tls = require_tls
         if not any(url.startswith(("ws://", "wss://")) for url in nats.urls):
             self._transport = PromptTransport()
+
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        # nats-py looks at each character of each name again; every entry of the log has a header.
+        headers: dict[str, str] = {}
+        for line in raw.split(b"\r\n"):
+            name, colon, value = line.partition(b":")
+            if colon and (key := _header_name(name)):
+                headers[key] = value.strip().decode("utf-8", "replace")
+        return headers
 
     async def subscribe(self, *args: Any, **options: Any) -> Subscription:
         """As nats-py's, with the settings' pending limits unless others are given."""

@@ -6,6 +6,7 @@ Pure. A lane is the canonical form of a demand (DESIGN.md section 5).
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ..config.names import GENERAL, ROLE_MARKS, canonical_capability, check_name, expand_capabilities
 from ..errors import NameRefused, PlanError
@@ -41,11 +42,17 @@ def parse_demand(text: str, labels: Mapping[str, str] | None = None) -> Demand:
 
     Raises NameRefused for a name that cannot be carried and PlanError for a demand nobody can meet.
     """
+    return _parse(text, tuple((labels or {}).items()))
+
+
+@lru_cache(maxsize=1024)
+def _parse(text: str, labels: tuple[tuple[str, str], ...]) -> Demand:
+    # Kept, because a plan of 50,000 tasks has a handful of demands, each read several times per task.
     text = text.strip(" ")
     if text.startswith(NODE_PREFIX):
         return Demand(node=check_name(text.removeprefix(NODE_PREFIX), "node name"))
     head, *rest = text.split("@")
-    wanted = dict(labels or {})
+    wanted = dict(labels)
     for part in rest:
         key, separator, value = part.partition("=")
         if not separator:

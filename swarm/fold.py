@@ -1,6 +1,7 @@
 """The fold: what follows for a task or a request from its log. Pure."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from .entries import (
     Accepted,
@@ -58,11 +59,11 @@ def fold_task(head: TaskHead, entry: Entry | None, seq: int, at: float) -> TaskH
         return head
     if entry is None or head.terminal:
         return replace(head, seq=seq)
-    base = replace(head, seq=seq, id=entry.id, at=at, reason="")
     match entry:
         case Queued():
-            return replace(
-                base,
+            return TaskHead(
+                seq=seq,
+                id=entry.id,
                 state="queued",
                 attempt=entry.attempt,
                 excused=entry.excused,
@@ -70,15 +71,13 @@ def fold_task(head: TaskHead, entry: Entry | None, seq: int, at: float) -> TaskH
                 priority=entry.priority,
                 not_before=entry.not_before,
                 reason=entry.reason,
-                node="",
-                run="",
-                delivery=None,
-                ack="",
-                beat=0,
+                at=at,
+                started_at=head.started_at,
             )
         case Started():
-            return replace(
-                base,
+            return TaskHead(
+                seq=seq,
+                id=entry.id,
                 state="running",
                 attempt=entry.attempt,
                 excused=entry.excused,
@@ -89,17 +88,19 @@ def fold_task(head: TaskHead, entry: Entry | None, seq: int, at: float) -> TaskH
                 delivery=entry.delivery,
                 ack=entry.ack,
                 beat=entry.beat,
-                not_before=None,
+                at=at,
                 started_at=head.started_at or at,
             )
+    base = partial(replace, head, seq=seq, id=entry.id, at=at)
+    match entry:
         case Done():
-            return replace(base, state="done", node=entry.node or head.node)
+            return base(state="done", reason="", node=entry.node or head.node)
         case Failed():
-            return replace(base, state="failed", reason=f"{entry.reason}: {entry.error}")
+            return base(state="failed", reason=f"{entry.reason}: {entry.error}")
         case Cancelled():
-            return replace(base, state="cancelled", reason=f"{entry.reason}: {entry.why}")
+            return base(state="cancelled", reason=f"{entry.reason}: {entry.why}")
         case Dead():
-            return replace(base, state="dead", attempt=entry.attempt, reason=entry.error)
+            return base(state="dead", attempt=entry.attempt, reason=entry.error)
         case _:
             return replace(head, seq=seq)
 

@@ -22,6 +22,8 @@ from .client import SwarmClient
 
 API = "$JS.API."
 REQUEST_TIMEOUT = timedelta(seconds=5)
+SWEEP = 0.05
+"""Seconds by which a time-out may come late."""
 
 
 class NobodyListens(SwarmTimeout):
@@ -51,6 +53,16 @@ class Reply:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A request that has no reply yet."""
+
+    reply: asyncio.Future[Reply]
+    subject: str
+    until: float
+    """By the event loop's clock."""
+
+
 class Wire:
     """Sends requests and tells their replies apart.
 
@@ -60,7 +72,8 @@ class Wire:
     def __init__(self, client: Client) -> None:
         self.client = client
         self._inbox = client.new_inbox()
-        self._waiting: dict[str, asyncio.Future[Reply]] = {}
+        self._waiting: dict[str, _Waiting] = {}
+        self._sweeping: asyncio.TimerHandle | None = None
         self._counter = 0
         self._denied: dict[str, str] = {}
 
@@ -73,23 +86,26 @@ class Wire:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_exception(SwarmTimeout("the connection was closed while a request was under way"))
-                future.exception()  # nobody may be waiting any more
+        for waiting in self._waiting.values():
+            if not waiting.reply.done():
+                closed = SwarmTimeout("the connection was closed while a request was under way")
+                waiting.reply.set_exception(closed)
+                waiting.reply.exception()  # nobody may be waiting any more
         self._waiting.clear()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
         if not self.client.is_closed:
             await self._subscription.unsubscribe()
 
     async def _on_reply(self, message: Msg) -> None:
-        future = self._waiting.pop(message.subject.rsplit(".", 1)[1], None)
-        if future is None or future.done():
+        waiting = self._waiting.pop(message.subject.rsplit(".", 1)[1], None)
+        if waiting is None or waiting.reply.done():
             return
         headers = message.headers or {}
         if headers.get("Status") == "503":
-            future.set_exception(NobodyListens(f"nobody listens on {message.subject}"))
+            waiting.reply.set_exception(NobodyListens(f"nobody listens on {waiting.subject}"))
         else:
-            future.set_result(Reply(message.data, headers))
+            waiting.reply.set_result(Reply(message.data, headers))
 
     def note_denied(self, subject: str, reason: str) -> None:
         """Remember that the server forbade a subject, so that a time-out on it says so."""
@@ -122,31 +138,34 @@ class Wire:
         self._counter += 1
         key = str(self._counter)
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Reply] = loop.create_future()
-        self._waiting[key] = future
-        timer = loop.call_later(timeout.total_seconds(), self._expire, key, subject)
+        waiting = _Waiting(loop.create_future(), subject, loop.time() + timeout.total_seconds())
+        self._waiting[key] = waiting
+        if self._sweeping is None:
+            self._sweeping = loop.call_later(SWEEP, self._sweep, loop)
         try:
             await self.client.publish(subject, payload, f"{self._inbox}.{key}", headers)
-            return await future
+            return await waiting.reply
         except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
             raise SwarmTimeout(f"cannot send on {subject}: {error}; is the NATS server up?") from None
         finally:
-            timer.cancel()
             self._waiting.pop(key, None)
 
-    def _expire(self, key: str, subject: str) -> None:
-        future = self._waiting.pop(key, None)
-        if future is None or future.done():
-            return
-        if subject.lower() in self._denied:
-            future.set_exception(
-                PermissionDenied(
-                    f"the NATS server forbids {subject}: {self._denied[subject.lower()]}; "
-                    "give this user publish rights on picoclaw.> and $JS.API.>"
-                )
-            )
-        else:
-            future.set_exception(SwarmTimeout(f"no answer on {subject} in time; is the NATS server up?"))
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End what has waited for too long; a timer for each of thousands of requests costs more."""
+        now = loop.time()
+        for waiting in self._waiting.values():
+            if now >= waiting.until and not waiting.reply.done():
+                waiting.reply.set_exception(self._late(waiting.subject))
+        self._sweeping = loop.call_later(SWEEP, self._sweep, loop) if self._waiting else None
+
+    def _late(self, subject: str) -> SwarmTimeout | PermissionDenied:
+        reason = self._denied.get(subject.lower())
+        if reason is None:
+            return SwarmTimeout(f"no answer on {subject} in time; is the NATS server up?")
+        return PermissionDenied(
+            f"the NATS server forbids {subject}: {reason}; "
+            "give this user publish rights on picoclaw.> and $JS.API.>"
+        )
 
     async def api(
         self, call: str, body: Mapping[str, Any] | None = None, *, timeout: timedelta = REQUEST_TIMEOUT
