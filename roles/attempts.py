@@ -11,9 +11,17 @@ from datetime import timedelta
 from pathlib import Path
 
 from ..capabilities.executor import Executor
-from ..errors import AppendRefused, FinalError, JobCancelled, RecordRefused, RetryableError, SwarmError
+from ..errors import (
+    AppendRefused,
+    FinalError,
+    JobCancelled,
+    RecordRefused,
+    RetryableError,
+    SwarmError,
+    UsageError,
+)
 from ..swarm.announcer import Announcer
-from ..swarm.bodies import pack_result, unpack_queued
+from ..swarm.bodies import BODY_LIMIT, pack_result, unpack_queued
 from ..swarm.entries import Dead, Done, EntryBase, Failed, Queued, Started
 from ..swarm.fold import TaskHead
 from ..swarm.records import QueuedTask, Result
@@ -225,9 +233,12 @@ class Attempts:
 
     async def _finish(self, job: Job, queued: QueuedTask, result: Result) -> None:
         try:
-            packed = await pack_result(result, self._swarm.artifacts)
-        except (ValueError, TypeError) as error:
-            # pydantic could not put the executor's data into words: trying again cannot help.
+            packed = await pack_result(result, self._swarm.artifacts, limit=BODY_LIMIT)
+        except (ValueError, TypeError, UsageError) as error:
+            # pydantic could not put the executor's data into words, or they are far too many: trying
+            # again cannot help.
+            refused = isinstance(error, UsageError)
+            why = f"is refused: {error}" if refused else f"cannot be serialised: {_in_words(error)}"
             await self._end(
                 job,
                 queued,
@@ -236,7 +247,7 @@ class Attempts:
                     reason="error",
                     attempt=job.attempt,
                     node=self._swarm.me.node,
-                    error=f"its result cannot be serialised: {_in_words(error)}",
+                    error=f"its result {why}",
                 ),
             )
             return

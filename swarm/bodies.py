@@ -51,18 +51,30 @@ async def pack_queued(queued: QueuedTask, artifacts: ArtifactStore) -> QueuedTas
 
 
 async def unpack_queued(queued: QueuedTask, artifacts: ArtifactStore) -> QueuedTask:
-    """Return the whole queue message; its sequence and attempt are the stand-in's."""
-    if queued.ref is None:
-        return queued
-    whole = QueuedTask.from_bytes(await artifacts.get(queued.ref))
-    return whole.model_copy(update={"queued_seq": queued.queued_seq, "attempt": queued.attempt})
+    """Return the whole queue message, with whole results of what it builds on.
+
+    Its sequence and attempt are the stand-in's.
+    """
+    whole = queued
+    if queued.ref is not None:
+        whole = await asyncio.to_thread(QueuedTask.from_bytes, await artifacts.get(queued.ref))
+        whole = whole.model_copy(update={"queued_seq": queued.queued_seq, "attempt": queued.attempt})
+    if all(result.ref is None for result in whole.inputs.values()):
+        return whole
+    inputs = {step: await unpack_result(result, artifacts) for step, result in whole.inputs.items()}
+    return whole.model_copy(update={"inputs": inputs})
 
 
-async def pack_result(result: Result, artifacts: ArtifactStore) -> Result:
-    """Return the result itself, or its stand-in."""
+async def pack_result(result: Result, artifacts: ArtifactStore, *, limit: int | None = None) -> Result:
+    """Return the result itself, or its stand-in; raises UsageError when it is over `limit` bytes."""
     data = result.to_bytes()
     if len(data) <= INLINE_LIMIT:
         return result
+    if limit is not None and len(data) > limit:
+        raise UsageError(
+            f"it has {len(data) / 1e6:.0f} MB, the limit is {limit / 1e6:.0f} MB: "
+            "an executor hands over large outputs as artifacts of their own"
+        )
     ref = await artifacts.put(data, media_type="application/json")
     return Result(summary=result.summary[:2000], artifacts=result.artifacts[:100], ref=ref)
 
