@@ -1,15 +1,15 @@
 """Announcer: this node's heartbeats, its answer to probes, and the orders that reach it."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from nats.aio.msg import Msg
 
-from ..errors import NodeNameTaken, PicoclawError, SwarmError
+from ..errors import NodeNameTaken, PicoclawError, RecordRefused, SwarmError
 from .heartbeat import Advert, Heartbeat
+from .records import read_json
 from .streams import STORE_VERSION
 from .subjects import EXPECTED_SUBJECT_SEQ, Names
 from .wire import WRONG_LAST_SEQUENCE, ApiError, NobodyListens, Wire
@@ -83,8 +83,8 @@ class Announcer:
 
         async def on_control(message: Msg) -> None:
             try:
-                order = json.loads(message.data)
-            except ValueError:
+                order = read_json(message.data, "the order")
+            except RecordRefused:
                 order = None
             if isinstance(order, dict):
                 orders(order)

@@ -3,14 +3,14 @@
 The H-id groups; the security boundary is the NATS account (DESIGN.md section 5).
 """
 
-import json
 import secrets
 from datetime import timedelta
 
 from ..config.names import check_name
-from ..errors import AppendRefused, NodeNameTaken, RecordRefused, SwarmTimeout
+from ..errors import AppendRefused, NameRefused, NodeNameTaken, RecordRefused, SwarmTimeout
 from .heartbeat import Heartbeat
 from .kv import Bucket, as_json, last_message
+from .records import read_json
 from .subjects import DEFAULT_HID_KEY, SHARED_BUCKET, Names
 from .wire import NobodyListens, Wire
 
@@ -47,8 +47,8 @@ async def adopt_hid(wire: Wire, wanted: str | None) -> str:
 
 def _read(data: bytes) -> str:
     try:
-        return check_name(str(json.loads(data)["hid"]), "H-id")
-    except (ValueError, KeyError, TypeError):
+        return check_name(str(read_json(data, "the default H-id")["hid"]), "H-id")
+    except (RecordRefused, NameRefused, KeyError, TypeError):
         raise RecordRefused(
             f"the bucket {SHARED_BUCKET} holds no readable H-id: set --swarm.hid, or delete its key "
             f"{DEFAULT_HID_KEY}"

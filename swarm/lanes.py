@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
-from ..errors import AppendRefused, PicoclawError
+from ..errors import AppendRefused, PicoclawError, RecordRefused
 from .demand import Demand, parse_demand
 from .follow import Followed
 from .kv import Bucket
@@ -131,7 +131,7 @@ class Lanes:
     async def _record(self, key: str, demand: Demand, level: int | None) -> None:
         while True:
             stored, revision = await self.bucket.read(key)
-            old = LaneRecord.from_bytes(stored.data) if stored else LaneRecord(demand=str(demand))
+            old = _read(stored.data, key, demand) if stored else LaneRecord(demand=str(demand))
             levels = old.priorities if level is None else tuple(sorted({*old.priorities, level}))
             new = old.model_copy(update={"priorities": levels, "state": "open"})
             if stored is not None and new == old:
@@ -215,3 +215,13 @@ class Lanes:
                 if error.code not in NOT_FOUND:
                     raise
         return True
+
+
+def _read(data: bytes, key: str, demand: Demand) -> LaneRecord:
+    """Return a lane's record; one that is none of ours counts as empty, and is written anew."""
+    try:
+        record = LaneRecord.from_bytes(data)
+    except RecordRefused as error:
+        log.warning("record of lane %s is written anew: %s", key, error)
+        return LaneRecord(demand=str(demand))
+    return record if record.demand == str(demand) else LaneRecord(demand=str(demand))

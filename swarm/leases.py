@@ -5,12 +5,15 @@ for the lease's length on its own monotonic clock.
 """
 
 import asyncio
-import json
+import logging
 from dataclasses import dataclass
 from datetime import timedelta
 
-from ..errors import AppendRefused
+from ..errors import AppendRefused, RecordRefused
 from .kv import Bucket, as_json
+from .records import read_json
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Lease:
         stored, revision = await self._bucket.read(self._name)
         if stored is None:
             return await self._write(revision)
-        holder = str(json.loads(stored.data).get("holder", ""))
+        holder = _holder(stored.data)
         if self._seen is None or self._seen.revision != stored.seq:
             self._seen = Seen(stored.seq, now, holder)
         if holder == self._holder or now - self._seen.since > self._length:
@@ -71,3 +74,13 @@ class Lease:
             except AppendRefused:
                 pass  # it had passed on already
             self._held = 0
+
+
+def _holder(data: bytes) -> str:
+    """Return whom a record names; empty for one that is none of ours, which lasts like any other."""
+    try:
+        record = read_json(data, "the lease")
+    except RecordRefused as error:
+        log.warning("foreign message in the bucket of leases: %s", error)
+        return ""
+    return str(record.get("holder", "")) if isinstance(record, dict) else ""

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 import logging
 import secrets
 from collections.abc import AsyncIterator
@@ -13,13 +12,13 @@ from typing import Literal
 from nats.aio.msg import Msg
 from pydantic import JsonValue
 
-from ..errors import IdempotencyClash, SwarmTimeout, UsageError
+from ..errors import IdempotencyClash, RecordRefused, SwarmTimeout, UsageError
 from .bodies import BODY_LIMIT, unpack_result
 from .entries import Accepted, Cancelled, Done, Entry, Failed, Planned
 from .fold import RequestHead, fold_request
 from .follow import Followed, Follower
 from .log import decode
-from .records import RepositoryRef, Request, Result
+from .records import RepositoryRef, Request, Result, read_json
 from .subjects import REQUEST_STEP, request_id, split_log_subject
 from .swarm import Swarm
 
@@ -216,7 +215,7 @@ async def _report(swarm: Swarm, entry: Entry) -> Result | None:
 
 def _read_progress(message: Msg) -> Progress | None:
     try:
-        event = json.loads(message.data)
+        event = read_json(message.data, "the event")
         if event["kind"] != "progress":
             return None
         fraction = event.get("fraction")
@@ -226,7 +225,7 @@ def _read_progress(message: Msg) -> Progress | None:
             str(event["message"]),
             float(fraction) if fraction is not None else None,
         )
-    except (ValueError, KeyError, TypeError):
+    except (RecordRefused, ValueError, KeyError, TypeError):
         log.debug("foreign event on %s", message.subject)
         return None
 
