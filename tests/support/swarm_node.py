@@ -84,7 +84,9 @@ async def main(facts: dict[str, Any]) -> None:
                 max_concurrent=facts.get("slots", 5),
                 hid=facts["hid"],
                 nats=NatsSettings(
-                    urls=(facts["url"],), heartbeat_interval=HEARTBEAT, node_timeout=NODE_TIMEOUT
+                    urls=(facts["url"],),
+                    heartbeat_interval=HEARTBEAT,
+                    node_timeout=timedelta(seconds=facts.get("node_timeout", NODE_TIMEOUT.total_seconds())),
                 ),
                 drain_timeout=timedelta(seconds=2),
             )
