@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ..swarm.bodies import pack_queued
 from ..swarm.demand import Demand
 from ..swarm.entries import Queued
+from ..swarm.rules import HolderEvidence, needs_queue_message
 from .ledger import Ledger
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,13 @@ async def release_one(ledger: Ledger, step: str, lane: str | None = None) -> Non
 
 
 async def publish(ledger: Ledger, step: str) -> bool:
-    """Give a queued task its message; harmless, and False, when it has one."""
+    """Give a queued task its message; harmless, and False, when it has one.
+
+    Since it was queued somebody may have ended it, or put it off: a message that bears the sequence
+    of that entry would be taken for leave to start.
+    """
+    if not needs_queue_message(ledger.schedule.heads[step], HolderEvidence(), now=ledger.now):
+        return False
     queued = await pack_queued(ledger.queued_task(step), ledger.swarm.artifacts)
     return await ledger.swarm.queue.publish(queued)
 

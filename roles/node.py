@@ -104,7 +104,7 @@ class Node:
                 else None
             )
             await swarm.follow_members()
-            await announcer.join(expected=revision, orders=worker.on_order)
+            await announcer.join(expected=revision, orders=worker.on_order, at=swarm.members.server.now())
             swarm.on_reconnect(announcer.again)
             swarm.tasks.start(announcer.run(), name="announce")
             swarm.tasks.start(worker.run(), name="work")

@@ -50,6 +50,8 @@ class Announcer:
         self._gone = False
         self._wake = asyncio.Event()
         self._born = asyncio.get_running_loop().time()
+        self._joined_at = 0.0
+        """Server time."""
         self.beat = 0
         """Number of the last heartbeat that was made up, sent or not."""
 
@@ -71,12 +73,13 @@ class Announcer:
         """Send a heartbeat now: the connection came back, or something changed."""
         self._wake.set()
 
-    async def join(self, *, expected: int, orders: Order) -> None:
+    async def join(self, *, expected: int, orders: Order, at: float = 0.0) -> None:
         """Answer probes and take orders, then send the first heartbeat.
 
-        `expected` is the revision of the name (`identity.name_revision`). Raises NodeNameTaken when
-        another node took it in between.
+        `expected` is the revision of the name (`identity.name_revision`), `at` the server's time.
+        Raises NodeNameTaken when another node took it in between.
         """
+        self._joined_at = at
 
         async def on_probe(message: Msg) -> None:
             await message.respond(self._advert.run.encode())
@@ -160,6 +163,7 @@ class Announcer:
             labels=dict(advert.labels),
             agents=advert.agents,
             started=round(asyncio.get_running_loop().time() - self._born, 3),
+            born=self._joined_at,
             host=advert.host,
             pid=advert.pid,
             version=advert.version,

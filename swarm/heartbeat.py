@@ -39,6 +39,8 @@ class Heartbeat(Record):
     agents: tuple[str, ...] = ()
     started: float
     """Seconds that the run had lived when it sent this one."""
+    born: float = 0.0
+    """Server time at which the run joined: of two runs of one name the later one counts. 0: not known."""
     host: str = ""
     pid: int = 0
     version: str = ""

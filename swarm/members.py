@@ -129,10 +129,10 @@ class Members:
             self.server.learn(followed.at)
         age = max(0.0, self.server.now() - followed.at) if self.server.known else 0.0
         known = self._table.get(beat.node)
-        born = followed.at - beat.started
+        born = beat.born or followed.at - beat.started
         if known is not None and known.beat.run != beat.run:
             if born < known.born:
-                # A zombie of which this observer had never heard, thawed beside its successor.
+                # An earlier run that this observer had never heard: a zombie, or a late message.
                 self._earlier_runs.add(beat.run)
                 return
             self._earlier_runs.add(known.beat.run)
@@ -253,15 +253,15 @@ class Members:
     def proven_dead(self, node: str, run: str, since: float) -> bool:
         """Return whether anybody may know that a run has ended.
 
-        Its own goodbye proves it, and a newer run of its name: one whose heartbeat the server
-        stored after `since`, when the run last wrote to the log.
+        Its own goodbye proves it, and a newer run of its name: one that joined after `since`, the
+        server time at which the run last wrote to the log.
         """
         if run in self._earlier_runs:
             return True
         member = self._table.get(node)
         if member is None:
             return False
-        return member.sign.goodbye if member.beat.run == run else member.seen_at > since
+        return member.sign.goodbye if member.beat.run == run else member.born > since
 
     def run_dead(self, node: str, run: str, since: float) -> bool:
         """Return whether a run is dead for a decision; `since`: server time of its last entry."""

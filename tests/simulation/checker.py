@@ -98,7 +98,9 @@ class Checker:
         if holder is None:
             return
         held = [job for job in holder.jobs if job.entry == last.entry.id and not job.fenced]
-        if held and (holder.well() or holder.id == new.writer):
+        writer = self.world.run(new.writer)
+        decided = writer.decided[new.subject] if writer is not None else self.world.kernel.now
+        if held and (holder.well(decided) or holder is writer):
             raise Broken(
                 f"at {self.world.kernel.now:.3f}: {new.writer} took {new.subject} from {holder}, "
                 "which was alive and working on it"
@@ -110,7 +112,7 @@ class Checker:
         others = self.executing.setdefault(job.id, [])
         for other, elder in others:
             self.demand(other is not run, f"{run} runs {job.id} twice")
-            zombie = not other.well() or elder.fenced or self._superseded(elder)
+            zombie = not other.well(self.world.kernel.now) or elder.fenced or self._superseded(elder)
             self.demand(zombie, f"{run} runs {job.id} beside {other}, which holds it")
             self.doubles += 1
         others.append((run, job))

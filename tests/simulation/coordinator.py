@@ -453,6 +453,8 @@ class Owner:
     def _publish(self, step: str) -> Steps:
         assert self.schedule is not None
         head, task = self.schedule.heads[step], self.schedule.tasks[step]
+        if not self.world.decisions.may_publish(head, self.run.server_now()):
+            return
         body = Body(head.seq, head.attempt, head.excused, task.max_attempts, task.timeout_s)
         yield Call(lambda: self.world.publish(self.run, self._id(step), body))
 
@@ -478,6 +480,7 @@ class Owner:
             evidence = self.run.evidence(head, self._id(step), in_my_jobs=True)
             decision = self.world.decisions.on_lost_holder(head, evidence, task.max_attempts)
             if decision is not None:
+                self.run.decided[self._id(step)] = self.run.kernel.now
                 self.run.note(f"takes {self._id(step)} from {head.run}: {decision} on {evidence}")
                 yield from self._take_from(step, head, decision)
 

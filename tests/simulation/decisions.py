@@ -54,6 +54,7 @@ class Decisions:
     on_failure: Callable[[TaskHead, int, bool], Requeue | Bury] = on_failure
     on_lost_holder: Callable[[TaskHead, HolderEvidence, int], Requeue | Bury | None] = on_lost_holder
     needs_queue_message: Callable[[TaskHead, float], bool] = needs_queue_message
+    may_publish: Callable[[TaskHead, float], bool] = needs_queue_message
     evidence: Callable[[Members, TaskHead, str, bool], HolderEvidence] = evidence
     run_dead: Callable[[Members, str, str, float], bool] = run_dead
     share_out: Callable[[list[Share], int, int, int], dict[str, int]] = share_out

@@ -175,6 +175,9 @@ MUTATIONS: dict[str, Decisions] = {
     "order: hand back, then fence": replace(DEFAULT, fence_first=False),
     "order: queue, then log": replace(DEFAULT, log_first=False),
     "order: ack, then result": replace(DEFAULT, result_first=False),
+    "publish: a task that has moved on gets a message all the same": replace(
+        DEFAULT, may_publish=lambda head, now: True
+    ),
     "reconcile: missing queue messages stay missing": replace(
         DEFAULT, needs_queue_message=lambda head, now: False
     ),

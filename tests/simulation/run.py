@@ -86,6 +86,8 @@ class Run:
         self.id = f"{node}#{world.runs_so_far}"
         self.alive, self.frozen, self.cut, self.draining = True, False, False, False
         self.born = self.kernel.now
+        self.decided: dict[str, float] = {}
+        """When it last decided on somebody else's task."""
         self.unwell_until = 0.0
         """Until then the others may be right to take it for dead."""
         self.outage_until = 0.0
@@ -195,9 +197,9 @@ class Run:
         for listener in self.reconnected:
             listener()
 
-    def well(self) -> bool:
-        """Whether nobody has a reason to take this run for dead."""
-        return self.alive and not self.frozen and self.kernel.now > self.unwell_until
+    def well(self, at: float) -> bool:
+        """Whether nobody had a reason to take this run for dead then, or has one since."""
+        return self.alive and not self.frozen and at > self.unwell_until
 
     # --- the network ---
 
@@ -248,7 +250,7 @@ class Run:
             node=self.node, run=self.id, role=self.role, beat=self.beat, interval_s=INTERVAL,
             timeout_s=NODE_TIMEOUT, slots=self.slots, tasks=self.listed(), draining=self.draining,
             goodbye=goodbye, capabilities=("code",) if self.slots else (),
-            started=self.kernel.now - self.born,
+            started=self.kernel.now - self.born, born=max(self.born, 0.001),
         )  # fmt: skip
         data, sent = made.to_bytes(), self.kernel.now
 

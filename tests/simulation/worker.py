@@ -124,6 +124,7 @@ class Worker:
     def _decide(self, job: Job, head: TaskHead) -> OnDelivery:
         mine = any(not other.fenced for other in self._holding(job))
         evidence = self.run.evidence(head, job.id, in_my_jobs=mine)
+        self.run.decided[job.id] = self.run.kernel.now
         limit = job.body.max_attempts
         return self.world.decisions.on_delivery(head, job.delivery, evidence, limit, self.run.server_now())
 
