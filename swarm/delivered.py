@@ -23,6 +23,8 @@ class AckSubject:
     delivery: Delivery
     at: float
     """Server time of the message, seconds since the epoch."""
+    waiting: int
+    """How many messages waited for the consumer after this one when it was delivered."""
 
 
 def parse_ack_subject(reply: str) -> AckSubject | None:
@@ -35,10 +37,11 @@ def parse_ack_subject(reply: str) -> AckSubject | None:
         return None
     rest = tokens[2:] if len(tokens) == _V1_TOKENS else tokens[4:]
     try:
-        stream, consumer, count, seq, _, stamp = rest[:6]
-        return AckSubject(stream, consumer, Delivery(seq=int(seq), count=int(count)), int(stamp) / _NANOS)
+        stream, consumer = rest[:2]
+        count, seq, _, stamp, waiting = map(int, rest[2:7])
     except ValueError:
         return None
+    return AckSubject(stream, consumer, Delivery(seq=seq, count=count), stamp / _NANOS, waiting)
 
 
 class Delivered:

@@ -2,7 +2,7 @@
 
 One inbox, never unsubscribed while pulls are out: what is delivered to a dropped inbox would be
 stranded until the ack wait. While a slot is free each source has a parked pull of one. A source
-that delivered is hot: it is asked again at once for as many as there are free slots, high
+where more waits is hot: it is asked again at once for as many as there are free slots, high
 priorities first, and every eighth time low ones first, so that low never starves. Surplus is handed
 back at once (DESIGN.md section 5).
 """
@@ -28,6 +28,8 @@ PARK = timedelta(seconds=4)
 TICK = timedelta(milliseconds=500)
 LATE = 1.0
 """Seconds past its expiry after which an unanswered pull is written off."""
+RETURN = timedelta(milliseconds=50)
+"""How long a slot is kept for what was handed back: the broker delivers it again in some 4 ms."""
 GROUP = "work"
 LOW_FIRST_EVERY = 8
 _NANOS = 1_000_000_000
@@ -58,6 +60,8 @@ class _State:
     key: str
     pulls: dict[str, _Pull] = field(default_factory=dict)
     hot: bool = False
+    handed_back: bool = False
+    """Surplus of it went back and is about to come again."""
     rest_until: float = 0.0
     """No pull before then: the consumer was missing or refused."""
 
@@ -190,6 +194,10 @@ class Puller:
         body: dict[str, object] = {"batch": batch}
         if parked:
             body["expires"] = int(expires * _NANOS)
+        elif state.handed_back:
+            # To find nothing now would leave the slot to a lower level, again and again.
+            body["expires"] = int(RETURN.total_seconds() * _NANOS)
+            state.handed_back = False
         else:
             body["no_wait"] = True
         if source.rank is not None:
@@ -210,9 +218,11 @@ class Puller:
         delivered = Delivered(self._wire, message, ack)
         state = self._by_consumer.get((ack.stream, ack.consumer))
         if state is not None:
-            state.hot = True
+            state.hot = ack.waiting > 0
             self._use_credit(state)
         if self._stopped or not self._take(delivered):
+            if state is not None:
+                state.hot = state.handed_back = True
             await delivered.nak()
         self._wake.set()
 
