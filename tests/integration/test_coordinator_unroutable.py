@@ -7,7 +7,8 @@ import pytest
 
 from picoclaw.errors import FinalError
 from picoclaw.swarm.entries import Cancelled, Failed, Started
-from picoclaw.tests.support.executors import Runs, executors, raising
+from picoclaw.tests.support.executors import Gate, Runs, executors, raising
+from picoclaw.tests.support.relay import Relay
 from picoclaw.tests.support.swarm import Lab, ask, end_of, entries, kinds, step, template
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(30)]
@@ -109,3 +110,22 @@ async def test_a_task_for_one_node_goes_to_that_node(lab: Lab) -> None:
     ended = await end_of(swarm, await ask(swarm, demand="node:here .* node"))
     assert ended.head.state == "done"
     assert len(here.tasks) == 1
+
+
+async def test_a_coordinator_that_is_cut_off_skips_nothing_although_everybody_seems_gone(lab: Lab) -> None:
+    gate = Gate()
+    runs = Runs(do=gate)
+    plan = template("plan", *(step(name, unroutable="skip", grace_s=0.8) for name in ("a", "b", "c", "d")))
+    async with Relay(lab.nats.urls[0]) as relay:
+        await lab.coordinator(plan, urls=(relay.url,))
+        await lab.worker(executors(runs), slots=1)
+        swarm = await lab.door()
+        request = await ask(swarm, template="plan")
+        await runs.next()
+        relay.hold()
+        await asyncio.sleep(3.0)
+        relay.release()
+        gate.open()
+        ended = await end_of(swarm, request)
+        assert (ended.head.state, ended.head.partial) == ("done", False)
+        assert len(runs.tasks) == 4
