@@ -70,7 +70,7 @@ async def store_repository(repo: str, swarm: "Swarm") -> "RepositoryRef":
     from ..capabilities.repository.reference import refer
 
     referred = await refer(repo, swarm.artifacts)
-    for warning in referred.warnings:
+    for warning in (*referred.warnings, *referred.notes):
         echo_warning(warning)
     return referred.repository
 
@@ -95,6 +95,10 @@ def read_asked(
 
     if not text.strip():
         raise UsageError("the request is empty: say what is to be done")
+    for what, given in (("the request's text", text), ("--template", template or "")):
+        check_text(given, what)
+    if key is not None and not key.strip():
+        raise UsageError("--key is empty: give each request a key of its own, or leave it out")
     if repo is None and capability is None and means_this_folder(text, shipped_templates()):
         repo = HERE
     if repo is not None:
@@ -109,6 +113,14 @@ def read_asked(
         unroutable=unroutable,
         key=key,
     )
+
+
+def check_text(text: str, what: str) -> None:
+    """Raise UsageError for text that cannot be carried: the shell passed bytes that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{what} is not valid UTF-8: write it in UTF-8, or set the locale to one") from None
 
 
 def means_this_folder(text: str, templates: "Sequence[Template]") -> bool:
@@ -145,6 +157,8 @@ def check_repository(repo: str) -> None:
     from ..capabilities.repository.snapshot import check_folder
     from ..capabilities.repository.url import check_url, is_url
 
+    if not repo.strip():
+        raise UsageError("--repo is empty: name a folder or a git URL, or leave it out for this folder")
     if is_url(repo):
         check_url(repo.partition("#")[0])
     else:

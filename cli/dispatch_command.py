@@ -90,13 +90,14 @@ async def _dispatch(loaded: "Loaded", asked: "Asked", *, detach: bool, as_json: 
     from ..swarm.submission import submit
     from .asked import HERE
     from .live import LiveLines
+    from .output import safe
     from .session import open_session
 
     async with open_session(loaded) as swarm:
         await swarm.read_members()
         lines = LiveLines(quiet=as_json or detach)
         if asked.repo is not None:
-            lines.say(f"sending {asked.repo if asked.repo != HERE else 'this folder'}")
+            lines.say(f"sending {safe(asked.repo) if asked.repo != HERE else 'this folder'}")
         request = await asked.request(swarm)
         new = await submit(swarm, request)
         if detach:

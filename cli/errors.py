@@ -1,5 +1,6 @@
 """How the command ends: every expected failure is one line on stderr and its exit code."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from ..errors import PicoclawError
 
 INTERRUPTED = 130
 """128 and the number of SIGINT, as shells do."""
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def guarded(call: Callable[[], object]) -> int:
@@ -17,6 +19,7 @@ def guarded(call: Callable[[], object]) -> int:
 
     Errors of our tree and click's usage errors become one line; a bug keeps its traceback.
     """
+    _open_missing_streams()
     try:
         code = _reported(call)
         sys.stdout.flush()
@@ -24,7 +27,25 @@ def guarded(call: Callable[[], object]) -> int:
         # The reader has gone, as with `| head`; keep Python from complaining when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _fail(f"{error.strerror}: free some, or write elsewhere", 1)
     return code
+
+
+def _open_missing_streams() -> None:
+    """Give a process that was started without stdin, stdout or stderr an empty one.
+
+    Python has None for them, and the next file or socket opened would take their number.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            # The lowest number that is free: this very one, as those below it are open by now.
+            stream = open(os.devnull, "w" if number else "r")  # noqa: SIM115
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
 
 
 def _reported(call: Callable[[], object]) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -66,11 +67,22 @@ def run(
 
     loaded = load_settings(ctx)
     quiet_logs(loaded)
-    asked = read_asked(text, repo=repo or HERE)
-    if output is not None and not Path(output).absolute().parent.is_dir():
-        raise UsageError(f"--output {output}: its folder does not exist: make it first")
+    asked = read_asked(text, repo=HERE if repo is None else repo)
+    if output is not None:
+        _check_output(Path(output))
     wanted = _Wanted(fail_on, Path(output) if output else None, local, as_json)
     return asyncio.run(_run(loaded, asked, wanted))
+
+
+def _check_output(path: Path) -> None:
+    """Raise UsageError for a file that could not be written at the end."""
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise UsageError(f"--output {path}: its folder does not exist: make it first")
+    if path.is_dir():
+        raise UsageError(f"--output {path} is a folder: name a file in it")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise UsageError(f"--output {path} cannot be written: check its permissions, or name another file")
 
 
 @dataclass(frozen=True, slots=True)

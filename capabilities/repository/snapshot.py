@@ -90,7 +90,8 @@ def take_snapshot(folder: Path, archive: Path, limits: Limits | None = None) -> 
     holds nothing but binary files.
     """
     root = check_folder(folder)
-    label = root.name or "repository"
+    # A folder's name may be any bytes; what people see is text.
+    label = root.name.encode("utf-8", "replace").decode() or "repository"
     packing = _Packing(limits or Limits(), label)
     try:
         with (
@@ -145,13 +146,14 @@ def _listed(root: Path, packing: _Packing) -> Iterator[str]:
     except GitAbsent:
         packing.leave_out("git is not on the PATH, so .gitignore was not read", ".")
         versioned = False
-    if versioned:
-        if files := listed_files(root):
-            yield from files
-            return
+    if versioned and (files := listed_files(root)):
+        yield from files
+        return
+    walked = sorted(_walk(root, packing))
+    if versioned and walked:
         # A folder that its repository ignores, such as one of installed packages.
         packing.leave_out("git ignores this folder, so all of its files were taken", ".")
-    yield from sorted(_walk(root, packing))
+    yield from walked
 
 
 def _walk(root: Path, packing: _Packing) -> Iterator[str]:
