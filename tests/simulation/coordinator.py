@@ -59,7 +59,7 @@ class Coordinator:
             self._held.append(stored)
             return
         kernel = self.run.kernel
-        self._fed_at = max(self._fed_at, kernel.now + self.world.faults.feed_delay())
+        self._fed_at = max(self._fed_at, kernel.now + self.world.faults.feed_delay("log"))
         kernel.at(self._fed_at, self.run.reach, lambda: self._observe(stored))
         if self.world.faults.duplicates():
             kernel.at(self._fed_at, self.run.reach, lambda: self._observe(stored))

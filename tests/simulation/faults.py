@@ -22,7 +22,8 @@ class Faults:
         rng = self.kernel.rng
         self._loss = rng.choice((0.0, 0.0, 0.02, 0.08))
         self._spikes = rng.choice((0.0, 0.0, 0.03))
-        self._slow_feed, self._lag = rng.choice(((0.0, 0.0), (0.0, 0.0), (0.1, 1.4), (0.5, 2.2)))
+        lags = ((0.0, 0.0), (0.0, 0.0), (0.1, 1.4), (0.5, 2.2))
+        self._lags = {"members": rng.choice(lags), "log": rng.choice(lags)}
         self._twice = rng.choice((0.0, 0.05))
         self._crashes = rng.choice((0.0, 0.005, 0.02))
         self._crashes_left = rng.randint(1, 6)
@@ -41,11 +42,12 @@ class Faults:
             return rng.uniform(0.3, 3.0)
         return rng.uniform(0.001, 0.02)
 
-    def feed_delay(self) -> float:
-        """How far a follower is behind."""
+    def feed_delay(self, stream: str) -> float:
+        """How far a follower is behind; the streams do not wait for each other."""
         rng = self.kernel.rng
-        if self.on and rng.random() < self._slow_feed:
-            return rng.uniform(0.2, self._lag)
+        share, lag = self._lags[stream]
+        if self.on and rng.random() < share:
+            return rng.uniform(0.2, lag)
         return rng.uniform(0.001, 0.02)
 
     def loses(self) -> bool:

@@ -275,7 +275,7 @@ class Run:
 
     def _hear(self, followed: Followed) -> None:
         soonest = self._heard[-1][0] if self._heard else 0.0
-        arrival = max(soonest, self.kernel.now + self.world.faults.feed_delay())
+        arrival = max(soonest, self.kernel.now + self.world.faults.feed_delay("members"))
         self._heard.append((arrival, followed, True))
 
     def look(self) -> None:

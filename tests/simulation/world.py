@@ -14,7 +14,7 @@ from .decisions import Decisions
 from .faults import Faults
 from .kernel import Kernel
 from .run import Run
-from .server import Ack, LogStream, MemberStream, WorkQueue
+from .server import Ack, LogStream, MemberStream, Stored, WorkQueue
 from .worker import Worker
 
 WORKERS, COORDINATORS = ("w0", "w1", "w2"), ("c0", "c1")
@@ -61,6 +61,7 @@ class World:
         self.log = LogStream(self.kernel, self.checker)
         self.tasks = WorkQueue(self.kernel, ACK_WAIT, self._deliver, self._available)
         self.inbox = WorkQueue(self.kernel, ACK_WAIT, self._deliver, self._available)
+        self.log.followers.append(self._hasty_user)
         self.faults = Faults(self)
         workers = self.kernel.rng.choice((1, 1, 2, 3))
         for node in (*WORKERS[:workers], *COORDINATORS):
@@ -138,6 +139,11 @@ class World:
             entry = Cancelled(reason="person", why="a person")
             self.inbox.withdraw(request)
         self.log.store(f"{request}._", entry, head.seq, "user", "cancel")
+
+    def _hasty_user(self, stored: Stored) -> None:
+        """Now and then somebody cancels a task at the moment of its release."""
+        if stored.act == "release" and self.kernel.rng.random() < 0.08:
+            self.kernel.after(self.kernel.rng.uniform(0, 0.01), self._cancel_task, stored.subject)
 
     def _cancel_task(self, task: str) -> None:
         last = self.log.last(task)
