@@ -173,7 +173,7 @@ MUTATIONS: dict[str, Decisions] = {
     "postpone: a message is acked instead of handed back": replace(DEFAULT, on_delivery=_drops_the_queued),
     "compare-and-set: a result expects nothing": replace(DEFAULT, result_expects=lambda mine: None),
     "order: hand back, then fence": replace(DEFAULT, fence_first=False),
-    "order: queue, then log": replace(DEFAULT, log_first=False),
+    "order: queue, then log": replace(DEFAULT, log_first=False, may_publish=lambda head, now: True),
     "order: ack, then result": replace(DEFAULT, result_first=False),
     "publish: a task that has moved on gets a message all the same": replace(
         DEFAULT, may_publish=lambda head, now: True
