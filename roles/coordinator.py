@@ -9,7 +9,7 @@ from datetime import timedelta
 from ..errors import AppendRefused, PicoclawError, RecordRefused
 from ..swarm.delivered import Delivered
 from ..swarm.demand import parse_demand
-from ..swarm.entries import Accepted, Cancelling
+from ..swarm.entries import Accepted
 from ..swarm.entries import Owner as OwnerEntry
 from ..swarm.fold import RequestHead, fold_request
 from ..swarm.follow import Followed
@@ -187,7 +187,8 @@ class Coordinator:
         if step == REQUEST_STEP:
             entry = decode(followed)
             head = fold_request(self._heads.get(request_id, RequestHead()), entry, followed.seq, followed.at)
-            if isinstance(entry, Cancelling) and not head.owner:
+            if not head.owner and not head.terminal:
+                # The last message alone does not tell: it is no entry, or one of an older version.
                 self._swarm.tasks.start(self._learn_owner(request_id))
             if head.terminal:
                 self._heads.pop(request_id, None)

@@ -156,6 +156,21 @@ async def test_a_request_cancelled_while_its_owner_was_dead_is_ended_by_the_next
     assert len(runs.cancelled) == 1
 
 
+async def test_a_request_whose_last_message_is_no_entry_is_taken_over_all_the_same(lab: Lab) -> None:
+    runs = Runs(do=Gate())
+    first = await lab.coordinator(name="first")
+    worker = await lab.worker(executors(runs))
+    swarm = await lab.door()
+    request = await ask(swarm, demand="noop")
+    await runs.next()
+    await swarm.wire.store(swarm.names.log_of(request), b"\xff no entry")
+    await first.crash()
+    await worker.crash()
+    await lab.worker(executors(Runs()))
+    await lab.coordinator(name="second")
+    assert (await end_of(swarm, request)).head.state == "done"
+
+
 async def test_a_frozen_owner_that_thaws_after_the_take_over_changes_nothing(lab: Lab, child: Start) -> None:
     gate = Gate()
     runs = Runs(do=gate)
