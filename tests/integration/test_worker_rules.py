@@ -20,6 +20,7 @@ from picoclaw.swarm.records import DeadLetter, Delivery, QueuedTask, Result, new
 from picoclaw.swarm.subjects import SCHEDULE, SCHEDULE_TARGET
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.executors import Gate, Runs, executors, failing, raising, returning
+from picoclaw.tests.support.relay import Relay
 from picoclaw.tests.support.swarm import (
     HEARTBEAT,
     NODE_TIMEOUT,
@@ -314,6 +315,32 @@ async def test_a_redelivery_beside_my_own_running_job_does_not_run_it_twice(lab:
     assert runs.tasks == [task.id]
 
 
+async def test_two_deliveries_that_start_at_once_in_one_worker_do_not_wait_for_each_other(lab: Lab) -> None:
+    """The server was away for longer than the ack wait while the first was about to start."""
+    lab.nats = replace(lab.nats, ack_wait=timedelta(seconds=1))
+    runs = Runs()
+    async with Relay(lab.nats.urls[0]) as relay:
+        await lab.worker(executors(runs), urls=(relay.url,))
+        swarm = await lab.door()
+        task = await play_task(swarm, publish=False)
+        await task.append(Queued(by="test", attempt=2, demand="noop", priority=1, reason="retry"))
+
+        def hold_after_delivery(message: bytes) -> bool:
+            if task.request.encode() in message and b"$JS.ACK" in message:
+                relay.hold()
+            return False
+
+        relay.swallow = hold_after_delivery
+        await swarm.queue.publish(task.queued)  # it bears the sequence of the first entry: both must read
+        await asyncio.sleep(1.4)
+        relay.swallow = lambda message: False
+        relay.release()
+        entries = await task.until("queued", "queued", "started", "done")
+        assert isinstance(entries[2], Started)
+        assert len(runs.tasks) == 1
+        await acked(swarm)
+
+
 async def test_superseding_past_the_limit_ends_dead_with_a_copy_in_the_dead_letters(lab: Lab) -> None:
     runs = Runs()
     worker = await lab.worker(executors(runs), name="w")
@@ -518,6 +545,29 @@ async def test_a_result_that_cannot_be_serialised_fails_in_words(lab: Lab) -> No
     assert isinstance(failed, Failed)
     assert failed.error.startswith("its result cannot be serialised: ")
     await acked(swarm)
+
+
+async def test_an_error_that_no_entry_can_carry_is_cut_and_said(lab: Lab) -> None:
+    await lab.worker(executors(Runs("noop", do=raising(FinalError("\ud800" + "x" * 3_000_000)))))
+    door = await lab.door()
+
+    task = await play_task(door)
+
+    failed = (await task.until("queued", "started", "failed"))[-1]
+    assert isinstance(failed, Failed)
+    assert failed.error.startswith("?xxx")
+    assert failed.error.endswith("(3000001 characters)")
+
+
+async def test_an_executor_that_returns_no_result_fails_in_words(lab: Lab) -> None:
+    await lab.worker(executors(Runs("noop", do=returning(cast("Result", None)))))
+    door = await lab.door()
+
+    task = await play_task(door)
+
+    failed = (await task.until("queued", "started", "failed"))[-1]
+    assert isinstance(failed, Failed)
+    assert "NoneType, not a Result" in failed.error
 
 
 async def test_a_task_over_its_time_limit_fails_with_deadline(lab: Lab) -> None:
