@@ -13,6 +13,7 @@ from ..config.settings import NatsSettings
 from ..errors import ConnectError, PicoclawError, SwarmError
 from .artifacts import ArtifactStore
 from .background import Background, background
+from .bodies import pack_queued
 from .demand import Demand
 from .entries import Dead
 from .follow import Followed, Follower
@@ -137,7 +138,7 @@ class Swarm:
             self.members.sweep()
 
     async def _learn_server_time(self) -> None:
-        info = await self.wire.api(f"STREAM.INFO.{self.names.members}")
+        info = await self.wire.ensure(f"STREAM.INFO.{self.names.members}")
         stamp = info.get("ts")
         if stamp:
             from datetime import datetime
@@ -146,9 +147,10 @@ class Swarm:
 
     async def bury(self, queued: QueuedTask, entry: Dead) -> None:
         """Copy a dead task, with its body, to the dead letters; best effort, the log has it."""
-        letter = DeadLetter(queued=queued, attempt=entry.attempt, error=entry.error, node=entry.node)
         subject = self.names.dead_letter(queued.request, queued.task.step)
         try:
+            body = await pack_queued(queued, self.artifacts)
+            letter = DeadLetter(queued=body, attempt=entry.attempt, error=entry.error, node=entry.node)
             await self.wire.store(subject, letter.to_bytes())
         except (SwarmError, ApiError) as error:
             log.warning("dead letter of %s not stored: %s", queued.id, error)
