@@ -88,6 +88,8 @@ class Ledger:
 
     def _apply(self, followed: Followed) -> None:
         _, step = split_log_subject(followed.subject)
+        if followed.seq <= self._folded(step):
+            return  # what this run wrote itself comes again by the follower
         entry = decode(followed)
         if step == REQUEST_STEP:
             self.head = fold_request(self.head, entry, followed.seq, followed.at)
@@ -100,6 +102,13 @@ class Ledger:
         new = self._schedule.observe(step, head, entry.result if isinstance(entry, Done) else None)
         if new and self._early is None and log.isEnabledFor(logging.DEBUG):
             self._say(step, entry)
+
+    def _folded(self, step: str) -> int:
+        """Return the sequence up to which a subject has been folded."""
+        if step == REQUEST_STEP:
+            return self.head.seq
+        head = self._schedule.heads.get(step) if self._schedule is not None else None
+        return head.seq if head is not None else 0
 
     def _say(self, step: str, entry: Entry | None) -> None:
         """Log what the guide promises of a coordinator's debug log."""
@@ -199,8 +208,11 @@ class Ledger:
 
     async def each(self, works: Iterable[Coroutine[Any, Any, None]]) -> None:
         """Do several things at once, up to the gate."""
+        begun = list(works)
+        if not begun:
+            return
         async with asyncio.TaskGroup() as group:
-            for work in works:
+            for work in begun:
                 group.create_task(self._gated(work))
 
     async def _gated(self, work: Coroutine[Any, Any, None]) -> None:

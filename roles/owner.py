@@ -75,6 +75,7 @@ class Owner:
         """
         try:
             if accepted is not None:
+                self._look = False  # nobody holds anything of it yet
                 await self.ledger.begin(accepted, seq)
             else:
                 await self.ledger.load()

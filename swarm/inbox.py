@@ -47,16 +47,20 @@ class Inbox:
         """Return whether new requests are admitted: the log is below its admission limit."""
         return await self.log_fill() < self._limits.admission
 
-    async def submit(self, request: Request, *, patience: timedelta = timedelta(seconds=20)) -> bool:
-        """Put a request in; return False when it waits there already. Sent twice is sent once.
-
-        Raises QueueFull, UsageError for an over-large body, SwarmTimeout past `patience`.
-        """
-        if not await self.admits():
+    def check_room(self, fill: float) -> None:
+        """Raise QueueFull when the log is as full as `fill` and so admits no requests."""
+        if fill >= self._limits.admission:
             raise QueueFull(
                 f"queue full: the log is over {self._limits.admission:.0%} of its size; nothing was "
                 "submitted. Wait for running requests to end, or remove old ones, then send it again"
             )
+
+    async def submit(self, request: Request, *, patience: timedelta = timedelta(seconds=20)) -> bool:
+        """Put a request in; return False when it waits there already. Sent twice is sent once.
+
+        `check_room` comes before. Raises QueueFull, UsageError for an over-large body, SwarmTimeout
+        past `patience`.
+        """
         packed = await pack_request(request, self._artifacts)
         subject = self._names.inbox(request.priority, request.id)
         loop = asyncio.get_running_loop()
@@ -108,7 +112,7 @@ class Inbox:
                 "max_waiting": MAX_WAITING,
                 "filter_subject": self._names.inbox_filter(level),
             }
-            await self._wire.api(
+            await self._wire.ensure(
                 f"CONSUMER.CREATE.{stream}.{name}", {"stream_name": stream, "config": config}
             )
         return [Source(stream, self._names.inbox_consumer(level), level) for level in LEVELS]
