@@ -87,17 +87,22 @@ def _missing(name: str, executors: Executors) -> str:
 def find_executor(demand: Demand, executors: Executors) -> Executor | None:
     """Return the executor for a task with this demand, or None when this machine has none ready.
 
-    A demand for several capabilities goes to one executor that serves them all. One that names only a
-    node or labels says nothing of what is to be done: it goes to this machine's executor if there is
-    just one that is ready.
+    A demand for several capabilities goes to one executor that serves them all, by name before by what
+    its own imply (`python` serves `code`). One that names only a node or labels says nothing of what is
+    to be done: it goes to this machine's executor if there is just one that is ready.
     """
     wanted = frozenset(demand.capabilities)
     ready = [
         executor
         for executor in {id(executor): executor for executor in executors.values()}.values()
-        if wanted <= executor.capabilities
-        and all(executor.readiness(name).ready for name in wanted or executor.capabilities)
+        if all(_serves_now(executor, name) for name in wanted or executor.capabilities)
     ]
     if not wanted and len(ready) > 1:
         return None
-    return ready[0] if ready else None
+    return min(ready, key=lambda executor: not wanted <= executor.capabilities, default=None)
+
+
+def _serves_now(executor: Executor, name: str) -> bool:
+    if name in executor.capabilities:
+        return executor.readiness(name).ready
+    return any(PARENTS.get(own) == name and executor.readiness(own).ready for own in executor.capabilities)

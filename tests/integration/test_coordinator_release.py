@@ -229,6 +229,33 @@ async def test_while_the_specialist_has_free_slots_it_gets_every_task(lab: Lab) 
         await idle(swarm, 2)
 
 
+async def test_a_node_with_a_narrower_capability_also_serves_the_broader_one(lab: Lab) -> None:
+    runs = Runs("python")
+    await lab.coordinator()
+    await lab.worker(executors(runs))
+    swarm = await lab.door()
+    assert (await end_of(swarm, await ask(swarm, demand="code"))).head.state == "done"
+    assert len(runs.tasks) == 1
+
+
+async def test_a_coordinator_that_was_given_capabilities_serves_tasks_itself(lab: Lab) -> None:
+    runs = Runs()
+    await lab.coordinator(capabilities=["noop"], executors=executors(runs))
+    swarm = await lab.door()
+    assert (await end_of(swarm, await ask(swarm, demand="noop"))).head.state == "done"
+    assert len(runs.tasks) == 1
+
+
+async def test_a_coordinator_that_was_given_none_leaves_the_work_to_others(lab: Lab) -> None:
+    mine, theirs = Runs(), Runs()
+    await lab.coordinator(executors=executors(mine))
+    await lab.worker(executors(theirs))
+    swarm = await lab.door()
+    for _ in range(5):
+        assert (await end_of(swarm, await ask(swarm, demand="noop"))).head.state == "done"
+    assert (len(mine.tasks), len(theirs.tasks)) == (0, 5)
+
+
 # --- slots ---
 
 
