@@ -43,7 +43,8 @@ def _nanos(age: timedelta) -> int:
 def stream_configs(names: Names, *, replicas: int, limits: Limits) -> tuple[dict[str, Any], ...]:
     """Return the configuration of every stream, as JetStream's API takes it."""
     kept = {"storage": "file", "num_replicas": replicas, "max_consumers": MAX_CONSUMERS}
-    volatile = {"storage": "memory", "num_replicas": 1, "max_consumers": MAX_CONSUMERS, "discard": "old"}
+    # In as many copies too: a cluster does not make a stream anew whose only server is away.
+    volatile = {**kept, "storage": "memory", "discard": "old"}
     return (
         {
             "name": names.tasks,
@@ -150,13 +151,13 @@ async def _ensure(wire: Wire, config: dict[str, Any]) -> None:
     name = config["name"]
     wanted = config | {"metadata": {_VERSION_KEY: str(STORE_VERSION)}}
     try:
-        await wire.api(f"STREAM.CREATE.{name}", wanted)
+        await wire.ensure(f"STREAM.CREATE.{name}", wanted)
         return
     except ApiError as error:
         if error.code != _NAME_IN_USE:
             raise _in_words(error, name) from None
     try:
-        info = await wire.api(f"STREAM.INFO.{name}")
+        info = await wire.ensure(f"STREAM.INFO.{name}")
         found = info["config"]
         version = int(found.get("metadata", {}).get(_VERSION_KEY, 0))
         if version > STORE_VERSION:
@@ -166,7 +167,7 @@ async def _ensure(wire: Wire, config: dict[str, Any]) -> None:
             )
         # An operator may have changed sizes and replicas on purpose: what we do not name stays.
         kept = {key: found[key] for key in ("num_replicas", "max_bytes", "max_age") if key in found}
-        await wire.api(f"STREAM.UPDATE.{name}", wanted | kept)
+        await wire.ensure(f"STREAM.UPDATE.{name}", wanted | kept)
     except ApiError as error:
         raise _in_words(error, name) from None
 

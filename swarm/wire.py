@@ -43,6 +43,9 @@ WRONG_LAST_SEQUENCE = 10071
 STREAM_FULL = frozenset({10047, 10077, 10052, 10122})
 NOT_FOUND = frozenset({10059, 10037, 10014})
 """No stream, no message, no consumer."""
+NOT_YET = frozenset({10004, 10005, 10008, 10009})
+"""A cluster that has just started, or whose leader has just gone (server/errors.json of nats-server)."""
+AGAIN = timedelta(milliseconds=250)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,28 @@ class Wire:
         payload = json.dumps(body).encode() if body is not None else b""
         reply = await self.request(API + call, payload, timeout=timeout)
         return _answer(reply.data, API + call)
+
+    async def ensure(
+        self,
+        call: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        patience: timedelta = timedelta(seconds=30),
+    ) -> dict[str, Any]:
+        """Call the JetStream API with what is harmless to ask twice, until a leader answers it.
+
+        Raises SwarmTimeout or ApiError once `patience` is over, and any other ApiError at once.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + patience.total_seconds()
+        while True:
+            try:
+                return await self.api(call, body)
+            except (SwarmTimeout, ApiError) as error:
+                passing = not isinstance(error, ApiError) or error.code in NOT_YET
+                if not passing or loop.time() > deadline or not self.client.is_connected:
+                    raise
+            await asyncio.sleep(AGAIN.total_seconds())
 
     async def store(
         self,
