@@ -1,7 +1,10 @@
-"""Logs: structlog over the standard library; text on a terminal, JSON elsewhere."""
+"""Logs: JSON lines, or structlog's text on a terminal, both over the standard library."""
 
+import json
 import logging
 import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from ..config.settings import LogSettings
@@ -12,39 +15,12 @@ _BOUND = ("member", "role", "request", "task", "attempt", "state", "reason", "ta
 
 def set_up_logs(settings: LogSettings, **bound: str) -> bool:
     """Send the logs of this process to stderr, each bound to `bound`; return whether they are JSON."""
-    import structlog
-
     as_json = settings.format == "json" or (settings.format == "auto" and not sys.stderr.isatty())
-
-    def add_bound(_: Any, __: str, event: Any) -> Any:
-        record = event.get("_record")
-        if record is not None:
-            fields = vars(record)
-            event.update({key: fields[key] for key in _BOUND if key in fields})
-            if "task" in event:
-                event["request"] = str(event["task"]).partition(".")[0]
-        return {**bound, **event}
-
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        add_bound,
-    ]
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28)
-    )
-    last = [structlog.processors.format_exc_info] if as_json else []
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last, renderer],
-    )
     # Two lines per task: what no line shows need not be found out (Python's logging HOWTO, "Optimization").
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
+    handler.setFormatter(JsonLines(bound) if as_json else _text(bound))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
@@ -52,3 +28,51 @@ def set_up_logs(settings: LogSettings, **bound: str) -> bool:
     # The client repeats on its own logger what reaches us as errors.
     logging.getLogger("nats").setLevel(logging.CRITICAL)
     return as_json
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """Return what a log call bound, and what follows from it."""
+    given = vars(record)
+    found = {key: given[key] for key in _BOUND if key in given}
+    if "task" in found:
+        found["request"] = str(found["task"]).partition(".")[0]
+    return found
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object per line, as structlog's JSON renderer writes it at twice the cost."""
+
+    def __init__(self, bound: Mapping[str, str]) -> None:
+        super().__init__()
+        self._bound = dict(bound)
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            **self._bound,
+            "event": record.getMessage(),
+            "level": record.levelname.lower(),
+            "timestamp": datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=repr)
+
+
+def _text(bound: Mapping[str, str]) -> logging.Formatter:
+    import structlog
+
+    def add_bound(_: Any, __: str, event: Any) -> Any:
+        return {**bound, **event, **_fields(event["_record"])}
+
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            add_bound,
+        ],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28),
+        ],
+    )
