@@ -9,9 +9,11 @@ import click
 
 from ..errors import UsageError
 from .flags import connection_flags, load_settings
+from .output import safe
 
 if TYPE_CHECKING:
     from ..config.load import Loaded
+    from ..swarm.records import Plan
     from ..swarm.submission import Ended, Unroutable
     from ..swarm.swarm import Swarm
     from .asked import Asked
@@ -90,7 +92,6 @@ async def _dispatch(loaded: "Loaded", asked: "Asked", *, detach: bool, as_json: 
     from ..swarm.submission import submit
     from .asked import HERE
     from .live import LiveLines
-    from .output import safe
     from .session import open_session
 
     async with open_session(loaded) as swarm:
@@ -118,13 +119,16 @@ async def follow(swarm: "Swarm", request_id: str, lines: "LiveLines", *, stays: 
     Ctrl-C leaves it running where the swarm `stays`, and says how to come back to it.
     """
     from ..errors import SwarmError
-    from ..swarm.submission import Ended, watch
+    from ..swarm.entries import Planned
+    from ..swarm.submission import Ended, LogEvent, watch
 
     try:
         async for event in watch(swarm, request_id):
             if isinstance(event, Ended):
                 return event
             lines.show(event)
+            if isinstance(event, LogEvent) and isinstance(event.entry, Planned) and not lines.quiet:
+                await _say_what_is_missing(swarm, event.entry.plan, lines)
     except asyncio.CancelledError:
         if not stays:
             click.echo("\nstopped: the local swarm and the request with it are gone", err=True)
@@ -138,6 +142,19 @@ async def follow(swarm: "Swarm", request_id: str, lines: "LiveLines", *, stays: 
     raise SwarmError(
         f"{request_id} can no longer be watched: look with `picoclaw describe request {request_id}`"
     )
+
+
+async def _say_what_is_missing(swarm: "Swarm", plan: "Plan | None", lines: "LiveLines") -> None:
+    """Name the demands that nobody serves now: their tasks wait, and would else do so in silence."""
+    from ..swarm.demand import parse_demand
+    from ..swarm.unroutable import why_unroutable
+
+    await swarm.read_members()
+    for text in dict.fromkeys(task.demand for task in plan.tasks) if plan is not None else ():
+        demand = parse_demand(text)
+        if not swarm.members.slots_for(demand):
+            offers = [member.offer for member in swarm.members.living()]
+            lines.say(safe(why_unroutable(demand, offers)))
 
 
 def print_end(ended: "Ended", request_id: str, *, as_json: bool) -> int:
