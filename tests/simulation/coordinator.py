@@ -351,7 +351,8 @@ class Owner:
 
     def _append_request(self, entry: Entry) -> Steps:
         while not self.head.terminal:
-            self._check_ownership()
+            if self.world.decisions.looks_first:
+                self._check_ownership()
             try:
                 seq = yield from self.run.append(f"{self.request_id}._", entry, self.head.seq, "request")
             except Refused:

@@ -65,6 +65,10 @@ class Decisions:
     """What a result's append expects; None: anything."""
     elder_first: bool = True
     """A run ends its own fenced job of a task before it starts that task again."""
+    gives_way: bool = True
+    """Of two deliveries in one run that come to their start at once, the fenced one gives way."""
+    looks_first: bool = True
+    """An owner looks who owns the request before it expects the sequence that it last heard of."""
     fence_first: bool = True
     """An owner fences a lost holder, then hands its message back."""
     log_first: bool = True

@@ -157,6 +157,8 @@ MUTATIONS: dict[str, Decisions] = {
     "the observer's guard: who is cut off declares others dead": replace(DEFAULT, members=Reckless),
     "own job table: a run supersedes its own job": replace(DEFAULT, evidence=_never_my_job),
     "own elder: a run starts a task beside its own fenced job": replace(DEFAULT, elder_first=False),
+    "own elder: two deliveries of one task wait for each other": replace(DEFAULT, gives_way=False),
+    "ownership: an owner ends a request without looking who owns it": replace(DEFAULT, looks_first=False),
     "not before: a retry starts at once": replace(DEFAULT, on_delivery=_at_once),
     "attempts: superseding takes no new attempt": replace(DEFAULT, on_delivery=_same_attempt),
     "attempts: superseding has no limit": replace(DEFAULT, on_delivery=_no_limit),
@@ -182,3 +184,9 @@ MUTATIONS: dict[str, Decisions] = {
         DEFAULT, needs_queue_message=lambda head, now: False
     ),
 }
+
+SOONEST = {
+    "own elder: two deliveries of one task wait for each other": 620,
+    "ownership: an owner ends a request without looking who owns it": 1430,
+}
+"""Where to begin to look for what shows but rarely; it only saves time."""

@@ -109,11 +109,11 @@ class Worker:
                 case Start():
                     if self.world.decisions.elder_first:
                         for elder in self._holding(job):
-                            if job.fenced:
+                            if job.fenced and self.world.decisions.gives_way:
                                 break
                             self._fence(elder)
                             yield Wait(elder.ended)
-                        if job.fenced:
+                        if job.fenced and self.world.decisions.gives_way:
                             return None
                     try:
                         act = "supersede" if head.state == "running" else "start"
