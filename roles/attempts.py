@@ -45,6 +45,9 @@ log = logging.getLogger(__name__)
 
 FindExecutor = Callable[[QueuedTask], Executor | None]
 
+LONGEST_WHY = 4000
+"""Characters of an executor's error that go into the log: an entry must fit into a message."""
+
 
 class Attempts:
     """Carries jobs of one run through; the table of jobs is the worker's."""
@@ -216,15 +219,17 @@ class Attempts:
             await self._end(
                 job,
                 queued,
-                Failed(by=head.node, reason="error", error=str(error), attempt=job.attempt, node=head.node),
+                Failed(
+                    by=head.node, reason="error", error=_clip(str(error)), attempt=job.attempt, node=head.node
+                ),
             )
         except JobCancelled:
             await self._stopped(job, queued, head)
         except RetryableError as error:
-            await self._retry(job, queued, head, str(error), delay=error.delay)
+            await self._retry(job, queued, head, _clip(str(error)), delay=error.delay)
         except Exception as error:
             # An executor may raise anything; the task says what.
-            log.warning("task %s raised", job.id, exc_info=True)
+            log.warning("task %s raised", job.id, exc_info=len(str(error)) <= LONGEST_WHY)
             await self._retry(job, queued, head, _in_words(error))
         else:
             await self._finish(job, queued, result)
@@ -233,7 +238,7 @@ class Attempts:
 
     async def _finish(self, job: Job, queued: QueuedTask, result: Result) -> None:
         try:
-            packed = await pack_result(result, self._swarm.artifacts, limit=BODY_LIMIT)
+            packed = await pack_result(_checked(result), self._swarm.artifacts, limit=BODY_LIMIT)
         except (ValueError, TypeError, UsageError) as error:
             # pydantic could not put the executor's data into words, or they are far too many: trying
             # again cannot help.
@@ -358,6 +363,18 @@ def _read_queued(job: Job) -> QueuedTask:
     return queued
 
 
+def _checked(result: object) -> Result:
+    if not isinstance(result, Result):
+        raise TypeError(f"the executor returned {type(result).__name__}, not a Result")
+    return result
+
+
 def _in_words(error: BaseException) -> str:
-    text = str(error).strip()
+    text = _clip(str(error).strip())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _clip(text: str) -> str:
+    """Return a text as an entry can carry it: not too long, and without what UTF-8 cannot say."""
+    short = text[:LONGEST_WHY].encode("utf-8", "replace").decode()
+    return short if len(text) <= LONGEST_WHY else f"{short}… ({len(text)} characters)"
