@@ -150,18 +150,22 @@ async def test_a_critical_task_passes_a_full_queue(lab: Lab) -> None:
 
 
 async def test_low_priority_still_gets_its_turn_while_high_never_ends(lab: Lab) -> None:
-    gate = Gate()
-    runs = Runs(do=gate)
+    async def briefly(task: QueuedTask, context: Context) -> Result:
+        await asyncio.sleep(0.01)
+        return Result()
+
+    runs = Runs(do=briefly)
     swarm = await lab.door()
     await lab.worker(executors(runs), slots=1)
-    await fill(swarm, 1, 1)
-    await runs.next()
-    (low,) = await fill(swarm, 1, 0)
-    await fill(swarm, 60, 2)
-    await asyncio.sleep(0.1)
-    gate.open()
-    await wait_for_async(lambda: len(runs.tasks) == 62)
-    assert 1 <= runs.tasks.index(low) <= 20, "every eighth scan goes low to high"
+    low = await fill(swarm, 1, 0)  # both levels are known to the worker before it matters
+    await wait_for_async(lambda: runs.ended == low)
+    await fill(swarm, 120, 2)
+    low = await fill(swarm, 3, 0)
+    came = len(runs.tasks)
+    await wait_for_async(lambda: len(runs.tasks) == 124)
+    waited = [runs.tasks.index(task) - came for task in low]
+    assert max(waited) <= 3 * 8 + 8, f"every eighth scan goes low to high, they waited for {waited} others"
+    assert came < 60
 
 
 # --- who gets it ---

@@ -21,9 +21,15 @@ def lease(swarm: Swarm, holder: str, duty: str = "janitor") -> Lease:
 
 async def test_of_many_contenders_one_holds(lab: Lab) -> None:
     swarm = await lab.door()
-    contenders = [lease(swarm, f"run {number}") for number in range(10)]
-    for _ in range(3):
-        held = await asyncio.gather(*(each.hold() for each in contenders))
+
+    async def contend(contender: Lease, order: int) -> bool:
+        for _ in range(order):
+            await asyncio.sleep(0)  # a little later than the one before: reads and writes interleave
+        return await contender.hold()
+
+    for duty in range(10):
+        contenders = [lease(swarm, f"run {number}", f"duty-{duty}") for number in range(12)]
+        held = await asyncio.gather(*(contend(each, order) for order, each in enumerate(contenders)))
         assert held.count(True) == 1
         assert [each.held for each in contenders] == held
 
