@@ -5,7 +5,7 @@ says which tasks may be released, which can no longer run, and when all have end
 costs what it touches, so that a plan of 50,000 tasks stays cheap.
 """
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -36,8 +36,8 @@ class Schedule:
         for task in plan.tasks:
             for upstream in task.after:
                 self._dependents[upstream].append(task.step)
-        self._ready: dict[str, dict[str, None]] = defaultdict(dict)
-        """Demand to the steps that may be released, in the plan's order."""
+        self._ready: dict[str, OrderedDict[str, None]] = defaultdict(OrderedDict)
+        """Demand to the steps that may be released, in the plan's order; taking the first is cheap."""
         self._waiting: dict[str, set[str]] = defaultdict(set)
         """Demand to the steps that are queued."""
         self.running: set[str] = set()
@@ -72,10 +72,9 @@ class Schedule:
 
     def take_ready(self, demand: str, number: int) -> list[str]:
         """Return and remove up to `number` tasks to release; `give_back` undoes it."""
-        steps = list(self._ready[demand])[:number]
-        for step in steps:
-            del self._ready[demand][step]
-            self._waiting[demand].add(step)
+        ready = self._ready[demand]
+        steps = [ready.popitem(last=False)[0] for _ in range(min(number, len(ready)))]
+        self._waiting[demand].update(steps)
         return steps
 
     def take(self, step: str) -> None:
