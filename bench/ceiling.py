@@ -9,7 +9,7 @@ from nats.aio.msg import Msg
 
 from .bare import Address, Publisher, Pull, listen, until
 from .child import Ready
-from .figures import PAYLOAD, Run, Trips, longest_gap
+from .figures import PAYLOAD, Run, Trips, burst_of
 
 STREAM = "BENCH_A"
 CONSUMER = "work"
@@ -85,9 +85,7 @@ class Ceiling:
             await window.acquire()
             await self._publisher.store(f"{TASK}.{self._round}-{number}", payload, stored)
         await self._all.wait()
-        seconds = time.perf_counter() - began
-        gap = longest_gap(began, list(self._results.values()))
-        return Run(tasks, seconds, len(self._results), self._extra, gap)
+        return burst_of(tasks, began, time.perf_counter(), list(self._results.values()), self._extra)
 
     async def trip(self, tasks: int, into: Trips) -> None:
         """Measure one round of `tasks` tasks."""

@@ -17,7 +17,7 @@ from picoclaw.swarm.subjects import REQUEST_STEP, Names, split_log_subject
 
 from .bare import EXPECTED, Publisher, follow, stored_at
 from .durable_parts import PRIORITY, Releaser, entry
-from .figures import Run, Trips, longest_gap
+from .figures import Run, Trips, burst_of
 
 WINDOW = 1000
 """Tasks whose `queued` entry or queue message is not acknowledged yet, at once."""
@@ -68,11 +68,10 @@ class Durable:
         began = time.perf_counter()
         await self._releaser.release(self._request, [f"t{number}" for number in range(tasks)])
         await self._all.wait()
-        seconds = time.perf_counter() - began
+        ended = time.perf_counter()
         if self._publisher.failed:
             raise RuntimeError(f"B: a write was refused: {self._publisher.failed}")
-        gap = longest_gap(began, list(self._done.values()))
-        return Run(tasks, seconds, len(self._done), self._extra, gap)
+        return burst_of(tasks, began, ended, list(self._done.values()), self._extra)
 
     async def trip(self, tasks: int, into: Trips) -> None:
         """Measure one request of `tasks` tasks, through the coordinator."""

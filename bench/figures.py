@@ -1,5 +1,6 @@
 """Figures: what is measured, and how many numbers become one."""
 
+import itertools
 import math
 import statistics
 from collections.abc import Sequence
@@ -20,8 +21,10 @@ class Run:
     """Different tasks whose result came."""
     extra: int
     """Results beyond one per task, and tasks that ended in another way than done."""
+    first: float
+    """From the first byte handed in to the first result held."""
     stall: float
-    """Longest time between two results, or before the first, in seconds."""
+    """Longest time between two results, in seconds."""
     cpu: dict[str, float] = field(default_factory=dict)
     """CPU seconds by part: workers, coordinator, client, server."""
     foreign: float = 0.0
@@ -66,12 +69,14 @@ class System:
         return statistics.median(run.cpu_per_1000 for run in self.bursts[workers])
 
     def stall(self) -> float:
-        """Return the longest pause of all: within a burst, or a whole round."""
+        """Return the longest pause of all: before a burst's first result, between two, or a whole round."""
         rounds = [
             *(s for trips in self.single.values() for s in trips.whole),
             *(s for trips in self.eight.values() for s in trips.whole),
         ]
-        return max([0.0, *(run.stall for runs in self.bursts.values() for run in runs), *rounds])
+        return max(
+            [0.0, *(max(run.first, run.stall) for runs in self.bursts.values() for run in runs), *rounds]
+        )
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -80,6 +85,7 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def longest_gap(began: float, arrivals: Sequence[float]) -> float:
-    """Return the longest time between two arrivals, or before the first."""
-    return max((b - a for a, b in zip([began, *arrivals], arrivals, strict=False)), default=0.0)
+def burst_of(tasks: int, began: float, ended: float, arrivals: Sequence[float], extra: int) -> Run:
+    """Return the run that these arrivals of results make."""
+    gap = max((b - a for a, b in itertools.pairwise(arrivals)), default=0.0)
+    return Run(tasks, ended - began, len(arrivals), extra, arrivals[0] - began if arrivals else 0.0, gap)

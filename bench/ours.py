@@ -12,7 +12,7 @@ from picoclaw.swarm.submission import Ended, LogEvent, new_request, submit, watc
 from picoclaw.swarm.swarm import Swarm
 
 from .children import Child
-from .figures import Run, Trips, longest_gap
+from .figures import Run, Trips, burst_of
 from .ours_node import template_name
 
 
@@ -70,7 +70,7 @@ class Ours:
     async def burst(self, tasks: int) -> Run:
         """Hand in one request of `tasks` tasks and hold all results."""
         seen = await self._request(tasks)
-        return Run(tasks, seen.seconds, seen.done, seen.extra, longest_gap(seen.began, seen.arrivals))
+        return burst_of(tasks, seen.began, seen.began + seen.seconds, seen.arrivals, seen.extra)
 
     async def trip(self, tasks: int, into: Trips) -> None:
         """Measure one request of `tasks` tasks."""

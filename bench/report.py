@@ -115,6 +115,7 @@ def _rows(outcome: Outcome) -> list[tuple[str, ...]]:
         rows += [
             _burst_row(outcome, f"tasks/s, {words}", workers, lambda run: run.rate, "{:,.0f}"),
             _burst_row(outcome, f"CPU s per 1,000, {words}", workers, lambda run: run.cpu_per_1000, "{:.3f}"),
+            _burst_row(outcome, "  ms to the first result", workers, lambda run: 1000 * run.first, "{:.0f}"),
             _burst_row(outcome, "  foreign cores", workers, lambda run: run.foreign, "{:.1f}", ratio=False),
             _burst_row(outcome, "  load average", workers, lambda run: run.load, "{:.1f}", ratio=False),
             _trip_row(

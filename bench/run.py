@@ -222,7 +222,8 @@ class Bench:
                 used = ", ".join(f"{part} {1000 * cpu / tasks:.3f}" for part, cpu in result.cpu.items())
                 say(
                     f"{system.name:4} {workers} worker(s): {result.rate:8,.0f} tasks/s; CPU s per 1,000: "
-                    f"{used}; foreign cores {result.foreign:.1f}, load {result.load:.1f}"
+                    f"{used}; first {1000 * result.first:.0f} ms, longest pause {1000 * result.stall:.0f} ms, "
+                    f"foreign cores {result.foreign:.1f}, load {result.load:.1f}"
                 )
                 await asyncio.sleep(0.2)  # the server ends what it does behind its answers
 
