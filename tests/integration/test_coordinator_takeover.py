@@ -10,6 +10,8 @@ import pytest
 
 from picoclaw.swarm.cancel import cancel_request
 from picoclaw.swarm.entries import Accepted, Dead, Done, Owner, Queued, Started
+from picoclaw.swarm.kv import last_message
+from picoclaw.swarm.records import DeadLetter
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.executors import Gate, Runs, executors
 from picoclaw.tests.support.relay import Relay
@@ -276,6 +278,14 @@ async def test_a_task_whose_holders_keep_dying_ends_dead(lab: Lab) -> None:
     assert isinstance(dead, Dead)
     assert dead.error == "node offline: w2"
     assert dead.attempt == 2
+    subject = swarm.names.dead_letter(request, "a")
+
+    async def stored() -> bytes | None:
+        found = await last_message(swarm.wire, swarm.names.dead_letters, subject)
+        return found.data if found else None
+
+    letter = DeadLetter.from_bytes(await wait_for_async(stored))
+    assert (letter.error, letter.queued.task.step) == ("node offline: w2", "a")
 
 
 async def test_a_node_that_was_cut_off_declares_nobody_dead_when_it_is_back(lab: Lab) -> None:

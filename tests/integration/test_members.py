@@ -11,6 +11,7 @@ from picoclaw.swarm.announcer import Announcer
 from picoclaw.swarm.heartbeat import Advert, Heartbeat
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.executors import Gate, Runs, executors
+from picoclaw.tests.support.relay import Relay
 from picoclaw.tests.support.swarm import Lab, play_task
 from picoclaw.tests.support.swarm_node import ChildNode
 from picoclaw.tests.support.waiting import wait_for_async
@@ -136,6 +137,24 @@ async def test_a_node_declares_nobody_dead_before_it_has_heard_itself_for_a_node
     await wait_for_async(lambda: swarm.members.may_declare)
     assert loop.time() - joined >= 0.8
     assert not swarm.members.run_dead("w", worker.run, 0.0)
+
+
+async def test_after_a_reconnect_a_node_waits_one_node_timeout_before_it_judges(lab: Lab) -> None:
+    async with Relay(lab.nats.urls[0]) as relay:
+        worker = await lab.worker(executors(Runs()), name="w")
+        watching = await lab.worker(executors(Runs()), name="observer", urls=(relay.url,))
+        members = watching.swarm.members
+        await wait_for_async(lambda: members.may_declare)
+        back = asyncio.Event()
+        watching.swarm.on_reconnect(back.set)
+        relay.cut()
+        await worker.crash()
+        await asyncio.wait_for(back.wait(), 10)
+        since = asyncio.get_running_loop().time()
+        assert not members.may_declare
+        assert not members.run_dead("w", worker.run, 0.0)
+        await wait_for_async(lambda: members.run_dead("w", worker.run, 0.0))
+        assert asyncio.get_running_loop().time() - since >= 0.8
 
 
 @pytest.mark.parametrize(

@@ -279,6 +279,20 @@ async def test_dead_holder_is_superseded_with_the_next_attempt(lab: Lab) -> None
     assert runs.tasks == [task.id]
 
 
+async def test_an_observer_that_may_not_yet_judge_supersedes_nobody(lab: Lab) -> None:
+    """It has just come and never heard of the holder; once it may judge, it takes the task."""
+    runs = Runs()
+    worker = await lab.worker(executors(runs), name="w")
+    swarm = await lab.door()
+    task = await play_task(swarm, publish=False)
+    await task.append(started("never heard of"))
+    assert not worker.swarm.members.may_declare
+    await swarm.queue.publish(task.queued)
+    await task.until("queued", "started", "started", "done")
+    at = [followed.at async for followed in swarm.log.history(task.request, STEP)]
+    assert at[2] - at[1] >= NODE_TIMEOUT.total_seconds() * 0.9
+
+
 async def test_of_itself_a_worker_asks_its_own_job_table(lab: Lab) -> None:
     """The log names this very run as holder, and the run knows of no such job: no waiting for a heartbeat."""
     runs = Runs()

@@ -52,6 +52,12 @@ class Relay:
         """Pass on what was held, and what comes."""
         self._open.set()
 
+    def cut(self) -> None:
+        """Break every connection; new ones are taken."""
+        for writer in self._writers:
+            writer.transport.abort()
+        self._writers.clear()
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         upstream, downstream = await asyncio.open_connection(self._host, self._port, limit=1 << 24)
         self._writers |= {writer, downstream}
