@@ -113,6 +113,8 @@ class Checker:
         for other, elder in others:
             self.demand(other is not run, f"{run} runs {job.id} twice")
             zombie = not other.well(self.world.kernel.now) or elder.fenced or self._superseded(elder)
+            # Or the newcomer is the zombie: it thawed between its `started` and its work.
+            zombie = zombie or self._superseded(job)
             self.demand(zombie, f"{run} runs {job.id} beside {other}, which holds it")
             self.doubles += 1
         others.append((run, job))
