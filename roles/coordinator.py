@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from ..errors import AppendRefused, PicoclawError, RecordRefused
+from ..swarm.bodies import INLINE_LIMIT, pack_request
 from ..swarm.delivered import Delivered
 from ..swarm.demand import parse_demand
 from ..swarm.entries import Accepted
@@ -30,7 +31,7 @@ LOOK_AROUND = timedelta(milliseconds=500)
 PROBE_EVERY = timedelta(milliseconds=1050)
 """A little over the pause that two silent probes must be apart."""
 ADMISSION_EVERY = timedelta(seconds=2)
-CONSUMERS_EVERY = 10.0
+CONSUMERS_EVERY = timedelta(seconds=10)
 RESTART_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=30)
 
@@ -82,6 +83,7 @@ class Coordinator:
                 group.create_task(self._look_around(), name="look around")
                 group.create_task(self._probe(), name="probe holders")
                 group.create_task(self._watch_admission(), name="watch admission")
+                group.create_task(self._keep_consumers(), name="keep consumers")
 
     def drain(self) -> None:
         """Take no more requests; another coordinator goes on with the owned ones."""
@@ -110,6 +112,9 @@ class Coordinator:
                 log.error("request on %s says that it is %s: refused", delivered.subject, request.id[:64])
                 await delivered.terminate("its subject is another request's")
                 return
+            if len(delivered.data) > INLINE_LIMIT:
+                # A foreign client's: with what `accepted` adds it would no longer fit into a message.
+                request = await pack_request(request, self._swarm.artifacts)
             await self._write_down(request)
             await delivered.ack()
         except RecordRefused as error:
@@ -202,7 +207,9 @@ class Coordinator:
         except PicoclawError as error:
             log.debug("owner of %s not read: %s", request_id, error)
             return
-        if not head.terminal:
+        # It may have ended, or gone on, while it was read.
+        known = self._heads.get(request_id)
+        if not head.terminal and known is not None and head.seq >= known.seq:
             self._heads[request_id] = head
 
     def _orphans(self) -> list[str]:
@@ -222,6 +229,7 @@ class Coordinator:
             head = await self._swarm.log.request_head(request_id)
             dead = head.owner and self._swarm.members.run_dead(head.owner, head.run, head.at)
             if head.terminal or not head.accepted:
+                self._heads.pop(request_id, None)  # purged, or ended: nothing to look after
                 return
             if head.run != me.run:
                 if not dead:
@@ -245,8 +253,6 @@ class Coordinator:
             owner.look_around()
 
     async def _look_around(self) -> None:
-        consumers = 0.0
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(LOOK_AROUND.total_seconds())
             if not self._draining:
@@ -254,10 +260,17 @@ class Coordinator:
                     if self._free() > 0:
                         self._accepting.add(request_id)
                         self._swarm.tasks.start(self._take_over(request_id))
-            if loop.time() - consumers > CONSUMERS_EVERY:
-                consumers = loop.time()
-                self._swarm.lanes.forget_made()
             self._members_changed()
+
+    async def _keep_consumers(self) -> None:
+        """Make again what somebody deleted, or what went with a store that was emptied."""
+        while True:
+            await asyncio.sleep(CONSUMERS_EVERY.total_seconds())
+            self._swarm.lanes.forget_made()
+            try:
+                await self._swarm.inbox.sources()
+            except PicoclawError as error:
+                log.debug("consumers of the inbox not looked after: %s", error)
 
     async def _probe(self) -> None:
         me, members = self._swarm.me, self._swarm.members

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import AppendRefused, SwarmError
+from ..swarm.background import first_error
 from ..swarm.bodies import unpack_plan, unpack_request
 from ..swarm.entries import Accepted, Done, Entry, Planned, Started
 from ..swarm.fold import RequestHead, TaskHead, fold_request, fold_task
@@ -182,7 +183,8 @@ class Ledger:
                 seq = await self.swarm.log.append(
                     self.request_id, REQUEST_STEP, entry, expected=self.head.seq
                 )
-            except AppendRefused:
+            except AppendRefused as error:
+                self._check_purged(error)
                 await self.reread(REQUEST_STEP)
                 continue
             self.head = fold_request(self.head, entry, seq, self.now)
@@ -192,12 +194,18 @@ class Ledger:
         """Append to a task's log; return the sequence, or None when somebody else was first."""
         try:
             seq = await self.swarm.log.append(self.request_id, step, entry, expected=expected)
-        except AppendRefused:
+        except AppendRefused as error:
+            self._check_purged(error)
             await self.reread(step)
             return None
         # Folded ahead of the follower, which will find nothing new in it.
         self.schedule.observe(step, fold_task(self.schedule.heads[step], entry, seq, self.now))
         return seq
+
+    def _check_purged(self, refused: AppendRefused) -> None:
+        """Raise Purged when nothing stands on a subject that an entry was to follow on."""
+        if refused.last_seq == 0:
+            raise Purged(f"the log of {self.request_id} was removed while it ran: the request is let go")
 
     async def settle(self, step: str, entry: Entry) -> None:
         """End a task from outside, over whatever it is doing; fence who holds it."""
@@ -207,13 +215,16 @@ class Ledger:
                 await self.swarm.fence(head.node, self.task_id(step), seq)
 
     async def each(self, works: Iterable[Coroutine[Any, Any, None]]) -> None:
-        """Do several things at once, up to the gate."""
+        """Do several things at once, up to the gate; raises the first error as itself."""
         begun = list(works)
         if not begun:
             return
-        async with asyncio.TaskGroup() as group:
-            for work in begun:
-                group.create_task(self._gated(work))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for work in begun:
+                    group.create_task(self._gated(work))
+        except BaseExceptionGroup as errors:
+            raise first_error(errors) from None
 
     async def _gated(self, work: Coroutine[Any, Any, None]) -> None:
         async with self._gate:

@@ -107,6 +107,13 @@ class Lanes:
         self._lanes.pop(key, None)
         self._made = {made for made in self._made if made[0] != key}
 
+    def forget_all(self) -> None:
+        """Begin anew: the bucket is another one, and its revisions count from 1 again."""
+        self._lanes.clear()
+        self._made.clear()
+        for listener in self._listeners:
+            listener()
+
     def forget_made(self) -> None:
         """Check every consumer again on its next use: somebody may have deleted one."""
         self._made.clear()

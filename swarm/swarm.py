@@ -17,7 +17,7 @@ from .bodies import pack_queued
 from .demand import Demand
 from .entries import Dead
 from .follow import Followed, Follower
-from .identity import adopt_hid, find_hid
+from .identity import adopt_hid, find_hid, keep_hid
 from .inbox import Inbox
 from .kv import Bucket, as_json
 from .lanes import Lanes
@@ -51,6 +51,8 @@ class Swarm:
     me: Me
     make: bool
     """Streams that are missing are made; not by verbs that only look."""
+    adopted: bool
+    """The H-id is the account's, which this process was not told."""
     names: Names
     client: Client
     wire: Wire
@@ -129,7 +131,9 @@ class Swarm:
     async def follow_lanes(self) -> None:
         """Keep the known lanes current; returns once they are complete."""
         bucket = self.lanes.bucket
-        caught_up = self.follow(bucket.stream, bucket.subject(">"), self.lanes.take)
+        caught_up = self.follow(
+            bucket.stream, bucket.subject(">"), self.lanes.take, on_reset=self.lanes.forget_all
+        )
         await _within(caught_up.wait(), "the known lanes")
 
     async def _sweep(self) -> None:
@@ -163,12 +167,26 @@ class Swarm:
         """Make whatever stream is missing. Raises as `streams.ensure_streams`."""
         await ensure_streams(self.wire, self.names, replicas=self.nats.replicas, limits=self.limits)
 
+    async def _keep_hid(self) -> None:
+        """See to it that whoever comes next adopts this H-id too, whatever became of the store."""
+        if not self.adopted:
+            return
+        await ensure_shared(self.wire, replicas=self.nats.replicas)
+        found = await keep_hid(self.wire, self.names.hid)
+        if found != self.names.hid:
+            log.warning(
+                "nodes that start now join swarm %r, this process is in %r: restart it, or set --swarm.hid",
+                found,
+                self.names.hid,
+            )
+
     async def reconnected(self) -> None:
         """Bring back what did not survive: memory streams, followers, pulls, the announcement."""
         self.members.reconnected()
         self.lanes.forget_made()
         while self.make and self.client.is_connected:  # else the next reconnect begins anew
             try:
+                await self._keep_hid()
                 await self.ensure_streams()
                 break
             except (PicoclawError, ApiError) as error:
@@ -238,6 +256,7 @@ async def open_swarm(
                 limits=limits,
                 me=me,
                 make=make,
+                adopted=hid is None,
                 names=names,
                 client=client,
                 wire=wire,

@@ -22,6 +22,8 @@ from .client import SwarmClient
 
 API = "$JS.API."
 REQUEST_TIMEOUT = timedelta(seconds=5)
+HEADERS = 1024
+"""Bytes kept free in a message for what stands before its body."""
 SWEEP = 0.05
 """Seconds by which a time-out may come late."""
 
@@ -119,8 +121,10 @@ class Wire:
     ) -> None:
         """Publish without waiting for an answer.
 
-        Raises SwarmTimeout when the connection is gone and its buffer is full.
+        Raises SwarmTimeout when the connection is gone and its buffer is full, SwarmError for a message
+        over the server's limit.
         """
+        self._check_size(subject, payload)
         try:
             await self.client.publish(subject, payload, headers=headers)
         except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
@@ -136,8 +140,10 @@ class Wire:
     ) -> Reply:
         """Send a request and return its reply.
 
-        Raises NobodyListens, SwarmTimeout or PermissionDenied.
+        Raises NobodyListens, SwarmTimeout, PermissionDenied, or SwarmError for a message over the
+        server's limit.
         """
+        self._check_size(subject, payload)
         self._counter += 1
         key = str(self._counter)
         loop = asyncio.get_running_loop()
@@ -152,6 +158,14 @@ class Wire:
             raise SwarmTimeout(f"cannot send on {subject}: {error}; is the NATS server up?") from None
         finally:
             self._waiting.pop(key, None)
+
+    def _check_size(self, subject: str, payload: bytes) -> None:
+        # nats-py leaves the headers out of account, and the server cuts the connection of whoever sends more.
+        if len(payload) > self.client.max_payload - HEADERS:
+            raise SwarmError(
+                f"a message of {len(payload)} bytes for {subject} is over the NATS server's limit of "
+                f"{self.client.max_payload}: raise max_payload in the server's configuration"
+            )
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """End what has waited for too long; a timer for each of thousands of requests costs more."""

@@ -126,3 +126,13 @@ def test_every_stream_of_an_hid_bears_its_slug_and_version() -> None:
     configs = [stream_configs(names, replicas=3, limits=Limits()) for names in (one, two)]
     assert not {c["name"] for c in configs[0]} & {c["name"] for c in configs[1]}
     assert {c["num_replicas"] for c in configs[0]} == {3}
+
+
+async def test_a_message_over_the_servers_limit_is_refused_in_words_and_costs_no_connection(lab: Lab) -> None:
+    swarm = await lab.door()
+    largest = swarm.client.max_payload
+    for send in (swarm.wire.store, swarm.wire.send):
+        with pytest.raises(SwarmError, match="raise max_payload"):
+            await send(swarm.names.inbox(1, "r-a"), b"x" * (largest - 10))
+    assert swarm.client.stats["reconnects"] == 0
+    assert await swarm.inbox.admits()
