@@ -21,7 +21,7 @@ from ..errors import (
     UsageError,
 )
 from ..swarm.announcer import Announcer
-from ..swarm.bodies import BODY_LIMIT, pack_result, unpack_queued
+from ..swarm.bodies import BODY_LIMIT, pack_queued, pack_result, unpack_queued
 from ..swarm.entries import Dead, Done, EntryBase, Failed, Queued, Started
 from ..swarm.fold import TaskHead
 from ..swarm.records import QueuedTask, Result
@@ -210,7 +210,7 @@ class Attempts:
                 Failed(
                     by=head.node,
                     reason="deadline",
-                    error=f"it ran for over {limit} s",
+                    error=f"it ran for over {limit:g} s",
                     attempt=job.attempt,
                     node=head.node,
                 ),
@@ -310,7 +310,8 @@ class Attempts:
             later = queued.model_copy(
                 update={"queued_seq": seq, "attempt": decision.attempt, "excused": decision.excused}
             )
-            await self._swarm.queue.schedule(later, at=not_before)
+            packed = await pack_queued(later, self._swarm.artifacts)
+            await self._swarm.queue.schedule(packed, at=not_before)
             await job.delivered.ack()
         else:
             await job.delivered.nak(pause)
