@@ -84,7 +84,7 @@ async def test_a_killed_node_is_found_absent_by_two_probes_long_before_its_timeo
     swarm = await observer(lab)
     child = await ChildNode.start(lab, "worker", "w", node_timeout=60)
     try:
-        await wait_for_async(lambda: swarm.members.may_declare)
+        await wait_for_async(lambda: "w" in swarm.members.table and swarm.members.may_declare)
         run = swarm.members.table["w"].beat.run
         await child.kill()
         await swarm.members.probe("w")
