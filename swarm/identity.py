@@ -45,6 +45,23 @@ async def adopt_hid(wire: Wire, wanted: str | None) -> str:
         return fresh
 
 
+async def keep_hid(wire: Wire, hid: str) -> str:
+    """Record an adopted H-id again where its record is gone with the store; return what stands there.
+
+    Without it the next node would adopt a fresh one, and sit in a swarm of its own.
+    """
+    bucket = Bucket(wire, SHARED_BUCKET)
+    while True:
+        stored, revision = await bucket.read(DEFAULT_HID_KEY)
+        if stored is not None:
+            return _read(stored.data)
+        try:
+            await bucket.put(DEFAULT_HID_KEY, as_json({"hid": hid}), expected=revision)
+        except AppendRefused:
+            continue
+        return hid
+
+
 def _read(data: bytes) -> str:
     try:
         return check_name(str(read_json(data, "the default H-id")["hid"]), "H-id")

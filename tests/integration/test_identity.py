@@ -1,16 +1,17 @@
 """Which swarm a process belongs to, and under which name: one winner, however many start at once."""
 
 import asyncio
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 
 from picoclaw.config.settings import NatsSettings
-from picoclaw.errors import NameRefused, NodeNameTaken
+from picoclaw.errors import NameRefused, NodeNameTaken, SwarmError
 from picoclaw.swarm.connection import connect
 from picoclaw.swarm.entries import Queued
-from picoclaw.swarm.identity import adopt_hid
+from picoclaw.swarm.identity import adopt_hid, find_hid
 from picoclaw.swarm.streams import ensure_shared
 from picoclaw.swarm.subjects import SHARED_BUCKET
 from picoclaw.swarm.wire import Wire
@@ -64,6 +65,35 @@ async def test_the_hid_that_was_recorded_outlives_the_server(start_nats: StartNa
         first = (await lab.door()).names.hid
         server.restart()
         assert (await lab.door()).names.hid == first
+
+
+async def test_the_hid_outlives_a_store_that_was_lost_while_nodes_ran(
+    start_nats: StartNats, tmp_path: Path
+) -> None:
+    server = start_nats()
+    async with lab_on(server.url, tmp_path, clean=False) as lab:
+        lab.hid = None
+        hand = await lab.node("worker", name="hand")
+        server.stop()
+        shutil.rmtree(server.store)
+        server.start()
+
+        async def recorded() -> bool:
+            return hand.swarm.client.is_connected and await find(hand.swarm.wire) is not None
+
+        await wait_for_async(recorded, 20)
+
+        newcomer = await lab.node("worker", name="newcomer")
+
+        assert newcomer.swarm.names.hid == hand.swarm.names.hid
+        await wait_for_async(lambda: len(newcomer.swarm.members.table) == 2)
+
+
+async def find(wire: Wire) -> str | None:
+    try:
+        return await find_hid(wire, None)
+    except SwarmError:
+        return None
 
 
 async def test_two_hids_on_one_account_see_nothing_of_each_other(
