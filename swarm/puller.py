@@ -3,7 +3,8 @@
 One inbox, never unsubscribed while pulls are out: what is delivered to a dropped inbox would be
 stranded until the ack wait. While a slot is free each source has a parked pull of one. A source
 where more waits is hot: it is asked again at once for as many as there are free slots, high
-priorities first, and every eighth time low ones first, so that low never starves. Surplus is handed
+priorities first, lanes of one level by turns, and every eighth time low ones first, so that low never
+starves. Surplus is handed
 back at once (DESIGN.md section 5).
 """
 
@@ -16,6 +17,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
+import nats.errors
 from nats.aio.msg import Msg
 
 from .delivered import Delivered, parse_ack_subject
@@ -31,6 +33,8 @@ LATE = 1.0
 RETURN = timedelta(milliseconds=50)
 """How long a slot is kept for what was handed back: the broker delivers it again in some 4 ms."""
 GROUP = "work"
+PENDING = "Nats-Pending-Messages"
+"""In the status that ends a pull: how many of its batch were not delivered."""
 LOW_FIRST_EVERY = 8
 _NANOS = 1_000_000_000
 
@@ -60,6 +64,9 @@ class _State:
     key: str
     pulls: dict[str, _Pull] = field(default_factory=dict)
     hot: bool = False
+    """More waits there than was delivered."""
+    asked: int = 0
+    """The turn in which it was last asked as a hot one."""
     handed_back: bool = False
     """Surplus of it went back and is about to come again."""
     rest_until: float = 0.0
@@ -171,16 +178,18 @@ class Puller:
         if self._free() <= 0:
             return
         now = asyncio.get_running_loop().time()
-        order = sorted(self._states.values(), key=lambda state: -state.source.level)
-        if any(state.hot for state in order):
+        sign = -1
+        if any(state.hot for state in self._states.values()):
             self._turn += 1
             if self._turn % LOW_FIRST_EVERY == 0:
-                order.reverse()
-        for state in order:
+                sign = 1
+        # Of one level who was asked longest ago goes first: none waits for another to run dry.
+        for state in sorted(self._states.values(), key=lambda s: (sign * s.source.level, s.asked)):
             if now < state.rest_until:
                 continue
             if state.hot:
                 if budget > 0:
+                    state.asked = self._turn
                     await self._pull(state, budget, parked=False)
                     budget = 0
             elif not state.pulls:
@@ -204,11 +213,16 @@ class Puller:
             body |= {"group": GROUP, "priority": source.rank}
         now = asyncio.get_running_loop().time()
         state.pulls[key] = _Pull(batch, now + (expires if parked else LATE), parked)
-        await self._wire.client.publish(
-            f"{API}CONSUMER.MSG.NEXT.{source.stream}.{source.consumer}",
-            json.dumps(body).encode(),
-            f"{self._inbox}.{state.key}.{key}",
-        )
+        try:
+            await self._wire.client.publish(
+                f"{API}CONSUMER.MSG.NEXT.{source.stream}.{source.consumer}",
+                json.dumps(body).encode(),
+                f"{self._inbox}.{state.key}.{key}",
+            )
+        except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
+            # The connection went between the look at it and now; the reconnect asks anew.
+            log.debug("pull on %s: %s", source.consumer, error)
+            state.pulls.pop(key, None)
 
     async def _on_message(self, message: Msg) -> None:
         ack = parse_ack_subject(message.reply) if message.reply else None
@@ -240,7 +254,13 @@ class Puller:
         if state is None:
             return
         pull = state.pulls.pop(pull_key, None)
-        status = (message.headers or {}).get("Status", "")
+        headers = message.headers or {}
+        # Messages do not say which pull they answer, so the oldest was charged with them. The server
+        # says what this one did not get; what it was charged with beyond that, others have got.
+        undelivered = int(headers.get(PENDING, 0))
+        for _ in range(undelivered - (pull.remaining if pull is not None else 0)):
+            self._use_credit(state)
+        status = headers.get("Status", "")
         if status in ("404", "408") and pull is not None and not pull.parked:
             state.hot = False
         elif status not in ("404", "408"):

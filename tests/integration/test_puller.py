@@ -202,3 +202,19 @@ async def test_the_broker_asks_the_best_free_one_first(lab: Lab) -> None:
             after = [len(each.subjects) for each in (first, middle, last)]
             order.append([a - b for a, b in zip(after, before, strict=True)].index(1))
         assert order == [0, 1, 2]
+
+
+async def test_lanes_of_one_level_take_turns_and_none_waits_for_another_to_be_empty(lab: Lab) -> None:
+    swarm = await lab.door()
+    demands = [parse_demand(name) for name in ("one", "two", "three")]
+    for demand in demands:
+        await swarm.lanes.ensure(demand, 1)
+        await put(swarm, 40, demand=demand, tag=str(demand))
+    slots = Slots(swarm, 1)
+    async with pulling(slots, *[await lane(swarm, demand) for demand in demands]):
+        working = asyncio.create_task(slots.work())
+        await wait_for_async(lambda: len(slots.subjects) >= 60)
+        working.cancel()
+    first = slots.subjects[:60]
+    for demand in demands:
+        assert sum(lane_key(demand) in subject for subject in first) >= 10
