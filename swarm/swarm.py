@@ -10,7 +10,7 @@ from datetime import timedelta
 from nats.aio.client import Client
 
 from ..config.settings import NatsSettings
-from ..errors import ConnectError, PicoclawError, SwarmError
+from ..errors import ConnectError, PicoclawError, RecordRefused, SwarmError
 from .artifacts import ArtifactStore
 from .background import Background, background
 from .bodies import pack_queued
@@ -142,7 +142,9 @@ class Swarm:
             self.members.sweep()
 
     async def _learn_server_time(self) -> None:
-        info = await self.wire.ensure(f"STREAM.INFO.{self.names.members}")
+        # Patient at the beginning only: later a silent server is news, as for a dashboard.
+        ask = self.wire.api if self.members.server.known else self.wire.ensure
+        info = await ask(f"STREAM.INFO.{self.names.members}")
         stamp = info.get("ts")
         if stamp:
             from datetime import datetime
@@ -172,7 +174,11 @@ class Swarm:
         if not self.adopted:
             return
         await ensure_shared(self.wire, replicas=self.nats.replicas)
-        found = await keep_hid(self.wire, self.names.hid)
+        try:
+            found = await keep_hid(self.wire, self.names.hid)
+        except RecordRefused as error:
+            log.warning("%s", error)  # it keeps others out; this process knows its own
+            return
         if found != self.names.hid:
             log.warning(
                 "nodes that start now join swarm %r, this process is in %r: restart it, or set --swarm.hid",
