@@ -57,6 +57,7 @@ def test_sigterm_drains_the_running_task_ends_and_the_node_says_goodbye(
     assert hand.wait() == 0
     shown = table(run_picoclaw, nodes)
     assert (shown["hand"]["status"], shown["lead"]["status"]) == ("offline", "online")
+    lead.expect("Node marked offline")
     (offline,) = events(log_lines(lead), "Node marked offline")
     assert (offline["member"], offline["reason"]) == ("hand", "goodbye")
 
