@@ -100,8 +100,7 @@ class Lanes:
                 log.warning("foreign message on %s: %s", followed.subject, error)
                 return
             self._lanes[key] = Lane(key, demand, record, followed.seq)
-        for listener in self._listeners:
-            listener()
+        self._tell()
 
     def _forget(self, key: str) -> None:
         self._lanes.pop(key, None)
@@ -154,6 +153,12 @@ class Lanes:
         known = self._lanes.get(key)
         if known is None or known.revision < revision:
             self._lanes[key] = Lane(key, demand, record, revision)
+            # The follower will find nothing new in it, and this process may serve the lane itself.
+            self._tell()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     async def _make_consumer(self, key: str, level: int | None, *, multi: bool) -> None:
         name = self._names.lane_consumer(key, level)

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -64,7 +65,11 @@ async def test_coordinators_come_and_go_while_a_request_runs(lab: Lab) -> None:
 
 
 async def test_workers_come_and_go_while_a_request_runs(lab: Lab) -> None:
-    """They drain or vanish with tasks in their hands: each task ends once, however often it was begun."""
+    """They drain or vanish with tasks in their hands: each task ends once, however often it was begun.
+
+    What was delivered to one that vanished before it wrote `started` waits for the ack wait.
+    """
+    lab.nats = replace(lab.nats, ack_wait=timedelta(seconds=3))
     runs = Runs(do=briefly)
     swarm = await lab.door()
     await lab.coordinator(PLAN)
