@@ -108,12 +108,13 @@ class Announcer:
     async def run(self) -> None:
         """Send a heartbeat each interval, and at once when something changed."""
         while True:
-            self._wake.clear()
             try:
                 async with asyncio.timeout(self._interval.total_seconds()):
                     await self._wake.wait()
             except TimeoutError:
                 pass
+            # Before the heartbeat is made up: what changes while it is under way is said by the next one.
+            self._wake.clear()
             if self._gone:
                 return
             try:
