@@ -268,8 +268,11 @@ class Attempts:
 
     async def _stopped(self, job: Job, queued: QueuedTask, head: TaskHead) -> None:
         """Go on after the job was stopped from outside: fenced, or drained."""
-        if job.fenced or not job.draining:
+        if job.fenced:
             await self._let_go(job, queued)
+            return
+        if not job.draining:
+            await self._retry(job, queued, head, "its executor stopped of itself")
             return
         requeue = on_failure(head, max_attempts=queued.task.max_attempts, drained=True)
         assert isinstance(requeue, Requeue)
@@ -283,6 +286,7 @@ class Attempts:
 
     async def _let_go(self, job: Job, queued: QueuedTask) -> None:
         """Drop a fenced job: somebody else decides. Ack only what has ended."""
+        job.fenced = True
         head = await self._swarm.log.head(queued.request, queued.task.step)
         if head.terminal or head.seq == 0:
             await job.delivered.ack()

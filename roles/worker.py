@@ -111,7 +111,8 @@ class Worker:
         except Exception:
             # A crash of one task never takes the node; the queue message is delivered again.
             log.exception("job of %s broke off", job.id)
-            await job.delivered.nak(NO_EVIDENCE_DELAY)
+            if not job.fenced:  # else the message is in somebody else's hands
+                await job.delivered.nak(NO_EVIDENCE_DELAY)
         finally:
             self._jobs.remove(job)
             self._puller.slot_freed()

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from picoclaw.errors import FinalError
+from picoclaw.errors import FinalError, JobCancelled
 from picoclaw.swarm.announcer import Announcer
 from picoclaw.swarm.delivered import parse_ack_subject
 from picoclaw.swarm.demand import parse_demand
@@ -548,6 +548,15 @@ async def test_an_executor_that_raises_anything_never_takes_the_node(lab: Lab) -
     task = await play_task(swarm)
     await task.until("queued", "started", "done")
     assert not worker.task.done()
+
+
+async def test_a_job_that_stops_of_itself_is_tried_again_and_says_so(lab: Lab) -> None:
+    runs = Runs(do=raising(JobCancelled("a library gave up"), times=1))
+    await lab.worker(executors(runs))
+    task = await play_task(await lab.door())
+    entries = await task.until("queued", "started", "queued", "started", "done")
+    assert isinstance(entries[2], Queued)
+    assert "stopped of itself" in entries[2].reason
 
 
 async def test_a_result_that_cannot_be_serialised_fails_in_words(lab: Lab) -> None:
