@@ -4,8 +4,7 @@ One inbox, never unsubscribed while pulls are out: what is delivered to a droppe
 stranded until the ack wait. While a slot is free each source has a parked pull of one. A source
 where more waits is hot: it is asked again at once for as many as there are free slots, high
 priorities first, lanes of one level by turns, and every eighth time low ones first, so that low never
-starves. Surplus is handed
-back at once (DESIGN.md section 5).
+starves. Surplus is handed back at once (DESIGN.md section 5).
 """
 
 import asyncio
