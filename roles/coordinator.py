@@ -31,7 +31,7 @@ LOOK_AROUND = timedelta(milliseconds=500)
 PROBE_EVERY = timedelta(milliseconds=1050)
 """A little over the pause that two silent probes must be apart."""
 ADMISSION_EVERY = timedelta(seconds=2)
-CONSUMERS_EVERY = timedelta(seconds=10)
+CONSUMERS_EVERY = timedelta(seconds=3)
 RESTART_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=30)
 

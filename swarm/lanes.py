@@ -3,6 +3,7 @@
 The releaser makes a lane's record and consumers before its first publish; workers only bind.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ class Lanes:
         self.bucket = Bucket(wire, names.lanes)
         self._lanes: dict[str, Lane] = {}
         self._made: set[tuple[str, int | None]] = set()
+        self._making: dict[tuple[str, int | None], asyncio.Lock] = {}
         self._listeners: list[Callable[[], None]] = []
 
     def on_change(self, listener: Callable[[], None]) -> None:
@@ -105,6 +107,7 @@ class Lanes:
     def _forget(self, key: str) -> None:
         self._lanes.pop(key, None)
         self._made = {made for made in self._made if made[0] != key}
+        self._making = {made: lock for made, lock in self._making.items() if made[0] != key or lock.locked()}
 
     def forget_all(self) -> None:
         """Begin anew: the bucket is another one, and its revisions count from 1 again."""
@@ -123,16 +126,25 @@ class Lanes:
         Free of charge once they are known to stand.
         """
         key, level = lane_key(demand), level_of(demand, priority)
-        lane = self._lanes.get(key)
-        if (key, level) in self._made and lane is not None and lane.record.state == "open":
+        if self._stands(key, level):
             return key
+        # Hundreds of tasks may want one lane in the same moment.
+        async with self._making.setdefault((key, level), asyncio.Lock()):
+            if not self._stands(key, level):
+                await self._make(key, level, demand)
+        return key
+
+    def _stands(self, key: str, level: int | None) -> bool:
+        lane = self._lanes.get(key)
+        return (key, level) in self._made and lane is not None and lane.record.state == "open"
+
+    async def _make(self, key: str, level: int | None, demand: Demand) -> None:
         # Consumer first: a worker that reads the record finds it.
         await self._make_consumer(key, level, multi=demand.levels > 1)
         await self._record(key, demand, level)
         # A janitor that was closing the lane may have deleted the consumer before it saw our record.
         await self._make_consumer(key, level, multi=demand.levels > 1)
         self._made.add((key, level))
-        return key
 
     async def _record(self, key: str, demand: Demand, level: int | None) -> None:
         while True:
