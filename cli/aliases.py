@@ -25,5 +25,7 @@ class AliasGroup(click.Group):
 
             kinds = ", ".join(self.commands)
             hint = did_you_mean(name, self.commands)
+            if name.startswith("r-") and "request" in self.commands:
+                hint = f"; did you mean `picoclaw {ctx.info_name} request {name}`?"
             raise click.UsageError(f"{name!r} is none of: {kinds}{hint}", ctx)
         return super().resolve_command(ctx, args)

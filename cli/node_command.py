@@ -22,8 +22,9 @@ log = logging.getLogger("picoclaw.node")
 def run_node(loaded: Loaded) -> int:
     """Run a node until it is told to stop; return the exit code.
 
-    SIGTERM and Ctrl-C drain it; a second one ends it at once, a third without tidying up. A coordinator at a terminal prompts
-    for requests.
+    SIGTERM, Ctrl-C and the closing of its terminal drain it; a second one ends it at once, as the first
+    does before it has reached its server; a third without tidying up. A coordinator at a terminal
+    prompts for requests.
     """
     from ..capabilities.registry import load_executors
     from ..roles.node import Node
@@ -73,6 +74,7 @@ def _with_nats(settings: Settings, nats: NatsSettings) -> Settings:
 
 async def _serve(node: "Node") -> None:
     from ..swarm.background import background
+    from .hangup import on_hangup
     from .prompt import prompt, wants_prompt
 
     asked = 0
@@ -81,10 +83,10 @@ async def _serve(node: "Node") -> None:
     def ask_to_stop() -> None:
         nonlocal asked
         asked += 1
-        if asked == 1:
-            node.say("draining; once more to stop at once")
+        if asked == 1 and node.swarm is not None:
             node.stop.set()
-        elif asked == 2 and serving is not None:
+            node.say("draining; once more to stop at once")
+        elif asked <= 2 and serving is not None:
             # At once, but not without ending what it started; its tasks are taken up elsewhere.
             serving.cancel()
         else:
@@ -93,6 +95,8 @@ async def _serve(node: "Node") -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ask_to_stop)
+    # A terminal that closes may tell of it twice, and the second one is no order to hurry.
+    on_hangup(lambda: ask_to_stop() if asked == 0 else None)
     async with background() as tasks:
         if node.settings.swarm.role == "coordinator" and wants_prompt():
             tasks.start(prompt(node), name="prompt")

@@ -51,7 +51,10 @@ async def _lines() -> AsyncIterator[str]:
     typed: asyncio.Queue[str | None] = asyncio.Queue()
 
     def on_input() -> None:
-        line = sys.stdin.readline()
+        try:
+            line = sys.stdin.readline()
+        except OSError:  # the terminal has gone
+            line = ""
         typed.put_nowait(line or None)
         if not line:
             loop.remove_reader(sys.stdin.fileno())

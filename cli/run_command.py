@@ -16,6 +16,7 @@ import click
 from ..errors import PicoclawError, UsageError
 from .dispatch_command import follow
 from .flags import connection_flags, load_settings
+from .hangup import TERMINATED, stop_as_ctrl_c_does
 
 if TYPE_CHECKING:
     from ..config.load import Loaded
@@ -29,13 +30,15 @@ EXAMPLES = """\b
 Examples:
   picoclaw run "Review this repository"
   picoclaw run "Review this repository" --repo ~/src/project --fail-on high
-  picoclaw run "Review this repository" --repo https://example.org/project.git --json
+  picoclaw run "Review this repository" --repo https://example.org/x.git --json
 
 \b
-It uses the swarm that it finds (see `picoclaw get nodes`), else brings up a local one for
-this request alone: a coordinator and four specialists, gone when it ends.
-Exit codes: 0 done; 1 failed, or with --fail-on: findings of that severity or worse, or a
-part that was not reviewed; 2 wrong usage; 3 no connection; 130 Ctrl-C.
+It uses the swarm that it finds (see `picoclaw get nodes`), else brings up a
+local one for this request alone: a coordinator and four specialists, gone when
+it ends.
+Exit codes: 0 done; 1 failed, or with --fail-on: findings of that severity or
+worse, or a part that was not reviewed; 2 wrong usage; 3 no connection;
+130 Ctrl-C.
 """
 
 SEVERITIES = ("critical", "high", "medium", "low", "info")
@@ -71,7 +74,10 @@ def run(
     if output is not None:
         _check_output(Path(output))
     wanted = _Wanted(fail_on, Path(output) if output else None, local, as_json)
-    return asyncio.run(_run(loaded, asked, wanted))
+    try:
+        return asyncio.run(_run(loaded, asked, wanted))
+    except asyncio.CancelledError:
+        return TERMINATED
 
 
 def _check_output(path: Path) -> None:
@@ -98,6 +104,7 @@ async def _run(loaded: "Loaded", asked: "Asked", wanted: _Wanted) -> int:
     from .live import LiveLines
 
     began = time.monotonic()
+    stop_as_ctrl_c_does()
     lines = LiveLines(quiet=wanted.as_json)
     async with _swarm(loaded, wanted, lines) as (swarm, nodes):
         request = await asked.request(swarm)
@@ -105,7 +112,7 @@ async def _run(loaded: "Loaded", asked: "Asked", wanted: _Wanted) -> int:
         lines.say(f"request {request.id}")
         ended = await follow(swarm, request.id, lines, stays=not nodes)
         seconds = time.monotonic() - began
-        places = _write(ended, request.id, wanted)
+        places = _saved(ended, request.id, wanted)
     return _print(ended, request.id, wanted, lines, places, seconds, nodes)
 
 
@@ -169,8 +176,24 @@ async def _find(loaded: "Loaded", stack: AsyncExitStack, lines: "LiveLines") -> 
     return swarm
 
 
+def _saved(ended: "Ended", request_id: str, wanted: _Wanted) -> list[Path]:
+    """Write the report to files and return where they are.
+
+    Without a home that can be written it is printed all the same: a local swarm is gone after this, and
+    a report that is lost here is lost for good.
+    """
+    from .errors import echo_warning
+
+    try:
+        return _write(ended, request_id, wanted)
+    except (PicoclawError, OSError) as error:
+        if wanted.output is not None:
+            raise
+        echo_warning(f"the report is not saved, only printed: {error}; --output FILE names another place")
+        return []
+
+
 def _write(ended: "Ended", request_id: str, wanted: _Wanted) -> list[Path]:
-    """Write the report to files and return where they are."""
     from ..swarm.embedded.rundir import make_private_dir, picoclaw_home
 
     data = ended.result.data if ended.result is not None else None
@@ -227,6 +250,10 @@ def _fail_on(ended: "Ended", wanted: _Wanted) -> int:
         click.echo(f"picoclaw: findings of severity {wanted.fail_on} or worse (--fail-on)", err=True)
         return 1
     if ended.head.partial:
-        click.echo("picoclaw: a part was not reviewed, which --fail-on does not let pass", err=True)
+        click.echo(
+            'picoclaw: a part was not reviewed, which --fail-on does not let pass: see "What was not '
+            'reviewed" in the report',
+            err=True,
+        )
         return 1
     return 0

@@ -19,7 +19,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "run": Verb("run_command", "run", "Do a request here and now, bringing up a swarm if there is none."),
         "dispatch": Verb("dispatch_command", "dispatch", "Send a request or task to the swarm."),
         "get": Verb("get_command", "get", "List nodes, tasks or requests."),
-        "describe": Verb("describe_command", "describe", "Show one request or task with its history."),
+        "describe": Verb("describe_command", "describe", "Show one request, task or node with its history."),
         "result": Verb("result_command", "result", "Print what a request or task brought."),
         "cancel": Verb("cancel_command", "cancel", "Cancel a request or task."),
         "down": Verb("down_command", "down", "Drain this machine's nodes and stop its shared server."),

@@ -15,8 +15,11 @@ SAYS = " ==> "
 FOUND = 65
 """Its exit code when it found something, EX_DATAERR of sysexits.h."""
 
-SHORT_WORDS = r"\b\w{1,3}\b"
-"""Names of three letters and less are abbreviations far more often than misspellings."""
+SHORT_WORDS = r"(?<![\w'’-])\w{1,3}(?![\w'’-])"
+"""Names of three letters and less are abbreviations far more often than misspellings.
+
+Whole words as codespell cuts them: without its t, `doesn't` would be a misspelling.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def read_record(path: Path) -> ServerRecord | None:
     """Return the record, or None when there is none, or what stands there is not one."""
     try:
         loaded = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     if not isinstance(loaded, dict):
         return None

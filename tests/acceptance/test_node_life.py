@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,26 @@ def test_a_node_waits_for_its_server_says_so_and_joins_when_it_comes(
     serving(worker)
     worker.terminate()
     assert worker.wait() == 0
+
+
+def test_a_node_that_waits_for_its_server_stops_at_the_first_word(spawn_picoclaw: SpawnPicoclaw) -> None:
+    worker = spawn_picoclaw("--swarm.nats.urls", f"nats://127.0.0.1:{free_port()}")
+    worker.expect("waiting for a NATS server")
+
+    worker.interrupt()
+
+    assert worker.wait(5) == 130
+    assert "Traceback" not in worker.output
+
+
+def test_a_node_whose_terminal_closes_drains_and_says_goodbye(nodes: Nodes) -> None:
+    lead, hand = nodes.start(("coordinator", "lead"), ("worker", "hand", *DOCS))
+
+    hand.signal(signal.SIGHUP)
+    hand.signal(signal.SIGHUP)
+
+    assert hand.wait() == 0
+    lead.expect("Node marked offline.*goodbye")
 
 
 def test_a_node_whose_server_does_not_come_gives_up_with_the_address_and_its_source(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -131,6 +132,31 @@ def test_ctrl_c_in_the_middle_leaves_nothing(
     assert "Traceback" not in run.output
     assert alive(started) == []
     assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_end_of_its_terminal_or_of_its_ci_job_leaves_nothing(
+    spawn_picoclaw: SpawnPicoclaw, tmp_path: Path, temporary: Path, number: signal.Signals
+) -> None:
+    run, started = begun(spawn_picoclaw, slow_to_review(tmp_path / "slow"), temporary)
+
+    run.signal(number)
+
+    assert run.finish() == 143
+    assert alive(started) == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_report_that_cannot_be_saved_is_printed_all_the_same(
+    run_picoclaw: RunPicoclaw, clean: Path, home: Path
+) -> None:
+    (home / ".picoclaw").write_text("no folder", encoding="utf-8")
+
+    ran = run_picoclaw("run", "Review this repository", "--repo", str(clean), "--local")
+
+    assert ran.returncode == 0, ran.stderr
+    assert "# Code review: clean" in ran.stdout
+    assert "the report is not saved, only printed" in ran.stderr
 
 
 def test_kill_9_in_the_middle_leaves_nothing_after_3_s(

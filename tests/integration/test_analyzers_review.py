@@ -51,7 +51,7 @@ FAULTS: dict[str, str | bytes] = {
     + "".join(f"    if n == {n}:\n        return {n * 2}\n" for n in range(45))
     + "    return 0\n",
     "pkg/shaped.py": '"""Shaped."""\n\n\ndef f( a,b ):\n    """Return."""\n    return a+b\n',
-    "README.md": "# Title\n\nWe recieve teh data.\n",
+    "README.md": "# Title\n\nWe recieve teh data, and it doesn't matter.\n",
     "tests/test_bugs.py": (
         "import pytest\n\nfrom pkg import bugs\n\n\ndef test_ok():\n    assert bugs.number()\n\n\n"
         "def test_silent():\n    bugs.number()\n\n\n@pytest.mark.skip\ndef test_later():\n    assert True\n\n\n"
