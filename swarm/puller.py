@@ -27,6 +27,12 @@ log = logging.getLogger(__name__)
 PARK = timedelta(seconds=4)
 """Longest that a pull stays parked."""
 TICK = timedelta(milliseconds=500)
+ANSWERED = 0.25
+"""Seconds after which a pull that does not wait counts as answered.
+
+Messages do not say which pull they answer, so one that was served may look open: it must not keep
+slots empty while tasks wait. To be wrong costs a message that goes back as surplus.
+"""
 LATE = 1.0
 """Seconds past its expiry after which an unanswered pull is written off."""
 RETURN = timedelta(milliseconds=50)
@@ -169,10 +175,11 @@ class Puller:
     def _write_off(self) -> None:
         now = asyncio.get_running_loop().time()
         for state in self._states.values():
-            for key in [key for key, pull in state.pulls.items() if now > pull.until + LATE]:
+            for key in [key for key, pull in state.pulls.items() if now > pull.until]:
                 del state.pulls[key]
 
     async def _fill(self) -> None:
+        self._write_off()
         budget = self._free() - sum(state.credit(parked=False) for state in self._states.values())
         if self._free() <= 0:
             return
@@ -191,17 +198,16 @@ class Puller:
                     state.asked = self._turn
                     await self._pull(state, budget, parked=False)
                     budget = 0
-            elif not state.pulls:
+            elif not any(pull.parked for pull in state.pulls.values()):
                 await self._pull(state, 1, parked=True)
 
     async def _pull(self, state: _State, batch: int, *, parked: bool) -> None:
         source = state.source
         self._counter += 1
         key = str(self._counter)
-        expires = self._park
         body: dict[str, object] = {"batch": batch}
         if parked:
-            body["expires"] = int(expires * _NANOS)
+            body["expires"] = int(self._park * _NANOS)
         elif state.handed_back:
             # To find nothing now would leave the slot to a lower level, again and again.
             body["expires"] = int(RETURN.total_seconds() * _NANOS)
@@ -211,7 +217,7 @@ class Puller:
         if source.rank is not None:
             body |= {"group": GROUP, "priority": source.rank}
         now = asyncio.get_running_loop().time()
-        state.pulls[key] = _Pull(batch, now + (expires if parked else LATE), parked)
+        state.pulls[key] = _Pull(batch, now + (self._park + LATE if parked else ANSWERED), parked)
         try:
             await self._wire.client.publish(
                 f"{API}CONSUMER.MSG.NEXT.{source.stream}.{source.consumer}",
