@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 WHY = "cancelled by a person"
 EPILOG = """\b
-Exit codes: 0 it has ended (or had ended before), 1 it had not ended in time (the
-cancellation stands), 2 wrong usage or no such id, 3 no connection.
+Exit codes: 0 it has ended (or had ended before), 1 it had not ended in time
+(the cancellation stands), 2 wrong usage or no such id, 3 no connection.
 """
 
 
@@ -25,7 +25,7 @@ cancellation stands), 2 wrong usage or no such id, 3 no connection.
 @click.option("--why", default="", metavar="TEXT", help="The reason, for its history.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until its tasks have ended.")
 @click.option(
-    "--timeout", default="30s", show_default=True, metavar="TIME", help="How long to wait for its end."
+    "--timeout", default="30s", show_default=True, metavar="DURATION", help="How long to wait for its end."
 )
 @connection_flags
 @click.pass_context

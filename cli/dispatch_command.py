@@ -23,11 +23,11 @@ EXAMPLES = """\b
 Examples:
   picoclaw dispatch "Review this repository"
   picoclaw dispatch "Look for secrets" --capability security --repo . --detach
-  picoclaw dispatch "Check the docs" --capability docs --repo . --priority high --timeout 5m
+  picoclaw dispatch "Check the docs" -c docs --repo . -p high --timeout 5m
 
 \b
-Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage, 3 no connection, 130 Ctrl-C
-(the request goes on; `picoclaw result ID` comes back to it).
+Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage, 3 no connection,
+130 Ctrl-C (the request goes on; `picoclaw result ID` comes back to it).
 """
 
 
@@ -41,7 +41,7 @@ Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage, 3 no connection, 130 C
 @click.option(
     "--priority", "-p", default="normal", show_default=True, help="low, normal, high, critical (0-3)."
 )
-@click.option("--timeout", metavar="TIME", help="The request ends failed after this time.")
+@click.option("--timeout", metavar="DURATION", help="The request ends failed after this time.")
 @click.option(
     "--unroutable",
     type=click.Choice(["wait", "fail", "skip", "local"]),

@@ -24,7 +24,7 @@ _POLL = 0.02
 )
 @click.option("--yes", is_flag=True, help="With --purge: do not ask.")
 @click.option(
-    "--wait", "wait", default="60s", show_default=True, metavar="TIME", help="How long nodes may drain."
+    "--wait", "wait", default="60s", show_default=True, metavar="DURATION", help="How long nodes may drain."
 )
 def down(purge: bool, yes: bool, wait: str) -> int:
     """Drain this machine's nodes and stop its shared server; the data stays unless --purge is given.

@@ -27,7 +27,8 @@ Examples:
 
 \b
 Each setting is also an environment variable (--swarm.nats.urls is
-PICOCLAW_SWARM_NATS_URLS) and a YAML key; flags win over environment over file.
+PICOCLAW_SWARM_NATS_URLS) and a YAML key; flags win over environment over
+file.
 Durations look like 10s, 1m30s or 500ms. A switch takes =false too.
 """
 

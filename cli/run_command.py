@@ -30,12 +30,12 @@ EXAMPLES = """\b
 Examples:
   picoclaw run "Review this repository"
   picoclaw run "Review this repository" --repo ~/src/project --fail-on high
-  picoclaw run "Review this repository" --repo https://example.org/x.git --json
+  picoclaw run "Review this repository" --repo https://example.org/x.git
 
 \b
 It uses the swarm that it finds (see `picoclaw get nodes`), else brings up a
-local one for this request alone: a coordinator and four specialists, gone when
-it ends.
+local one for this request alone: a coordinator and four specialists, gone
+when it ends.
 Exit codes: 0 done; 1 failed, or with --fail-on: findings of that severity or
 worse, or a part that was not reviewed; 2 wrong usage; 3 no connection;
 130 Ctrl-C.

@@ -31,6 +31,7 @@ def test_each_verb_that_help_lists_explains_itself(run_picoclaw: RunPicoclaw) ->
     assert {
         verb: ran.stderr for verb, ran in helped.items() if ran.returncode or "Usage: " not in ran.stdout
     } == {}
+    assert [line for ran in helped.values() for line in ran.stdout.splitlines() if len(line) > 80] == []
 
 
 def test_version(run_picoclaw: RunPicoclaw) -> None:
