@@ -61,15 +61,18 @@ class Policies:
                 continue
             unserved = now - self._unserved_since.setdefault(demand, now)
             queued = [step for step in schedule.queued_steps() if schedule.heads[step].demand == demand]
-            for step in [*schedule.ready_steps(demand), *queued]:
-                policy = self.of(step)
-                if policy != "wait" and unserved >= schedule.tasks[step].grace_s:
-                    works.append(self._act(step, policy, wanted))
+            due = [
+                (step, self.of(step))
+                for step in [*schedule.ready_steps(demand), *queued]
+                if self.of(step) != "wait" and unserved >= schedule.tasks[step].grace_s
+            ]
+            if due:
+                why = why_unroutable(wanted, [member.offer for member in members.living()])
+                works += [self._act(step, policy, wanted, why) for step, policy in due]
         await self.ledger.each(works)
 
-    async def _act(self, step: str, policy: str, demand: Demand) -> None:
+    async def _act(self, step: str, policy: str, demand: Demand, why: str) -> None:
         ledger = self.ledger
-        why = why_unroutable(demand, [member.offer for member in ledger.swarm.members.living()])
         if policy == "skip":
             await ledger.settle(step, Cancelled(by=ledger.me, reason="skipped", why=why))
         elif policy == "local" and self.can_run_here(str(demand)):

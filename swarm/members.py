@@ -25,6 +25,8 @@ PROBE_TIMEOUT = timedelta(seconds=1)
 PROBES_PER_SECOND = 100
 FORGET_AFTER = 600.0
 """Seconds after which an offline node leaves the table."""
+FORGET_RUNS_AFTER = 3600.0
+"""Seconds after which a run that was replaced is no longer remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,10 @@ class Members:
         self._longest_gap = max(2.5 * interval.total_seconds(), interval.total_seconds() + 1.0)
         self._clock = clock
         self._table: dict[str, Member] = {}
-        self._earlier_runs: set[str] = set()
-        """Runs whose name a newer run bears."""
+        self._earlier_runs: dict[str, float] = {}
+        """Runs whose name a newer run bears, and since when that is known here."""
+        self._slots: dict[Demand, int] = {}
+        """Answers of `slots_for` until the table changes: to ask a thousand nodes takes 15 ms."""
         self._echoes = OwnEchoes()
         self.server = ServerClock(clock)
         self.changed = asyncio.Event()
@@ -133,9 +137,9 @@ class Members:
         if known is not None and known.beat.run != beat.run:
             if born < known.born:
                 # An earlier run that this observer had never heard: a zombie, or a late message.
-                self._earlier_runs.add(beat.run)
+                self._earlier_runs[beat.run] = now
                 return
-            self._earlier_runs.add(known.beat.run)
+            self._earlier_runs[known.beat.run] = now
         elif known is not None:
             born = min(born, known.born)
         if known is not None and known.beat.run == beat.run and beat.beat < known.beat.beat:
@@ -164,17 +168,13 @@ class Members:
         elif beat.goodbye and not known.beat.goodbye:
             self.sweep()
             self._tell()
-        elif (beat.capabilities, beat.slots, beat.draining, beat.labels) != (
-            known.beat.capabilities,
-            known.beat.slots,
-            known.beat.draining,
-            known.beat.labels,
-        ):
+        elif (beat.offer, beat.slots, beat.draining) != (known.offer, known.beat.slots, known.beat.draining):
             self._tell()
         else:
             self.changed.set()
 
     def _tell(self) -> None:
+        self._slots.clear()
         self.changed.set()
         for listener in self._listeners:
             listener()
@@ -200,8 +200,10 @@ class Members:
             log.info("Node joined swarm", extra={"member": name, "role": self._table[name].beat.role})
         for name in gone:
             if now - self._table[name].sign.last_heard > FORGET_AFTER:
-                self._earlier_runs.discard(self._table[name].beat.run)
                 del self._table[name]
+        # In the order in which they came. The name's own record goes on telling a zombie from its successor.
+        while self._earlier_runs and now - next(iter(self._earlier_runs.values())) > FORGET_RUNS_AFTER:
+            del self._earlier_runs[next(iter(self._earlier_runs))]
         if changed:
             self._tell()
 
@@ -222,8 +224,10 @@ class Members:
         return [m for m in self._table.values() if node_status(m.sign, now) not in ("offline", "draining")]
 
     def slots_for(self, demand: Demand) -> int:
-        """Return the slots that living nodes advertise for a demand."""
-        return sum(m.beat.slots for m in self.living() if serves(m.offer, demand))
+        """Return the slots that living nodes advertise for a demand, as of the last change or sweep."""
+        if demand not in self._slots:
+            self._slots[demand] = sum(m.beat.slots for m in self.living() if serves(m.offer, demand))
+        return self._slots[demand]
 
     def coordinators(self) -> int:
         """Return how many coordinators live."""
