@@ -185,6 +185,8 @@ class _Reader:
         try:
             if not await self._take(message):
                 self._broken.set_result(None)
+        except NotJSMessageError:
+            log.warning("foreign message on the inbox of a follower (%d bytes): ignored", len(message.data))
         except Exception as error:  # noqa: BLE001  the client would only log it; the follower must end
             self._broken.set_exception(error)
         self._heard = self._loop.time()
@@ -226,7 +228,7 @@ class _Reader:
 
 def _last_consumer_seq(message: Msg) -> int | None:
     value = (message.headers or {}).get("Nats-Last-Consumer")
-    return int(value) if value else None
+    return int(value) if value and value.isdecimal() else None
 
 
 def read_delivery(message: Msg) -> tuple[Followed, int]:
@@ -239,5 +241,8 @@ def read_delivery(message: Msg) -> tuple[Followed, int]:
         raise NotJSMessageError
     # ADR-15 of NATS: the second form puts domain and account before the stream, and a token at the end.
     first = 4 if len(tokens) == _V1_TOKENS else 6
-    _, seq, consumer_seq, nanos, pending = map(int, tokens[first : first + 5])
+    try:
+        _, seq, consumer_seq, nanos, pending = map(int, tokens[first : first + 5])
+    except ValueError:
+        raise NotJSMessageError from None
     return Followed(message.subject, message.data, seq, nanos / _NANOS, pending), consumer_seq

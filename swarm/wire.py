@@ -80,12 +80,9 @@ class Wire:
         self._waiting: dict[str, _Waiting] = {}
         self._sweeping: asyncio.TimerHandle | None = None
         self._counter = 0
-        self._denied: dict[str, str] = {}
 
     async def __aenter__(self) -> Self:
         self._subscription = await self.client.subscribe(f"{self._inbox}.*", cb=self._on_reply)
-        if isinstance(self.client, SwarmClient):
-            self.client.denied.listen(self.note_denied)
         return self
 
     async def __aexit__(
@@ -111,10 +108,6 @@ class Wire:
             waiting.reply.set_exception(NobodyListens(f"nobody listens on {waiting.subject}"))
         else:
             waiting.reply.set_result(Reply(message.data, headers))
-
-    def note_denied(self, subject: str, reason: str) -> None:
-        """Remember that the server forbade a subject, so that a time-out on it says so."""
-        self._denied[subject.lower()] = reason
 
     async def send(
         self, subject: str, payload: bytes = b"", *, headers: dict[str, str] | None = None
@@ -176,13 +169,8 @@ class Wire:
         self._sweeping = loop.call_later(SWEEP, self._sweep, loop) if self._waiting else None
 
     def _late(self, subject: str) -> SwarmTimeout | PermissionDenied:
-        reason = self._denied.get(subject.lower())
-        if reason is None:
-            return SwarmTimeout(f"no answer on {subject} in time; is the NATS server up?")
-        return PermissionDenied(
-            f"the NATS server forbids {subject}: {reason}; "
-            "give this user publish rights on picoclaw.> and $JS.API.>"
-        )
+        denial = self.client.denied.denial(subject) if isinstance(self.client, SwarmClient) else None
+        return denial or SwarmTimeout(f"no answer on {subject} in time; is the NATS server up?")
 
     async def api(
         self, call: str, body: Mapping[str, Any] | None = None, *, timeout: timedelta = REQUEST_TIMEOUT
@@ -234,8 +222,11 @@ class Wire:
 
 
 def _answer(data: bytes, subject: str) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(data)
-    error = answer.get("error")
+    try:
+        answer: dict[str, Any] = json.loads(data)
+        error = answer.get("error")
+    except (ValueError, AttributeError, RecursionError):
+        raise SwarmTimeout(f"what came back on {subject} is no answer of a NATS server") from None
     if error:
         code = int(error.get("err_code") or error.get("code") or 0)
         raise ApiError(code, str(error.get("description", "refused")), subject)

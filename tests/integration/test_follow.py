@@ -186,3 +186,19 @@ async def test_a_follower_that_ends_leaves_no_consumer(lab: Lab) -> None:
         return not (await swarm.wire.api(f"CONSUMER.NAMES.{swarm.names.log}"))["consumers"]
 
     await wait_for_async(none)
+
+
+async def test_a_foreign_message_on_its_inbox_is_named_and_ignored(
+    lab: Lab, caplog: pytest.LogCaptureFixture
+) -> None:
+    swarm, foreign, seen = await lab.door(), await lab.door(), Seen()
+    await put(swarm, 0, 5)
+    caught_up = swarm.follow(swarm.names.log, swarm.names.log_filter(), seen, deliver="all")
+    await asyncio.wait_for(caught_up.wait(), 5)
+    consumers = await foreign.wire.api(f"CONSUMER.LIST.{swarm.names.log}")
+    inbox = consumers["consumers"][0]["config"]["deliver_subject"]
+    await foreign.client.publish(inbox, b"garbage")
+    await foreign.client.publish(inbox, b"garbage", "$JS.ACK.a.b.c.d.e.f.g")
+    await wait_for_async(lambda: caplog.text.count("foreign message on the inbox") == 2)
+    await put(swarm, 5, 10)
+    await wait_for_async(lambda: seen.numbers == list(range(10)))
