@@ -32,13 +32,13 @@ def nodes(url: str, spawn_picoclaw: SpawnPicoclaw) -> Nodes:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    return slow_to_review(tmp_path / "slow")
+    return slow_to_review(tmp_path / "slow", files=200)
 
 
 def in_the_middle(door: Spawned, workers: dict[str, Spawned]) -> Spawned:
-    """The worker that holds the task; one of its tools has ended, the others have not."""
+    """The worker that holds the task, when one of its tools has ended and the others have not."""
     holder = door.expect(r"task +running on ([\w-]+)").group(1)
-    door.expect(r"task +ruff: ")
+    door.expect(r"task +(ruff|codespell|doc facts): ")
     return workers[holder]
 
 

@@ -82,7 +82,7 @@ def events(lines: Iterable[dict[str, Any]], event: str) -> list[dict[str, Any]]:
 
 
 def slow_to_review(folder: Path, files: int = 300) -> Path:
-    """A clean repository whose documentation takes a second or two to review."""
+    """A clean repository whose documentation takes about a second to review, more on a busy machine."""
     function = '\n\ndef f{0}(x):\n    """Return x and {0}."""\n    return x + {0}\n'
-    body = '"""Module."""\n' + "".join(function.format(number) for number in range(90))
+    body = '"""Module."""\n' + "".join(function.format(number) for number in range(60))
     return make_repository(folder, {f"m{number:03}.py": body for number in range(files)})
