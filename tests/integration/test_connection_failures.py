@@ -157,7 +157,7 @@ async def test_a_forbidden_request_of_the_swarm_says_so_and_not_that_it_timed_ou
     )
     client = await connect(at(server, credentials="ann:s3cret"), name="test")
     async with Wire(client) as wire:
-        with pytest.raises(PermissionDenied, match=r"forbids \$JS.API.STREAM.CREATE.LOG"):
+        with pytest.raises(PermissionDenied, match=r"publish to \$JS.API.STREAM.CREATE.LOG"):
             await wire.api("STREAM.CREATE.LOG", {"name": "LOG"}, timeout=timedelta(milliseconds=300))
     await client.close()
 
