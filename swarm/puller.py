@@ -1,6 +1,6 @@
 """Puller: takes from many work-queue consumers at once, never more than the free slots.
 
-One inbox, never unsubscribed while pulls are out: what is delivered to a dropped inbox would be
+Its inboxes are never dropped while pulls are out: what is delivered to a dropped inbox would be
 stranded until the ack wait. While a slot is free each source has a parked pull of one. A source
 where more waits is hot: it is asked again at once for as many as there are free slots, high
 priorities first, lanes of one level by turns, and every eighth time low ones first, so that low never
@@ -13,11 +13,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 import nats.errors
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
 from .delivered import Delivered, parse_ack_subject
 from .wire import API, Wire
@@ -27,19 +29,18 @@ log = logging.getLogger(__name__)
 PARK = timedelta(seconds=4)
 """Longest that a pull stays parked."""
 TICK = timedelta(milliseconds=500)
-ANSWERED = 0.25
-"""Seconds after which a pull that does not wait counts as answered.
+ANSWERED = 0.5
+"""Seconds after which a pull that does not wait counts as answered, should its answer be lost.
 
-Messages do not say which pull they answer, so one that was served may look open: it must not keep
-slots empty while tasks wait. To be wrong costs a message that goes back as surplus.
+To be wrong costs a message that goes back as surplus; to wait would keep slots empty.
 """
 LATE = 1.0
 """Seconds past its expiry after which an unanswered pull is written off."""
 RETURN = timedelta(milliseconds=50)
 """How long a slot is kept for what was handed back: the broker delivers it again in some 4 ms."""
 GROUP = "work"
-PENDING = "Nats-Pending-Messages"
-"""In the status that ends a pull: how many of its batch were not delivered."""
+PARKED, HOT = "p", "h"
+"""The two kinds of pull, in the inbox that they name."""
 LOW_FIRST_EVERY = 8
 _NANOS = 1_000_000_000
 
@@ -101,13 +102,20 @@ class Puller:
         self._states: dict[str, _State] = {}
         self._by_consumer: dict[tuple[str, str], _State] = {}
         self._inbox = wire.client.new_inbox()
+        self._subscriptions: list[Subscription] = []
         self._counter = 0
         self._turn = 0
         self._wake = asyncio.Event()
         self._stopped = False
 
     async def __aenter__(self) -> Self:
-        self._subscription = await self._wire.client.subscribe(f"{self._inbox}.*.*", cb=self._on_message)
+        # A message does not say which pull it answers, but it comes to that pull's inbox: two kinds of
+        # pull, two inboxes. Within a kind the server answers in the order in which it was asked.
+        for kind in (PARKED, HOT):
+            handler = partial(self._on_message, parked=kind == PARKED)
+            self._subscriptions.append(
+                await self._wire.client.subscribe(f"{self._inbox}.{kind}.*.*", cb=handler)
+            )
         return self
 
     async def __aexit__(
@@ -116,7 +124,8 @@ class Puller:
         self._stopped = True
         if self._wire.client.is_connected:
             # What the server had sent before it heard of this is still received, and handed back.
-            await self._subscription.drain()  # type: ignore[no-untyped-call]
+            for subscription in self._subscriptions:
+                await subscription.drain()  # type: ignore[no-untyped-call]
 
     def add(self, source: Source) -> None:
         """Begin to pull from a source; adding it again changes nothing."""
@@ -222,14 +231,14 @@ class Puller:
             await self._wire.client.publish(
                 f"{API}CONSUMER.MSG.NEXT.{source.stream}.{source.consumer}",
                 json.dumps(body).encode(),
-                f"{self._inbox}.{state.key}.{key}",
+                f"{self._inbox}.{PARKED if parked else HOT}.{state.key}.{key}",
             )
         except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
             # The connection went between the look at it and now; the reconnect asks anew.
             log.debug("pull on %s: %s", source.consumer, error)
             state.pulls.pop(key, None)
 
-    async def _on_message(self, message: Msg) -> None:
+    async def _on_message(self, message: Msg, *, parked: bool) -> None:
         ack = parse_ack_subject(message.reply) if message.reply else None
         if ack is None:
             self._on_status(message)
@@ -238,34 +247,28 @@ class Puller:
         state = self._by_consumer.get((ack.stream, ack.consumer))
         if state is not None:
             state.hot = ack.waiting > 0
-            self._use_credit(state)
+            self._use_credit(state, parked=parked)
         if self._stopped or not self._take(delivered):
             if state is not None:
                 state.hot = state.handed_back = True
             await delivered.nak()
         self._wake.set()
 
-    def _use_credit(self, state: _State) -> None:
+    def _use_credit(self, state: _State, *, parked: bool) -> None:
         for key, pull in state.pulls.items():
-            if pull.remaining > 0:
+            if pull.parked is parked:
                 pull.remaining -= 1
                 if pull.remaining == 0:
                     del state.pulls[key]
                 return
 
     def _on_status(self, message: Msg) -> None:
-        state_key, _, pull_key = message.subject.removeprefix(self._inbox + ".").partition(".")
+        state_key, pull_key = message.subject.rsplit(".", 2)[1:]
         state = self._states.get(state_key)
         if state is None:
             return
         pull = state.pulls.pop(pull_key, None)
-        headers = message.headers or {}
-        # Messages do not say which pull they answer, so the oldest was charged with them. The server
-        # says what this one did not get; what it was charged with beyond that, others have got.
-        undelivered = int(headers.get(PENDING, 0))
-        for _ in range(undelivered - (pull.remaining if pull is not None else 0)):
-            self._use_credit(state)
-        status = headers.get("Status", "")
+        status = (message.headers or {}).get("Status", "")
         if status in ("404", "408") and pull is not None and not pull.parked:
             state.hot = False
         elif status not in ("404", "408"):
