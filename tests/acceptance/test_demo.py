@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_make_demo_is_one_command() -> None:
     ran = subprocess.run(
-        ["make", "--dry-run", "--old-file=.venv/.demo", "demo"],
+        ["make", "--no-print-directory", "--dry-run", "--old-file=.venv/.demo", "demo"],
         cwd=ROOT,
         capture_output=True,
         text=True,
