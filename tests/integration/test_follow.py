@@ -198,7 +198,27 @@ async def test_a_foreign_message_on_its_inbox_is_named_and_ignored(
     consumers = await foreign.wire.api(f"CONSUMER.LIST.{swarm.names.log}")
     inbox = consumers["consumers"][0]["config"]["deliver_subject"]
     await foreign.client.publish(inbox, b"garbage")
-    await foreign.client.publish(inbox, b"garbage", "$JS.ACK.a.b.c.d.e.f.g")
-    await wait_for_async(lambda: caplog.text.count("foreign message on the inbox") == 2)
+    await wait_for_async(lambda: "foreign message on the inbox" in caplog.text)
     await put(swarm, 5, 10)
     await wait_for_async(lambda: seen.numbers == list(range(10)))
+
+
+async def test_what_is_purged_before_it_could_be_sent_is_not_waited_for(lab: Lab) -> None:
+    swarm = await lab.door()
+    for number in range(12):  # more than the server sends before flow control has an answer
+        await swarm.wire.store(subject(swarm, number), b"x" * 900_000)
+    go_on, caught_up, found = asyncio.Event(), asyncio.Event(), list[int]()
+
+    async def handle(followed: Followed) -> None:
+        found.append(followed.seq)
+        await go_on.wait()
+
+    follower = Follower(
+        swarm.wire, swarm.names.log, swarm.names.log_filter(), deliver="all", on_snapshot=caught_up.set
+    )
+    swarm.tasks.start(follower.run(handle))
+    await wait_for_async(lambda: found)
+    await swarm.wire.api(f"STREAM.PURGE.{swarm.names.log}")
+    go_on.set()
+    await asyncio.wait_for(caught_up.wait(), 8)
+    assert len(found) < 12
