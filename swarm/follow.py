@@ -194,7 +194,11 @@ class _Reader:
     async def _take(self, message: Msg) -> bool:
         if message.headers and "Status" in message.headers:
             await self._follower.answer(message)
-            return _last_consumer_seq(message) in (None, self._expected - 1)
+            in_order = _last_consumer_seq(message) in (None, self._expected - 1)
+            if in_order and not message.reply and "Nats-Consumer-Stalled" not in message.headers:
+                # An idle heartbeat: nothing waits, whatever the last message said; the rest was purged.
+                self._follower.caught_up()
+            return in_order
         followed, consumer_seq = read_delivery(message)
         if consumer_seq != self._expected:
             return False
