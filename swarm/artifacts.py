@@ -47,10 +47,11 @@ class ArtifactStore:
 
     async def put(self, data: bytes, *, media_type: str, filename: str | None = None) -> ArtifactRef:
         """Store a body under its digest; storing it again is harmless."""
+        digest = hashlib.sha256(data).hexdigest()
         ref = ArtifactRef(
-            name=hashlib.sha256(data).hexdigest(),
+            name=digest,
             size=len(data),
-            digest=hashlib.sha256(data).hexdigest(),
+            digest=digest,
             media_type=media_type,
             filename=filename,
         )

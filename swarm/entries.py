@@ -148,7 +148,6 @@ class Cancelling(EntryBase):
     run: str = ""
 
 
-TaskEntry = Queued | Started | Done | Failed | Cancelled | Dead
 RequestEntry = Accepted | Owner | Planned | Cancelling | Done | Failed | Cancelled
 Entry = Annotated[
     Queued | Started | Done | Failed | Cancelled | Dead | Accepted | Owner | Planned | Cancelling,

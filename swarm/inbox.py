@@ -91,10 +91,9 @@ class Inbox:
 
     async def withdraw(self, request: str) -> None:
         """Take a request out of the inbox."""
-        for level in LEVELS:
-            await self._wire.api(
-                f"STREAM.PURGE.{self._names.requests}", {"filter": self._names.inbox(level, request)}
-            )
+        await self._wire.api(
+            f"STREAM.PURGE.{self._names.requests}", {"filter": self._names.inbox_of(request)}
+        )
 
     async def sources(self) -> list[Source]:
         """Make the consumers of the inbox and return them, one per priority."""

@@ -140,10 +140,10 @@ class Lanes:
 
     async def _make(self, key: str, level: int | None, demand: Demand) -> None:
         # Consumer first: a worker that reads the record finds it.
-        await self._make_consumer(key, level, multi=demand.levels > 1)
+        await self._make_consumer(key, level)
         await self._record(key, demand, level)
         # A janitor that was closing the lane may have deleted the consumer before it saw our record.
-        await self._make_consumer(key, level, multi=demand.levels > 1)
+        await self._make_consumer(key, level)
         self._made.add((key, level))
 
     async def _record(self, key: str, demand: Demand, level: int | None) -> None:
@@ -172,7 +172,7 @@ class Lanes:
         for listener in self._listeners:
             listener()
 
-    async def _make_consumer(self, key: str, level: int | None, *, multi: bool) -> None:
+    async def _make_consumer(self, key: str, level: int | None) -> None:
         name = self._names.lane_consumer(key, level)
         config: dict[str, Any] = {
             "name": name,

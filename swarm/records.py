@@ -6,7 +6,7 @@ a major version that it does not know is refused in words (RecordRefused).
 
 import json
 import secrets
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -16,7 +16,6 @@ VERSION = 1
 
 State = Literal["planned", "queued", "running", "done", "failed", "cancelled", "dead"]
 TERMINAL: frozenset[str] = frozenset({"done", "failed", "cancelled", "dead"})
-Priority = Literal[0, 1, 2, 3]
 
 
 def new_id() -> str:
@@ -222,9 +221,6 @@ class Delivery(Record):
 
     def newer_than(self, other: "Delivery") -> bool:
         return (self.seq, self.count) > (other.seq, other.count)
-
-
-AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
 def read_json(data: bytes, what: str) -> Any:
