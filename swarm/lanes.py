@@ -18,7 +18,7 @@ from .kv import Bucket
 from .puller import GROUP
 from .records import Record
 from .subjects import Names, token
-from .wire import NOT_FOUND, ApiError, Wire
+from .wire import NOT_FOUND, NOT_YET, ApiError, Wire
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ MAX_ACK_PENDING = 100_000
 MAX_WAITING = 20_000
 """Parked pulls that a consumer accepts: every worker's, each with one."""
 _NANOS = 1_000_000_000
+_STILL_GOING = 10012
+"""A consumer of this name is just being deleted: seen as `open …/meta.inf.tmp: no such file`."""
 
 
 class LaneRecord(Record):
@@ -188,7 +190,12 @@ class Lanes:
             "priority_policy": "prioritized",
         }
         stream = self._names.tasks
-        await self._wire.api(f"CONSUMER.CREATE.{stream}.{name}", {"stream_name": stream, "config": config})
+        await self._wire.ensure(
+            f"CONSUMER.CREATE.{stream}.{name}",
+            {"stream_name": stream, "config": config},
+            patience=timedelta(seconds=5),
+            passing=NOT_YET | {_STILL_GOING},
+        )
 
     async def touch(self, lane: Lane) -> None:
         """Say that some node would serve the lane."""

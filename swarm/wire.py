@@ -189,10 +189,12 @@ class Wire:
         body: Mapping[str, Any] | None = None,
         *,
         patience: timedelta = timedelta(seconds=30),
+        passing: frozenset[int] = NOT_YET,
     ) -> dict[str, Any]:
         """Call the JetStream API with what is harmless to ask twice, until a leader answers it.
 
-        Raises SwarmTimeout or ApiError once `patience` is over, and any other ApiError at once.
+        `passing`: codes of refusals that pass by themselves. Raises SwarmTimeout or ApiError once
+        `patience` is over, and any other ApiError at once.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience.total_seconds()
@@ -200,8 +202,8 @@ class Wire:
             try:
                 return await self.api(call, body)
             except (SwarmTimeout, ApiError) as error:
-                passing = not isinstance(error, ApiError) or error.code in NOT_YET
-                if not passing or loop.time() > deadline or not self.client.is_connected:
+                passes = not isinstance(error, ApiError) or error.code in passing
+                if not passes or loop.time() > deadline or not self.client.is_connected:
                     raise
             await asyncio.sleep(AGAIN.total_seconds())
 
