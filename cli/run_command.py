@@ -50,6 +50,7 @@ SEVERITIES = ("critical", "high", "medium", "low", "info")
 @click.option(
     "--fail-on", type=click.Choice(SEVERITIES), help="Exit 1 for findings of this severity or worse."
 )
+@click.option("--allow-partial", is_flag=True, help="With --fail-on: let a part that nobody reviewed pass.")
 @click.option("--output", metavar="FILE", help="Write the report there. [default: ~/.picoclaw/reports]")
 @click.option("--local", is_flag=True, help="Bring up a local swarm even when another one is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON; no progress.")
@@ -60,6 +61,7 @@ def run(
     text: str,
     repo: str | None,
     fail_on: str | None,
+    allow_partial: bool,
     output: str | None,
     local: bool,
     as_json: bool,
@@ -73,7 +75,7 @@ def run(
     asked = read_asked(text, repo=HERE if repo is None else repo)
     if output is not None:
         _check_output(Path(output))
-    wanted = _Wanted(fail_on, Path(output) if output else None, local, as_json)
+    wanted = _Wanted(fail_on, allow_partial, Path(output) if output else None, local, as_json)
     try:
         return asyncio.run(_run(loaded, asked, wanted))
     except asyncio.CancelledError:
@@ -94,6 +96,7 @@ def _check_output(path: Path) -> None:
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     fail_on: str | None
+    allow_partial: bool
     output: Path | None
     local: bool
     as_json: bool
@@ -249,10 +252,10 @@ def _fail_on(ended: "Ended", wanted: _Wanted) -> int:
     if fails(report, wanted.fail_on):  # type: ignore[arg-type]  # click.Choice holds it to severities
         click.echo(f"picoclaw: findings of severity {wanted.fail_on} or worse (--fail-on)", err=True)
         return 1
-    if ended.head.partial:
+    if ended.head.partial and not wanted.allow_partial:
         click.echo(
             'picoclaw: a part was not reviewed, which --fail-on does not let pass: see "What was not '
-            'reviewed" in the report',
+            'reviewed" in the report (--allow-partial lets it pass)',
             err=True,
         )
         return 1

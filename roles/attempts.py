@@ -53,13 +53,21 @@ class Attempts:
     """Carries jobs of one run through; the table of jobs is the worker's."""
 
     def __init__(
-        self, swarm: Swarm, announcer: Announcer, jobs: JobTable, find: FindExecutor, *, cache: Path
+        self,
+        swarm: Swarm,
+        announcer: Announcer,
+        jobs: JobTable,
+        find: FindExecutor,
+        *,
+        cache: Path,
+        scratch: Path,
     ) -> None:
         self._swarm = swarm
         self._announcer = announcer
         self._jobs = jobs
         self._find = find
         self._cache = cache
+        self._scratch = scratch
 
     async def carry(self, job: Job) -> None:
         try:
@@ -183,7 +191,7 @@ class Attempts:
         if executor is None:
             await self._retry(job, queued, head, f"no executor here serves {queued.task.demand} any more")
             return
-        context = JobContext(self._swarm, queued, job.attempt, self._cache)
+        context = JobContext(self._swarm, queued, job.attempt, self._cache, self._scratch)
         limit = queued.task.timeout_s
         job.execution = asyncio.create_task(executor.execute(queued, context), name=f"execute {job.id}")
         if job.fenced or job.draining:

@@ -26,6 +26,8 @@ class JobContext:
     attempt: int
     cache: Path
     """Where unpacked repositories are kept, shared by the node's jobs."""
+    scratch: Path
+    """Where the workspaces of this run's jobs are made."""
     _workspace: Path | None = field(default=None, init=False)
 
     @property
@@ -52,7 +54,7 @@ class JobContext:
     async def workspace(self) -> Path:
         """Return this job's own empty folder; it is removed when the job ends."""
         if self._workspace is None:
-            self._workspace = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="picoclaw-job-"))
+            self._workspace = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="job-", dir=self.scratch))
         return self._workspace
 
     async def checkout(self, repository: RepositoryRef) -> Path:

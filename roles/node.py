@@ -35,6 +35,7 @@ from ..swarm.swarm import Me, Swarm, open_swarm
 from .coordinator import Coordinator
 from .jobs import JobTable
 from .planning.template import Template
+from .scratch import scratch_folder
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,13 @@ class Node:
                 repair=swarm.ensure_streams,
             )
             worker = Worker(
-                swarm, announcer, jobs, ready, self._find, cache=self.home / "cache" / "repositories"
+                swarm,
+                announcer,
+                jobs,
+                ready,
+                self._find,
+                cache=self.home / "cache" / "repositories",
+                scratch=stack.enter_context(scratch_folder(self.home / "jobs")),
             )
             coordinator = (
                 Coordinator(swarm, self.templates, can_run_here=self._can_run)

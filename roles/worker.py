@@ -32,11 +32,12 @@ class Worker:
         find: FindExecutor,
         *,
         cache: Path,
+        scratch: Path,
     ) -> None:
         self._swarm = swarm
         self._jobs = jobs
         self._offer = offer
-        self._attempts = Attempts(swarm, announcer, jobs, find, cache=cache)
+        self._attempts = Attempts(swarm, announcer, jobs, find, cache=cache, scratch=scratch)
         self._draining = False
         self._puller = Puller(
             swarm.wire, free=lambda: jobs.free, take=self._take, node_timeout=swarm.nats.node_timeout

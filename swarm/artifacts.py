@@ -86,6 +86,7 @@ class ArtifactStore:
                 f"an artifact of {ref.size} bytes could not be stored in time: check the NATS server"
             ) from None
         except nats.errors.Error as error:
+            self._store = None  # it may have gone with its server: make it anew for the next one
             raise SwarmError(
                 f"the NATS server refused an artifact of {ref.size} bytes: {error}; free space there"
             ) from error

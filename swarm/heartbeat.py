@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
@@ -20,10 +20,10 @@ class Heartbeat(Record):
     role: str
     beat: int
     """Counts from 1 within a run."""
-    interval_s: float
-    timeout_s: float
+    interval_s: Annotated[float, Field(gt=0, le=86_400)]
+    timeout_s: Annotated[float, Field(gt=0, le=864_000)]
     """The node's own timeout: silent for longer, it is offline."""
-    slots: int
+    slots: Annotated[int, Field(ge=0, le=100_000)]
     tasks: tuple[str, ...] = ()
     """Ids of the tasks that it holds: from before `started` until their end is written down."""
     draining: bool = False

@@ -52,7 +52,8 @@ class Inbox:
         if fill >= self._limits.admission:
             raise QueueFull(
                 f"queue full: the log is over {self._limits.admission:.0%} of its size; nothing was "
-                "submitted. Wait for running requests to end, or remove old ones, then send it again"
+                f"submitted. Ended requests leave it after {self._limits.requests_kept.days} days; to have "
+                f"room now, raise max_bytes of stream {self._names.log}, then send it again"
             )
 
     async def submit(self, request: Request, *, patience: timedelta = timedelta(seconds=20)) -> bool:

@@ -57,7 +57,9 @@ class Log:
                     # What runs must be able to end: wait for the janitor, but say so.
                     if full_since is None:
                         full_since = loop.time()
-                        log.error("the log is full: purge old requests or raise its size; %s waits", subject)
+                        log.error(
+                            "the log is full: raise max_bytes of %s; %s waits", self._names.log, subject
+                        )
                     await asyncio.sleep(RETRY_PAUSE.total_seconds())
                 else:
                     raise SwarmError(f"the log refused an entry for {request}.{step}: {error}") from None

@@ -183,7 +183,7 @@ class QueuedTask(Record):
     request: str
     task: Task
     priority: Annotated[int, Field(ge=0, le=3)]
-    queued_seq: int
+    queued_seq: Annotated[int, Field(ge=1)]
     """Sequence of its `queued` entry in the log."""
     attempt: int = 1
     excused: int = 0

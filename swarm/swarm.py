@@ -10,7 +10,7 @@ from datetime import timedelta
 from nats.aio.client import Client
 
 from ..config.settings import NatsSettings
-from ..errors import ConnectError, PicoclawError, RecordRefused, SwarmError
+from ..errors import ConnectError, PicoclawError, RecordRefused, StoreTooNew, SwarmError
 from .artifacts import ArtifactStore
 from .background import Background, background
 from .bodies import pack_queued
@@ -190,14 +190,24 @@ class Swarm:
         """Bring back what did not survive: memory streams, followers, pulls, the announcement."""
         self.members.reconnected()
         self.lanes.forget_made()
+        told = False
         while self.make and self.client.is_connected:  # else the next reconnect begins anew
             try:
                 await self._keep_hid()
                 await self.ensure_streams()
                 break
-            except (PicoclawError, ApiError) as error:
-                log.debug("streams are not back yet: %s", error)
+            except StoreTooNew:
+                raise
+            except PicoclawError as error:
+                if not told:
+                    # What stands need not wait for what does not.
+                    log.warning("streams are not back yet: %s", error)
+                    self._tell_reconnected()
+                told = True
                 await asyncio.sleep(0.25)
+        self._tell_reconnected()
+
+    def _tell_reconnected(self) -> None:
         for follower in self._followers:
             follower.reconnected()
         for listener in self._reconnected:

@@ -505,3 +505,17 @@ async def test_a_url_that_is_no_repository_fails_the_task(context: FolderContext
     repository = RepositoryRef(url="file:///etc", commit="0" * 40)
     with pytest.raises(FinalError, match="not fetched"):
         await ReviewExecutor().execute(queued_review(repository, "code"), context)
+
+
+async def test_a_shell_with_a_literal_command_is_no_high_finding(
+    tmp_path: Path, context: FolderContext
+) -> None:
+    root = make_repository(
+        tmp_path / "shell",
+        {
+            "run.py": '"""Run."""\nimport os\n\nos.system("ls")\n\n\ndef go(x: str) -> None:\n    """Go."""\n    os.system(x)\n'
+        },
+    )
+    review = await review_folder(root, "security", context)
+    worst = {finding.line: finding.severity for finding in review.findings if finding.rule == "S605"}
+    assert worst == {4: "low", 9: "high"}

@@ -82,7 +82,9 @@ async def test_consumers_are_made_on_first_use_one_per_priority(lab: Lab) -> Non
     assert found.priorities == (1, 3)
 
 
-async def test_two_that_open_a_lane_at_once_at_different_priorities_both_stand_in_its_record(lab: Lab) -> None:
+async def test_two_that_open_a_lane_at_once_at_different_priorities_both_stand_in_its_record(
+    lab: Lab,
+) -> None:
     doors = [await lab.door() for _ in range(4)]
     for turn in range(25):
         demand = parse_demand(f"noop{turn}")

@@ -20,8 +20,8 @@ def unprivileged(tmp_path: Path) -> Iterator[Path]:
         return
     if sys.platform != "linux":
         pytest.skip("root ignores file modes, and only Linux lets a process give that up and take it back")
-    # Beside pytest's own folders, which only root may enter.
-    folder = Path(tempfile.mkdtemp(prefix="picoclaw-test-"))
+    # Not in pytest's own folders, nor in a TMPDIR that somebody made for root alone.
+    folder = Path(tempfile.mkdtemp(prefix="picoclaw-test-", dir="/tmp"))
     os.chown(folder, NOBODY, -1)
     os.seteuid(NOBODY)
     try:

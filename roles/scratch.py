@@ -1,0 +1,44 @@
+"""Scratch: the folder of one run's job workspaces, and what killed runs left of theirs."""
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import EmbeddedServerError
+from ..swarm.embedded.process import birth
+from ..swarm.embedded.rundir import make_private_dir
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """Yield this process's own folder below `parent`; it goes with the block, those of dead ones at once.
+
+    Raises EmbeddedServerError when it cannot be made.
+    """
+    make_private_dir(parent)
+    for left in parent.iterdir():
+        if not _in_use(left.name):
+            shutil.rmtree(left, ignore_errors=True)
+    mark = birth(os.getpid()) or ""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{mark}.", dir=parent))
+    except OSError as error:
+        raise EmbeddedServerError(
+            f"no folder can be made in {parent} ({error.strerror}): free disk space, or make it writable for this user"
+        ) from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _in_use(name: str) -> bool:
+    """Return whether the process that made a folder still runs: its pid, and the birth that goes with it."""
+    pid, _, mark = name.partition("-")
+    return pid.isdigit() and (birth(int(pid)) or "") == mark.rpartition(".")[0]
