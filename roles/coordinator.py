@@ -19,6 +19,7 @@ from ..swarm.puller import Puller
 from ..swarm.records import Request
 from ..swarm.release import Share, release
 from ..swarm.subjects import REQUEST_STEP, split_log_subject
+from ..swarm.submission import same_request
 from ..swarm.swarm import Swarm
 from .owner import Owner
 from .planning.template import Template
@@ -63,10 +64,6 @@ class Coordinator:
         self._puller = Puller(
             swarm.wire, free=self._free, take=self._take, node_timeout=swarm.nats.node_timeout
         )
-
-    @property
-    def owned(self) -> int:
-        return len(self._owners)
 
     async def run(self) -> None:
         """Coordinate until cancelled."""
@@ -143,6 +140,7 @@ class Coordinator:
                 except AppendRefused:
                     head = await self._swarm.log.request_head(request.id)
                     if head.accepted or head.terminal:
+                        await self._note_clash(request)
                         return
                     expected = head.seq
         finally:
@@ -151,6 +149,18 @@ class Coordinator:
         log.info("Request accepted", extra={"request": request.id})
         first = (entry, seq) if expected == 0 else None
         self._swarm.tasks.start(self._carry(request.id, first), name=f"own {request.id}")
+
+    async def _note_clash(self, request: Request) -> None:
+        """Name a request that is dropped because another one was accepted under its key.
+
+        A door refuses it with IdempotencyClash; two doors at the same moment cannot see each other.
+        """
+        async for followed in self._swarm.log.history(request.id, REQUEST_STEP):
+            entry = decode(followed)
+            if isinstance(entry, Accepted) and not same_request(request, entry.request):
+                log.error(
+                    "Request dropped: its idempotency key is another request's", extra={"request": request.id}
+                )
 
     # --- ownership ---
 

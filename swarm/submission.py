@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from ..errors import IdempotencyClash, RecordRefused, SwarmTimeout, UsageError
 from .bodies import BODY_LIMIT, unpack_result
-from .entries import Accepted, Cancelled, Done, Entry, Failed, Planned
+from .entries import Accepted, Cancelled, Done, Entry, Failed
 from .fold import RequestHead, fold_request
 from .follow import Followed, Follower
 from .log import decode
@@ -231,8 +231,3 @@ def _read_progress(message: Msg) -> Progress | None:
     except (RecordRefused, ValueError, KeyError, TypeError):
         log.debug("foreign event on %s", message.subject)
         return None
-
-
-def tasks_of(entry: Entry) -> int | None:
-    """Return how many tasks a manifest has, as far as it says so itself."""
-    return len(entry.plan.tasks) if isinstance(entry, Planned) and entry.plan is not None else None

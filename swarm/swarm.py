@@ -14,7 +14,6 @@ from ..errors import ConnectError, PicoclawError, RecordRefused, StoreTooNew, Sw
 from .artifacts import ArtifactStore
 from .background import Background, background
 from .bodies import pack_queued
-from .demand import Demand
 from .entries import Dead
 from .follow import Followed, Follower
 from .identity import adopt_hid, find_hid, keep_hid
@@ -104,14 +103,6 @@ class Swarm:
             self.wire, self.names.members, self.names.wildcard("node"), deliver="last_per_subject"
         ):
             self.members.take(followed, live=False)
-
-    async def read_lanes(self) -> None:
-        """Take the known lanes as they stand now, once."""
-        bucket = self.lanes.bucket
-        for followed in await snapshot(
-            self.wire, bucket.stream, bucket.subject(">"), deliver="last_per_subject"
-        ):
-            self.lanes.take(followed)
 
     async def follow_members(self) -> None:
         """Keep the table of members current; returns once it is complete."""
@@ -220,11 +211,6 @@ async def _within(done: Awaitable[object], what: str, limit: timedelta = timedel
             await done
     except TimeoutError:
         raise SwarmError(f"{what} could not be read in time: check the NATS server") from None
-
-
-def slots_for(swarm: Swarm, demand: Demand) -> int:
-    """Return the slots that living nodes advertise for a demand."""
-    return swarm.members.slots_for(demand)
 
 
 Connect = Callable[[Callable[[], Awaitable[None]], Callable[[], Awaitable[None]]], Awaitable[Client]]
