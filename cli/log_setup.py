@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
 from ..config.settings import LogSettings
 
@@ -19,7 +19,7 @@ def set_up_logs(settings: LogSettings, **bound: str) -> bool:
     # Two lines per task: what no line shows need not be found out (Python's logging HOWTO, "Optimization").
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LinesAbovePrompt(sys.stderr)
     handler.setFormatter(JsonLines(bound) if as_json else _text(bound))
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -28,6 +28,32 @@ def set_up_logs(settings: LogSettings, **bound: str) -> bool:
     # The client repeats on its own logger what reaches us as errors.
     logging.getLogger("nats").setLevel(logging.CRITICAL)
     return as_json
+
+
+class LinesAbovePrompt(logging.StreamHandler[TextIO]):
+    """Prints log lines above a prompt that waits for input, and draws the prompt again below them."""
+
+    prompt = ""
+    """What stands at the last line of the terminal now; empty: nothing."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        if self.prompt:
+            self.stream.write("\r\x1b[K")
+        super().emit(record)
+        if self.prompt:
+            self.stream.write(self.prompt)
+            self.stream.flush()
+
+
+def show_prompt(text: str) -> None:
+    """Print a prompt below whatever is logged from now on; empty: there is none any more."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LinesAbovePrompt):
+            handler.prompt = text
+    if text:
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ..swarm.swarm import Swarm
 from .asked import HERE, means_this_folder, store_repository
 from .errors import echo_error
 from .live import LiveLines
+from .log_setup import show_prompt
 from .output import echo, safe_lines
 
 HINT = 'type a request, such as "Review this repository" (it looks at this folder); Ctrl-C ends the node'
@@ -62,12 +63,14 @@ async def _lines() -> AsyncIterator[str]:
     loop.add_reader(sys.stdin.fileno(), on_input)
     try:
         while True:
-            click.echo(PROMPT, err=True, nl=False)
+            show_prompt(PROMPT)
             line = await typed.get()
+            show_prompt("")
             if line is None:
                 return
             yield line
     finally:
+        show_prompt("")
         loop.remove_reader(sys.stdin.fileno())
 
 
