@@ -52,7 +52,9 @@ def _choose(ledger: Ledger, outcomes: Sequence[Outcome], result: Result, *, part
     if done:
         return Done(by=me, node=me, run=ledger.swarm.me.run, result=result, partial=True)
     first = outcomes[0]
-    why = f"{first.step} {first.state}: {first.reason}"
+    said = first.reason.removeprefix("error: ")
+    alone = len(outcomes) == 1 and first.state == "failed"
+    why = said if alone else f"{first.step} {first.state}: {said}"
     if all(outcome.state == "cancelled" for outcome in outcomes):
         return Cancelled(by=me, reason="skipped", why=why, result=result)
     return Failed(by=me, reason="error", error=why, result=result)

@@ -117,7 +117,7 @@ async def test_a_request_of_which_nothing_was_done_fails_with_the_first_reason(l
     swarm = await lab.door()
     ended = await end_of(swarm, await ask(swarm, template="plan"))
     assert ended.head.state == "failed"
-    assert "a failed: error: broken" in ended.head.reason
+    assert "a failed: broken" in ended.head.reason
     assert ended.result is not None, "with a report of what there is"
 
 
