@@ -206,9 +206,14 @@ class Attempts:
             if current is not None and current.cancelling():
                 raise
             await self._stopped(job, queued, head)
-        except TimeoutError as error:
-            if job.execution.done():  # the executor's own time-out, not the task's limit
-                await self._retry(job, queued, head, _in_words(error))
+        except TimeoutError:
+            if job.execution.done() and not job.execution.cancelled():
+                # Ended at the very moment of the limit, or by a time-out of the executor's own.
+                failure = job.execution.exception()
+                if failure is None:
+                    await self._finish(job, queued, job.execution.result())
+                else:
+                    await self._retry(job, queued, head, _in_words(failure))
                 return
             job.stop()
             await asyncio.gather(job.execution, return_exceptions=True)

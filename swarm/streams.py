@@ -165,7 +165,10 @@ async def _ensure(wire: Wire, config: dict[str, Any]) -> None:
                 f"the store's stream {name} was written by a newer PicoClaw (store version {version}, "
                 f"this one understands {STORE_VERSION}): upgrade this node"
             )
-        # An operator may have changed sizes and replicas on purpose: what we do not name stays.
+        if version == STORE_VERSION:
+            # What differs is an operator's wish or a neighbouring version's: nobody turns it back.
+            return
+        # An operator may have changed sizes and replicas on purpose.
         kept = {key: found[key] for key in ("num_replicas", "max_bytes", "max_age") if key in found}
         await wire.ensure(f"STREAM.UPDATE.{name}", wanted | kept)
     except ApiError as error:
