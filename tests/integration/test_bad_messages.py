@@ -121,7 +121,7 @@ async def test_on_a_task_subject_a_record_that_no_log_knows_of_is_dropped(scene:
 
 async def test_on_a_task_subject_a_record_of_another_task_is_refused(scene: Scene) -> None:
     await scene.works()
-    whole = QueuedTask(request=ID, task=Task(step="other", demand="noop"), priority=1, queued_seq=0)
+    whole = QueuedTask(request=ID, task=Task(step="other", demand="noop"), priority=1, queued_seq=1)
 
     await scene.door.wire.store(
         scene.door.names.task(lane_key(Demand(("noop",))), 1, ID, STEP), whole.to_bytes()
