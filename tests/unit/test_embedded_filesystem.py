@@ -34,7 +34,7 @@ map auto_home on /System/Volumes/Data/home (autofs, automounted, nobrowse)
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
-        ("/root/.picoclaw/nats", "ext4"),
+        ("/opt/swarm/.picoclaw/nats", "ext4"),
         ("/home", "nfs4"),
         ("/home/ann/.picoclaw/nats", "nfs4"),
         ("/homework", "ext4"),
