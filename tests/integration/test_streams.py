@@ -51,6 +51,14 @@ async def test_what_an_operator_changed_stays(lab: Lab) -> None:
     assert (await config_of(swarm, swarm.names.log))["max_bytes"] == 123_456_789
 
 
+async def test_a_neighbouring_version_of_the_same_store_is_not_turned_back(lab: Lab) -> None:
+    swarm = await lab.door()
+    config = await config_of(swarm, swarm.names.dead_letters)
+    await swarm.wire.api(f"STREAM.UPDATE.{swarm.names.dead_letters}", config | {"description": "theirs"})
+    again = await lab.door()
+    assert (await config_of(again, swarm.names.dead_letters))["description"] == "theirs"
+
+
 async def test_what_an_older_version_left_out_is_mended(lab: Lab) -> None:
     swarm = await lab.door()
     config = await config_of(swarm, swarm.names.dead_letters)

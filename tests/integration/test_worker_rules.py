@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from picoclaw.capabilities.executor import Context
 from picoclaw.errors import FinalError, JobCancelled
 from picoclaw.swarm.announcer import Announcer
 from picoclaw.swarm.delivered import parse_ack_subject
@@ -664,3 +665,20 @@ async def test_a_foreign_message_in_a_lane_is_removed_and_harms_nobody(lab: Lab)
     later = await play_task(swarm)
     await later.until("queued", "started", "done")
     assert not worker.task.done()
+
+
+# --- the limit of a run ---
+
+
+async def test_a_job_that_ends_at_the_moment_of_its_limit_keeps_its_result(lab: Lab) -> None:
+    async def just_in_time(task: QueuedTask, context: Context) -> Result:
+        # Holds the event loop, so that limit and result fall together.
+        time.sleep(0.3)  # noqa: ASYNC251
+        return Result(summary="just in time")
+
+    await lab.worker(executors(Runs(do=just_in_time)))
+    swarm = await lab.door()
+    task = await play_task(swarm, timeout_s=0.1)
+    done = (await task.until("queued", "started", "done"))[-1]
+    assert isinstance(done, Done)
+    assert done.result.summary == "just in time"
