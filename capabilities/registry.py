@@ -3,21 +3,26 @@
 `offer` and `find_executor` are pure, given the executors; `load_executors` finds them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from ..config.names import GENERAL, PARENTS, ROLE_MARKS, canonical_capability
+from ..errors import FinalError
 from ..swarm.demand import Demand, Offer
-from .executor import Executor, Executors
+from ..swarm.records import QueuedTask, Result
+from .executor import Context, Executor, Executors, Readiness
 
 NEEDS_MODEL = frozenset({"research", "writing"})
 """Capabilities of the guide that nothing but a language model can serve."""
 
 
-def load_executors() -> Executors:
+def load_executors(paths: Sequence[Path] = ()) -> Executors:
     """Return every capability that some family knows, with the executor that serves it.
 
-    A family is a module in `capabilities/families` with a function `executors()`; where two serve one
-    capability, the family that comes first by name does.
+    A family is a module in `capabilities/families` with a function `executors(paths)`; where two serve
+    one capability, the family that comes first by name does. `paths` are the user's definition files, or
+    folders of them. Raises ConfigError for a definition that is wrong.
     """
     import importlib
     import pkgutil
@@ -27,7 +32,7 @@ def load_executors() -> Executors:
     served: dict[str, Executor] = {}
     for module in sorted(pkgutil.iter_modules(families.__path__), key=lambda found: found.name):
         family = importlib.import_module(f"{families.__name__}.{module.name}")
-        for executor in family.executors():
+        for executor in family.executors(paths):
             for capability in executor.capabilities:
                 served.setdefault(capability, executor)
     return served
@@ -84,22 +89,47 @@ def _missing(name: str, executors: Executors) -> str:
     return "no executor on this machine serves it"
 
 
-def find_executor(demand: Demand, executors: Executors) -> Executor | None:
+def find_executor(demand: Demand, executors: Executors, capability: str | None = None) -> Executor | None:
     """Return the executor for a task with this demand, or None when this machine has none ready.
 
-    A demand for several capabilities goes to one executor that serves them all, by name before by what
-    its own imply (`python` serves `code`). One that names only a node or labels says nothing of what is
-    to be done: it goes to this machine's executor if there is just one that is ready.
+    `capability` says what is to be done where it is given. Else a demand for several capabilities goes
+    to one executor that serves them all, by name before by what its own imply (`python` serves `code`),
+    and one that names only a node or labels goes to this machine's executor if just one is ready. Where
+    several might be meant, the executor returned refuses the task and says what to add.
     """
-    wanted = frozenset(demand.capabilities)
-    ready = [
-        executor
-        for executor in {id(executor): executor for executor in executors.values()}.values()
-        if all(_serves_now(executor, name) for name in wanted or executor.capabilities)
-    ]
+    wanted = frozenset(demand.capabilities) if capability is None else frozenset({capability})
+    ready = [executor for executor in _distinct(executors) if _serves_all(executor, wanted)]
     if not wanted and len(ready) > 1:
-        return None
+        return _Unclear(f"{demand} says where, not what: add --capability NAME")
+    apart = len(wanted) > 1 and all(find_executor(demand, executors, name) for name in wanted)
+    if not ready and apart:
+        return _Unclear(f"no one executor serves {' and '.join(sorted(wanted))}: ask for one of them")
     return min(ready, key=lambda executor: not wanted <= executor.capabilities, default=None)
+
+
+def _distinct(executors: Executors) -> list[Executor]:
+    return list({id(executor): executor for executor in executors.values()}.values())
+
+
+def _serves_all(executor: Executor, wanted: frozenset[str]) -> bool:
+    """Return whether it serves all that is wanted; with nothing named, whether it serves anything."""
+    if not wanted:
+        return any(executor.readiness(name).ready for name in executor.capabilities)
+    return all(_serves_now(executor, name) for name in wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unclear:
+    """Stands for the choice that cannot be made: no other node could make it either."""
+
+    why: str
+    capabilities: frozenset[str] = frozenset()
+
+    def readiness(self, capability: str) -> Readiness:
+        return Readiness(False, self.why)
+
+    async def execute(self, task: QueuedTask, context: Context) -> Result:
+        raise FinalError(self.why)
 
 
 def _serves_now(executor: Executor, name: str) -> bool:

@@ -22,7 +22,7 @@ _FILE = "picoclaw.config_file"
 
 _USUAL = frozenset({"swarm.hid", "swarm.nats.urls", "swarm.nats.embedded", "swarm.nats.credentials"})
 
-TITLES: dict[Group, str] = {"node": "Node", "connection": "Connection", "log": "Log"}
+TITLES: dict[Group, str] = {"node": "Node", "connection": "Connection", "files": "Files", "log": "Log"}
 
 
 class SettingOption(click.Option):

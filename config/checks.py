@@ -17,6 +17,7 @@ TEMPORAL_UNAVAILABLE = "Temporal connection failed (workflows disabled)"
 _EMBEDDED = "swarm.nats.embedded"
 _TOKEN = "swarm.nats.token"  # noqa: S105 - the name of a key
 _CREDENTIALS = "swarm.nats.credentials"
+_PATHS = ("capabilities.path", "workflows.path")
 _TLS = ("swarm.nats.tls.ca", "swarm.nats.tls.cert", "swarm.nats.tls.key")
 
 
@@ -85,10 +86,25 @@ def check_files(
                 values[name] = path
         except ConfigError as error:
             raise ConfigError(f"{name} ({origins[name]}): {error}") from None
+    for name in _PATHS:
+        texts = values.get(name)
+        if isinstance(texts, tuple):
+            base = file_base if origins[name].source == "file" else here
+            values[name] = tuple(_there(name, text, base, home, origins[name]) for text in texts)
     cert, key = _TLS[1:]
     for given, missing in ((cert, key), (key, cert)):
         if given in values and missing not in values:
             raise ConfigError(f"{given} ({origins[given]}) needs {missing} beside it: give both or neither")
+
+
+def _there(name: str, text: str, base: Path, home: Path, origin: Origin) -> Path:
+    try:
+        path = resolve_path(text, base, home)
+    except ConfigError as error:
+        raise ConfigError(f"{name} ({origin}): {error}") from None
+    if not path.exists():
+        raise ConfigError(f"{name} ({origin}): {path} is not there: make it, or correct the path")
+    return path
 
 
 def check_relations(settings: Settings, origins: Mapping[str, Origin]) -> None:

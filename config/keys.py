@@ -11,9 +11,9 @@ from typing import Literal
 
 Kind = Literal[
     "bool", "int", "duration", "capabilities", "urls", "labels",
-    "path", "choice", "name", "text", "token", "credentials",
+    "path", "paths", "choice", "name", "text", "token", "credentials",
 ]  # fmt: skip
-Group = Literal["node", "connection", "log"]
+Group = Literal["node", "connection", "files", "log"]
 
 ENV_PREFIX = "PICOCLAW_"
 
@@ -24,6 +24,7 @@ _METAVARS: Mapping[Kind, str] = {
     "urls": "URL,URL",
     "labels": "K=V,K=V",
     "path": "FILE",
+    "paths": "PATH,PATH",
     "name": "NAME",
     "text": "TEXT",
     "token": "TOKEN",
@@ -76,7 +77,7 @@ class Key:
     @property
     def is_list(self) -> bool:
         """Whether the value is a comma list, whose flag may be repeated."""
-        return self.kind in ("capabilities", "urls", "labels")
+        return self.kind in ("capabilities", "urls", "labels", "paths")
 
     @property
     def implies_enabled(self) -> bool:
@@ -151,6 +152,18 @@ _TABLE = (
     Key("swarm.temporal.address", "text", "node", "Temporal server (none)."),
     Key("swarm.temporal.enabled", "bool", "node", "Use Temporal when it has an address."),
     Key("swarm.temporal.task_queue", "name", "node", "Temporal task queue (picoclaw-swarm)."),
+    Key(
+        "capabilities.path",
+        "paths",
+        "files",
+        "Files or folders that define capabilities (~/.picoclaw/capabilities).",
+    ),
+    Key(
+        "workflows.path",
+        "paths",
+        "files",
+        "Files or folders that define workflows (~/.picoclaw/workflows).",
+    ),
     Key(
         "log.level",
         "choice",

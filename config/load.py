@@ -11,7 +11,15 @@ from ..errors import ConfigError, NameRefused
 from .checks import check_files, check_relations, settle_conflicts, temporal_warnings
 from .keys import BY_ENV, BY_FLAG, ENV_PREFIX, KEYS, Key
 from .origin import DEFAULT, Origin
-from .settings import LogSettings, NatsSettings, Settings, SwarmSettings, TemporalSettings, TlsSettings
+from .settings import (
+    FilesSettings,
+    LogSettings,
+    NatsSettings,
+    Settings,
+    SwarmSettings,
+    TemporalSettings,
+    TlsSettings,
+)
 from .spelling import did_you_mean
 from .values import Raw, parse_value, to_raw
 
@@ -84,6 +92,8 @@ def build(values: Mapping[str, object]) -> Settings:
             nats=NatsSettings(**under("swarm.nats."), tls=TlsSettings(**under("swarm.nats.tls."))),
             temporal=TemporalSettings(**under("swarm.temporal.")),
         ),
+        capabilities=FilesSettings(**under("capabilities.")),
+        workflows=FilesSettings(**under("workflows.")),
         log=LogSettings(**under("log.")),
     )
 

@@ -80,6 +80,14 @@ class SwarmSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilesSettings:
+    """Where a kind of definition file lies."""
+
+    path: tuple[Path, ...] = ()
+    """Files, or folders of them; empty: the folder of that kind under `~/.picoclaw`, if it is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """What is logged and how."""
 
@@ -93,4 +101,6 @@ class Settings:
     """Everything that a node is told."""
 
     swarm: SwarmSettings = SwarmSettings()
+    capabilities: FilesSettings = FilesSettings()
+    workflows: FilesSettings = FilesSettings()
     log: LogSettings = LogSettings()

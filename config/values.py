@@ -1,7 +1,7 @@
 """From the text of any source to the value of a setting: one rule per kind, whatever the source."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from ..errors import ConfigError
@@ -121,8 +121,15 @@ def _list(key: Key, raw: Raw) -> tuple[str, ...]:
         raise ConfigError("the list is empty: name at least one or leave the setting out")
     if not all(item.strip() for item in items):
         raise ConfigError("the list has an empty entry: take out the surplus comma")
-    read = canonical_capability if key.kind == "capabilities" else check_url
+    read = _ENTRY[key.kind]
     return tuple(dict.fromkeys(read(item) for item in items))
+
+
+_ENTRY: Mapping[str, Callable[[str], str]] = {
+    "capabilities": canonical_capability,
+    "urls": check_url,
+    "paths": _printable,
+}
 
 
 def _labels(raw: Raw) -> dict[str, str]:

@@ -114,6 +114,8 @@ class Task(Record):
     title: str = ""
     demand: str
     """Canonical demand (`swarm.demand`)."""
+    capability: str | None = None
+    """What is to be done, by wire name, where the demand says only where (a node, labels)."""
     input: dict[str, JsonValue] = Field(default_factory=dict)
     """The executor's input; `text` is the request in words."""
     repository: RepositoryRef | None = None
@@ -163,8 +165,12 @@ class Request(Record):
     text: str
     demand: str | None = None
     """Set by `dispatch --capability`: one task with this demand, no planning."""
+    capability: str | None = None
+    """What that task is to do, where the demand says only where."""
     repository: RepositoryRef | None = None
     template: str | None = None
+    workflow: JsonValue = None
+    """A whole template that goes before those of the coordinator; `template` then holds its name."""
     input: dict[str, JsonValue] = Field(default_factory=dict)
     priority: Annotated[int, Field(ge=0, le=3)] = 1
     deadline_s: Annotated[float, Field(gt=0)] | None = None

@@ -1,10 +1,13 @@
 """The analyzers: reviews of a repository without a model."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from ..executor import Executor
 
 
-def executors() -> tuple[Executor, ...]:
-    """Return the executors of this family."""
+def executors(_: Sequence[Path]) -> tuple[Executor, ...]:
+    """Return the executors of this family; no file of the user's defines one."""
     from ..analyzers.review import ReviewExecutor
 
     return (ReviewExecutor(),)

@@ -45,6 +45,7 @@ def _dispatch(request: Request, demand: str) -> Plan:
         step="task",
         title=title_of(request.text),
         demand=demand,
+        capability=request.capability,
         input={"text": request.text, **request.input},
         repository=request.repository,
         # No attempt may outlive the request.

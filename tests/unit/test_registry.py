@@ -1,12 +1,13 @@
 """The registry: what a node offers, what it cannot, and who serves a demand."""
 
+import asyncio
 from dataclasses import dataclass
 
 import pytest
 
-from picoclaw.capabilities.executor import Context, Executors, Readiness
+from picoclaw.capabilities.executor import Context, Executor, Executors, Readiness
 from picoclaw.capabilities.registry import find_executor, load_executors, offer
-from picoclaw.errors import NameRefused
+from picoclaw.errors import FinalError, NameRefused
 from picoclaw.swarm.demand import parse_demand, pull_rank, serves
 from picoclaw.swarm.records import QueuedTask, Result
 
@@ -105,7 +106,23 @@ def test_a_python_node_also_serves_code() -> None:
 def test_a_demand_for_two_capabilities_wants_one_executor_that_serves_both() -> None:
     gpu = Fixed(frozenset({"gpu"}))
     assert find_executor(parse_demand("docs+security"), table(REVIEWS, gpu)) is REVIEWS
-    assert find_executor(parse_demand("docs+gpu"), table(REVIEWS, gpu)) is None
+    assert asks_for_more(find_executor(parse_demand("docs+gpu"), table(REVIEWS, gpu)), "docs and gpu")
+    assert find_executor(parse_demand("docs+tpu"), table(REVIEWS, gpu)) is None
+
+
+def asks_for_more(executor: Executor | None, words: str) -> bool:
+    """Whether the task would be refused, with these words."""
+    assert executor is not None
+    with pytest.raises(FinalError, match=words):
+        asyncio.run(executor.execute(None, None))  # type: ignore[arg-type]
+    return True
+
+
+def test_a_capability_says_what_is_done_where_the_demand_only_says_where() -> None:
+    gpu = Fixed(frozenset({"gpu"}))
+    assert find_executor(parse_demand("node:n"), table(REVIEWS, gpu), "gpu") is gpu
+    assert find_executor(parse_demand("node:n"), table(REVIEWS, gpu), "code") is REVIEWS
+    assert find_executor(parse_demand("node:n"), table(REVIEWS, gpu), "tpu") is None
 
 
 def test_an_executor_that_is_not_ready_is_not_found() -> None:
@@ -116,7 +133,7 @@ def test_an_executor_that_is_not_ready_is_not_found() -> None:
 def test_a_demand_for_a_node_goes_to_its_only_executor() -> None:
     gpu = Fixed(frozenset({"gpu"}))
     assert find_executor(parse_demand("node:n"), table(REVIEWS)) is REVIEWS
-    assert find_executor(parse_demand("node:n"), table(REVIEWS, gpu)) is None
+    assert asks_for_more(find_executor(parse_demand("node:n"), table(REVIEWS, gpu)), "--capability")
 
 
 def test_the_shipped_families_serve_the_review() -> None:

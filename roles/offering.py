@@ -1,0 +1,84 @@
+"""Offering: what a node can do right now, and what it declared and cannot do, with the reason. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from ..capabilities.executor import Executor, Executors
+from ..capabilities.registry import find_executor, offer
+from ..config.names import ROLE_MARKS, canonical_capability
+from ..config.settings import SwarmSettings
+from ..errors import ConfigError
+from ..swarm.demand import Offer, parse_demand
+from ..swarm.heartbeat import Advert
+from ..swarm.records import QueuedTask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offering:
+    """One look at a machine, as a node of it sees it."""
+
+    executors: Executors
+    offer: Offer
+    not_ready: Mapping[str, str]
+    """Declared capabilities that cannot be served now, with what they need."""
+    marks: tuple[str, ...]
+
+    def find(self, queued: QueuedTask) -> Executor | None:
+        """Return the executor for a task, or None when this machine has none ready."""
+        task = queued.task
+        return find_executor(parse_demand(task.demand), self.executors, task.capability)
+
+    def can_run(self, demand: str, capability: str | None = None) -> bool:
+        """Return whether this node has an executor for a demand."""
+        return find_executor(parse_demand(demand), self.executors, capability) is not None
+
+    def advertised_by(self, advert: Advert) -> Advert:
+        """Return a node's advert with what it can do now."""
+        return replace(
+            advert,
+            capabilities=tuple(sorted(self.offer.capabilities)),
+            named=tuple(sorted(self.offer.named)),
+            marks=self.marks,
+            general=self.offer.general,
+            not_ready=dict(self.not_ready),
+        )
+
+    def check_strict(self, settings: SwarmSettings) -> None:
+        """Raise ConfigError where `strict` is set and a declared capability is not ready."""
+        if self.not_ready and settings.strict:
+            named = "; ".join(f"{name}: {why}" for name, why in self.not_ready.items())
+            raise ConfigError(
+                f"--swarm.strict: declared capabilities are not ready ({named}): install what they need, "
+                "or leave them out of --swarm.capabilities"
+            )
+
+
+def make_offering(
+    settings: SwarmSettings, node: str, executors: Executors, *, capabilities_given: bool
+) -> Offering:
+    """Return what a node with these settings can do with these executors.
+
+    A coordinator serves tasks only when its user named capabilities. Raises NameRefused.
+    """
+    declared = settings.capabilities
+    if settings.role == "coordinator" and not capabilities_given:
+        declared = tuple(sorted(ROLE_MARKS))
+    ready, not_ready = offer(declared, settings.role, node, settings.labels, executors)
+    marks = tuple(sorted(ROLE_MARKS & {canonical_capability(name) for name in declared}))
+    return Offering(executors=executors, offer=ready, not_ready=not_ready, marks=marks)
+
+
+def changes(before: Offering, after: Offering) -> tuple[str, ...]:
+    """Return in words what came and what went between two looks, one line each."""
+    came = sorted(after.offer.capabilities - before.offer.capabilities)
+    went = sorted(before.offer.capabilities - after.offer.capabilities)
+    lines = [f"serves {', '.join(came)} from now on"] if came else []
+    for name in went:
+        why = after.not_ready.get(name)
+        lines.append(f"no longer serves {name}" + (f": {why}" if why else ""))
+    lines += [
+        f"declared, not ready: {name}: {why}"
+        for name, why in after.not_ready.items()
+        if name not in went and before.not_ready.get(name) != why
+    ]
+    return tuple(lines)
