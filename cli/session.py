@@ -1,24 +1,17 @@
-"""A verb's session: find the swarm, connect once, and look at it without being a node of it."""
+"""A verb's session: one connection to the swarm, for as long as the verb works."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import StoreTooNew, SwarmError
 from .errors import echo_warning
 
 if TYPE_CHECKING:
-    from nats.aio.client import Client
-
     from ..config.load import Loaded
     from ..swarm.swarm import Swarm
-
-FIRST_WAIT = timedelta(0)
-"""A verb does not wait for a server to come: it says that there is none."""
 
 
 def run_session(
@@ -34,57 +27,13 @@ def run_session(
     return asyncio.run(session())
 
 
-@asynccontextmanager
-async def open_session(
+def open_session(
     loaded: "Loaded", *, make: bool = False, name: str = "picoclaw", home: Path | None = None
-) -> AsyncIterator["Swarm"]:
-    """Open the swarm that flags, environment, file or this machine's shared server lead to.
+) -> "AbstractAsyncContextManager[Swarm]":
+    """Open the swarm as every door does, and print what happens to the connection."""
+    from ..gateway import session
 
-    Nothing is started. Without `make` a swarm that is not there raises SwarmError, which says where
-    the address came from. Raises what connecting raises, and StoreTooNew. `home` is `~/.picoclaw`
-    unless given.
-    """
-    from ..swarm.connection import connect
-    from ..swarm.locate import locate, shown
-    from ..swarm.streams import STORE_VERSION, version_of_store
-    from ..swarm.swarm import open_swarm
-
-    located = locate(loaded, home=home)
-    where = f"{shown(located.nats)} ({located.source})"
-
-    async def dial(
-        disconnected: Callable[[], Awaitable[None]], reconnected: Callable[[], Awaitable[None]]
-    ) -> "Client":
-        return await connect(
-            located.nats,
-            name=name,
-            first_wait=FIRST_WAIT,
-            source=located.source,
-            on_disconnect=disconnected,
-            on_reconnect=reconnected,
-            on_problem=echo_warning,
-        )
-
-    async with AsyncExitStack() as stack:
-        opening = open_swarm(dial, located.nats, hid=loaded.settings.swarm.hid, make=make)
-        try:
-            swarm = await stack.enter_async_context(opening)
-        except SwarmError as error:
-            if type(error) is not SwarmError:
-                raise
-            raise SwarmError(f"{where}: {error}") from None
-        version = await version_of_store(swarm.wire, swarm.names)
-        if version is None:
-            raise SwarmError(
-                f"no swarm with H-id {swarm.names.hid!r} has ever run on the NATS server at {where}: check "
-                "--swarm.hid and --swarm.nats.urls, or start a node with them"
-            )
-        if version > STORE_VERSION:
-            raise StoreTooNew(
-                f"the swarm at {where} was written by a newer PicoClaw (store version {version}, this one "
-                f"understands {STORE_VERSION}): upgrade this command"
-            )
-        yield swarm
+    return session.open_session(loaded, make=make, name=name, home=home, tell=echo_warning)
 
 
 def quiet_logs(loaded: "Loaded") -> None:
