@@ -127,13 +127,14 @@ def check_relations(settings: Settings, origins: Mapping[str, Origin]) -> None:
         )
 
 
-def temporal_warnings(settings: Settings) -> list[str]:
+def temporal_warnings(settings: Settings, origins: Mapping[str, Origin]) -> list[str]:
     """Return what to say of the Temporal settings, once, at start."""
     temporal = settings.swarm.temporal
     if temporal.address and temporal.enabled is not False:
         return [TEMPORAL_UNAVAILABLE]
     if temporal.enabled and not temporal.address:
         return [
-            "swarm.temporal.enabled has no effect without swarm.temporal.address: set it, such as localhost:7233"
+            f"swarm.temporal.enabled ({origins['swarm.temporal.enabled']}) has no effect without "
+            "swarm.temporal.address: set it, such as localhost:7233"
         ]
     return []

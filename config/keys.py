@@ -100,6 +100,13 @@ _TABLE = (
     Key("swarm.labels", "labels", "node", "Labels that tasks may ask for."),
     Key("swarm.hid", "name", "connection", "H-id: the swarm's human identity (the account's)."),
     Key("swarm.sid", "name", "node", "S-id: the session's name (the run's id)."),
+    Key(
+        "swarm.profile",
+        "choice",
+        "node",
+        "Figures for a size of swarm, below all else (none).",
+        choices=("small", "medium", "large"),
+    ),
     Key("swarm.strict", "bool", "node", "Refuse to start when a capability is not ready."),
     Key("swarm.drain_timeout", "duration", "node", "How long SIGTERM lets jobs finish (20s).", minimum=0),
     Key("swarm.nats.urls", "urls", "connection", "NATS servers (nats://localhost:4222)."),

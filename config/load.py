@@ -1,4 +1,7 @@
-"""Settings from their sources: flags over environment over YAML over defaults, each with its origin."""
+"""Settings from their sources: flags over environment over YAML over a profile over defaults.
+
+Each knows its origin.
+"""
 
 import os
 from collections.abc import Mapping
@@ -11,6 +14,7 @@ from ..errors import ConfigError, NameRefused
 from .checks import check_files, check_relations, settle_conflicts, temporal_warnings
 from .keys import BY_ENV, BY_FLAG, ENV_PREFIX, KEYS, Key
 from .origin import DEFAULT, Origin
+from .profiles import PROFILE, PROFILES
 from .settings import (
     FilesSettings,
     LogSettings,
@@ -36,8 +40,8 @@ class Loaded:
     warnings: tuple[str, ...] = ()
 
     def given(self, key: str) -> bool:
-        """Whether any source set the key, be it to its default."""
-        return self.origins[key].source != "default"
+        """Whether any source set the very key, be it to its default; a profile does not count."""
+        return self.origins[key].explicit
 
 
 def load(flags: Mapping[str, object], environ: Mapping[str, str], *, file: Path | None, home: Path) -> Loaded:
@@ -58,12 +62,13 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str], *, file: Path 
         for name, (raw, origin) in layer.items():
             values[name] = _parsed(KEYS[name], raw, origin)
             origins[name] = origin
+    _add_profile(values, origins)
     _imply_enabled(values, origins)
     warnings += settle_conflicts(values, origins)
     check_files(values, origins, file_base=path.absolute().parent, here=_here(), home=home)
     settings = build(values)
     check_relations(settings, origins)
-    warnings += temporal_warnings(settings)
+    warnings += temporal_warnings(settings, origins)
     return Loaded(settings, MappingProxyType(origins), tuple(warnings))
 
 
@@ -154,6 +159,17 @@ def _parsed(key: Key, raw: Raw, origin: Origin) -> object:
         return parse_value(key, raw)
     except (ConfigError, NameRefused) as error:
         raise ConfigError(f"{key.name} ({origin}): {error}") from None
+
+
+def _add_profile(values: dict[str, object], origins: dict[str, Origin]) -> None:
+    """Let the chosen profile set what no source has set."""
+    chosen = values.get(PROFILE)
+    if not isinstance(chosen, str):
+        return
+    for name, raw in PROFILES[chosen].items():
+        if name not in values:
+            values[name] = parse_value(KEYS[name], raw)
+            origins[name] = Origin("profile", chosen)
 
 
 def _imply_enabled(values: dict[str, object], origins: dict[str, Origin]) -> None:

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Source = Literal["flag", "environment", "file", "default"]
+Source = Literal["flag", "environment", "file", "profile", "default"]
 
-RANK: dict[Source, int] = {"default": 0, "file": 1, "environment": 2, "flag": 3}
+RANK: dict[Source, int] = {"default": 0, "profile": 1, "file": 2, "environment": 3, "flag": 4}
 """Which source wins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One setting's source; `detail` is the flag, the variable or `path:line`."""
+    """One setting's source; `detail` is the flag, the variable, `path:line` or the profile."""
 
     source: Source
     detail: str = ""
@@ -29,6 +29,11 @@ class Origin:
     def rank(self) -> int:
         """Return how strong the source is; higher wins."""
         return RANK[self.source]
+
+    @property
+    def explicit(self) -> bool:
+        """Whether somebody spoke of this very setting, be it to give its default."""
+        return self.rank > RANK["profile"]
 
 
 DEFAULT = Origin("default")

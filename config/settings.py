@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 Role = Literal["coordinator", "worker", "specialist"]
+Profile = Literal["small", "medium", "large"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -71,6 +72,8 @@ class SwarmSettings:
     """None: the one that the first node of the NATS account recorded."""
     sid: str | None = None
     """None: the run's id."""
+    profile: Profile | None = None
+    """Whose figures stand in for the defaults; they are in the other settings already."""
     strict: bool = False
     """Refuse to start with a declared capability that is not ready."""
     drain_timeout: timedelta = timedelta(seconds=20)

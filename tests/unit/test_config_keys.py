@@ -88,4 +88,6 @@ def test_help_shows_the_real_default(key: object) -> None:
 def _written(value: object) -> str:
     from datetime import timedelta
 
+    if value is None:
+        return "none"
     return f"{value.total_seconds():g}s" if isinstance(value, timedelta) else str(value)

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from picoclaw.config.durations import format_duration
 from picoclaw.config.keys import KEYS, Key
 from picoclaw.config.load import Loaded, load, value_of
+from picoclaw.config.profiles import PROFILES
 from picoclaw.config.settings import Settings
+from picoclaw.config.values import parse_value
 from picoclaw.errors import ConfigError
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(60)]
@@ -25,8 +27,8 @@ same_folder = settings(deadline=None, suppress_health_check=[HealthCheck.functio
 
 words = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9 .@*é-]{0,10}[A-Za-z0-9]", fullmatch=True)
-RANGES = {"swarm.nats.heartbeat_interval": (1, 10_000), "swarm.nats.node_timeout": (20_000, 100_000)}
-"""Milliseconds in which every pair fits together."""
+RANGES = {"swarm.nats.heartbeat_interval": (1, 5_000), "swarm.nats.node_timeout": (20_000, 100_000)}
+"""Milliseconds in which every pair fits together, one that a profile gives included."""
 
 
 def values_of(key: Key, folder: Path) -> st.SearchStrategy[object]:
@@ -55,6 +57,9 @@ def values_of(key: Key, folder: Path) -> st.SearchStrategy[object]:
             return st.sampled_from(key.choices)
         case "path":
             return st.sampled_from([folder / "one.pem", folder / "two.pem"])
+        case "paths":
+            there = st.sampled_from([folder, folder / "one.pem", folder / "two.pem"])
+            return st.lists(there, min_size=1, max_size=3, unique=True).map(tuple)
         case "credentials":
             return st.tuples(words, words).map(":".join)
         case _:
@@ -71,7 +76,7 @@ def written(value: object) -> str:
         case dict():
             return ",".join(f"{name}={item}" for name, item in value.items())
         case tuple():
-            return ",".join(value)
+            return ",".join(map(str, value))
         case _:
             return str(value)
 
@@ -82,7 +87,7 @@ def in_yaml(value: object) -> object:
         case timedelta():
             return format_duration(value)
         case tuple():
-            return list(value)
+            return [str(item) for item in value]
         case Path():
             return str(value)
         case _:
@@ -142,8 +147,14 @@ def test_the_highest_source_wins_and_the_origin_says_so(data: st.DataObject, fol
 
     loaded = told.load(folder)
 
+    profile = loaded.settings.swarm.profile
     for name in TOGETHER:
         winner = next((s for s in reversed(SOURCES) if name in getattr(told, s)), "default")
+        if winner == "default" and name in PROFILES.get(profile or "", {}):
+            assert value_of(loaded.settings, name) == parse_value(KEYS[name], PROFILES[profile or ""][name])
+            assert str(loaded.origins[name]) == f"profile {profile}"
+            assert not loaded.given(name)
+            continue
         if name == "swarm.enabled" and winner != "flag" and any(n.startswith("swarm.") for n in told.flag):
             assert loaded.settings.swarm.enabled
             assert loaded.origins[name].source == "flag"
@@ -200,6 +211,40 @@ def test_every_spelling_of_a_flag_is_taken() -> None:
 def test_an_unknown_flag_is_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match=r"swarm\.max_concurrent"):
         of({"swarm.max_concurent": "3"})
+
+
+GUIDE_PROFILES = {
+    "small": (5, 10, 30, None),
+    "medium": (10, 5, 20, None),
+    "large": (20, 3, 15, True),
+}
+
+
+@pytest.mark.parametrize("profile", GUIDE_PROFILES)
+def test_a_profile_sets_the_guides_figures_and_nothing_else(profile: str) -> None:
+    loaded = of({"swarm.profile": profile})
+
+    swarm = loaded.settings.swarm
+    nats = swarm.nats
+    figures = (
+        swarm.max_concurrent,
+        nats.heartbeat_interval.total_seconds(),
+        nats.node_timeout.total_seconds(),
+        swarm.temporal.enabled,
+    )
+    assert figures == GUIDE_PROFILES[profile]
+    assert {n for n, o in loaded.origins.items() if o.source == "profile"} == PROFILES[profile].keys()
+    assert [n for n in KEYS if loaded.given(n)] == ["swarm.enabled", "swarm.profile"]
+
+
+def test_the_large_profile_warns_that_temporal_has_no_address() -> None:
+    (warning,) = of({"swarm.profile": "large"}).warnings
+    assert warning.startswith("swarm.temporal.enabled (profile large) has no effect")
+
+
+def test_a_figure_that_does_not_fit_its_profile_is_refused_with_both_names() -> None:
+    with pytest.raises(ConfigError, match=r"node_timeout \(profile large\) is 15s.*environment PICOCLAW_"):
+        of({"swarm.profile": "large"}, {"PICOCLAW_SWARM_NATS_HEARTBEAT_INTERVAL": "10s"})
 
 
 def test_an_empty_environment_variable_counts_as_not_set() -> None:
