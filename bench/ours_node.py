@@ -8,6 +8,7 @@ from typing import Any
 from picoclaw.capabilities.executor import Context, Readiness
 from picoclaw.cli.log_setup import set_up_logs
 from picoclaw.config.settings import LogSettings, NatsSettings, Settings, SwarmSettings
+from picoclaw.roles.adverts import fixed
 from picoclaw.roles.node import Node
 from picoclaw.roles.planning.template import Template, TemplateTask
 from picoclaw.swarm.records import QueuedTask, Result
@@ -63,8 +64,10 @@ async def serve_node(told: dict[str, Any], stop: asyncio.Event, ready: Ready) ->
     )
     node = Node(
         settings=settings,
-        executors={CAPABILITY: Noop()} if role == "worker" else {},
-        templates=tuple(template(tasks) for tasks in told.get("templates", ())),
+        definitions=fixed(
+            {CAPABILITY: Noop()} if role == "worker" else {},
+            tuple(template(tasks) for tasks in told.get("templates", ())),
+        ),
         home=Path(told["home"]),
         stop=stop,
     )

@@ -44,10 +44,9 @@ def main() -> None:
 
 
 async def _serve(told: dict[str, object]) -> int:
-    from ..capabilities.registry import load_executors
     from ..config.settings import LogSettings, NatsSettings, Settings, SwarmSettings
+    from ..roles.definitions import definitions
     from ..roles.node import Node
-    from ..roles.planning.template import shipped_templates
     from .log_setup import set_up_logs
 
     orders = Orders(**told)  # type: ignore[arg-type]  # written by Orders.to_line of the parent
@@ -68,10 +67,10 @@ async def _serve(told: dict[str, object]) -> int:
         drain_timeout=DRAIN,
         nats=nats,
     )
+    settings = Settings(swarm=swarm)
     node = Node(
-        settings=Settings(swarm=swarm),
-        executors=load_executors(),
-        templates=shipped_templates(),
+        settings=settings,
+        definitions=definitions(settings, Path(orders.home)),
         home=Path(orders.home),
         capabilities_given=bool(orders.capabilities),
     )

@@ -26,9 +26,8 @@ def run_node(loaded: Loaded) -> int:
     does before it has reached its server; a third without tidying up. A coordinator at a terminal
     prompts for requests.
     """
-    from ..capabilities.registry import load_executors
+    from ..roles.definitions import definitions
     from ..roles.node import Node
-    from ..roles.planning.template import shipped_templates
     from ..swarm.embedded.rundir import picoclaw_home
     from ..swarm.locate import locate
     from ..swarm.records import new_id
@@ -45,8 +44,7 @@ def run_node(loaded: Loaded) -> int:
         settings, source = _with_nats(settings, located.nats), located.source
     node = Node(
         settings=settings,
-        executors=load_executors(),
-        templates=shipped_templates(),
+        definitions=definitions(settings, picoclaw_home()),
         home=picoclaw_home(),
         source=source,
         capabilities_given=loaded.given("swarm.capabilities"),
@@ -73,6 +71,7 @@ def _with_nats(settings: Settings, nats: NatsSettings) -> Settings:
 
 
 async def _serve(node: "Node") -> None:
+    from ..roles.health import tell_health
     from ..swarm.background import background
     from .hangup import on_hangup
     from .prompt import prompt, wants_prompt
@@ -100,4 +99,5 @@ async def _serve(node: "Node") -> None:
     async with background() as tasks:
         if node.settings.swarm.role == "coordinator" and wants_prompt():
             tasks.start(prompt(node), name="prompt")
+        tasks.start(tell_health(node), name="health")
         await node.serve()

@@ -75,7 +75,7 @@ async def _lines() -> AsyncIterator[str]:
 
 
 async def _do(node: Node, swarm: Swarm, text: str) -> None:
-    about_here = means_this_folder(text, node.templates)
+    about_here = means_this_folder(text, node.adverts.templates)
     reference = await store_repository(HERE, swarm) if about_here else None
     request = new_request(text, repository=reference, sender=node.name)
     await submit(swarm, request)

@@ -45,7 +45,7 @@ class Coordinator:
         swarm: Swarm,
         templates: Sequence[Template],
         *,
-        can_run_here: Callable[[str], bool],
+        can_run_here: Callable[[str, str | None], bool],
         max_requests: int = MAX_REQUESTS,
     ) -> None:
         self._swarm = swarm
@@ -81,6 +81,12 @@ class Coordinator:
                 group.create_task(self._probe(), name="probe holders")
                 group.create_task(self._watch_admission(), name="watch admission")
                 group.create_task(self._keep_consumers(), name="keep consumers")
+
+    def change_templates(self, templates: Sequence[Template]) -> None:
+        """Plan by other templates from now on; what is planned stays as it is."""
+        self._templates = templates
+        for owner in self._owners.values():
+            owner.templates = templates
 
     def drain(self) -> None:
         """Take no more requests; another coordinator goes on with the owned ones."""

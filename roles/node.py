@@ -17,23 +17,22 @@ from pathlib import Path
 from nats.aio.client import Client
 
 from .. import __version__
-from ..capabilities.executor import Executor, Executors
-from ..capabilities.registry import find_executor, offer
-from ..config.names import ROLE_MARKS, canonical_capability
+from ..capabilities.executor import Executors
 from ..config.settings import NatsSettings, Settings
-from ..errors import ConfigError, EmbeddedServerError, NodeNameTaken
+from ..errors import EmbeddedServerError, NodeNameTaken
 from ..swarm.announcer import Announcer
 from ..swarm.connection import connect
-from ..swarm.demand import Offer, parse_demand
 from ..swarm.embedded.rundir import register_node, run_dir
 from ..swarm.embedded.shared import EmbeddedServer
 from ..swarm.heartbeat import Advert
 from ..swarm.identity import name_revision
 from ..swarm.janitor import Janitor
-from ..swarm.records import QueuedTask, new_id
+from ..swarm.records import new_id
 from ..swarm.swarm import Me, Swarm, open_swarm
+from .adverts import Adverts, Definitions
 from .coordinator import Coordinator
 from .jobs import JobTable
+from .offering import Offering, make_offering
 from .planning.template import Template
 from .scratch import scratch_folder
 from .worker import Worker
@@ -52,8 +51,8 @@ class Node:
     """One node to be run."""
 
     settings: Settings
-    executors: Executors
-    templates: tuple[Template, ...]
+    definitions: Definitions
+    """What this machine may do, and by which templates its requests are planned."""
     home: Path
     """`~/.picoclaw`, or where its like shall be."""
     source: str = ""
@@ -67,6 +66,10 @@ class Node:
     """Set: drain and end."""
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     swarm: Swarm | None = field(default=None, init=False)
+    adverts: Adverts = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.adverts = Adverts(definitions=self.definitions, make=self._offering)
 
     @property
     def name(self) -> str:
@@ -75,9 +78,14 @@ class Node:
     async def serve(self) -> None:
         """Serve until `stop` is set, then drain.
 
-        Raises ConfigError with `strict`, NodeNameTaken, and what connecting raises.
+        Raises ConfigError for a wrong definition file or with `strict`, PlanError for a wrong workflow
+        file, NodeNameTaken, and what connecting raises.
         """
-        ready, not_ready, marks = self._offer()
+        adverts = self.adverts
+        offering = await adverts.begin()
+        for name, why in offering.not_ready.items():
+            log.warning("capability %s is declared, not ready: %s", name, why)
+        offering.check_strict(self.settings.swarm)
         async with AsyncExitStack() as stack:
             nats, resolve = await self._server(stack)
             swarm = await stack.enter_async_context(self._open(nats, resolve))
@@ -90,7 +98,7 @@ class Node:
             announcer = Announcer(
                 swarm.wire,
                 swarm.names,
-                self._advert(ready, not_ready, marks),
+                offering.advertised_by(self._advert()),
                 interval=nats.heartbeat_interval,
                 node_timeout=nats.node_timeout,
                 tasks=jobs.ids,
@@ -100,25 +108,35 @@ class Node:
                 swarm,
                 announcer,
                 jobs,
-                ready,
-                self._find,
+                offering.offer,
+                adverts.find,
                 cache=self.home / "cache" / "repositories",
                 scratch=stack.enter_context(scratch_folder(self.home / "jobs")),
             )
             coordinator = (
-                Coordinator(swarm, self.templates, can_run_here=self._can_run)
+                Coordinator(swarm, adverts.templates, can_run_here=adverts.can_run)
                 if self.settings.swarm.role == "coordinator"
                 else None
             )
+
+            def changed(after: Offering) -> None:
+                worker.change_offer(after.offer)
+                announcer.change(after.advertised_by(announcer.advert))
+
+            def templates_changed(templates: tuple[Template, ...]) -> None:
+                if coordinator is not None:
+                    coordinator.change_templates(templates)
+
             await swarm.follow_members()
             await announcer.join(expected=revision, orders=worker.on_order, at=swarm.members.server.now())
             swarm.on_reconnect(announcer.again)
             swarm.tasks.start(announcer.run(), name="announce")
             swarm.tasks.start(worker.run(), name="work")
+            swarm.tasks.start(adverts.run(changed, templates_changed), name="look at this machine")
             if coordinator is not None:
                 swarm.tasks.start(coordinator.run(), name="coordinate")
                 swarm.tasks.start(Janitor(swarm).run(), name="janitor")
-            self._greet(swarm, ready, not_ready)
+            self._greet(swarm, offering)
             self.ready.set()
             await self._until_stopped(swarm)
             announcer.drain()
@@ -130,34 +148,12 @@ class Node:
 
     # --- what it can do ---
 
-    def _declared(self) -> tuple[str, ...]:
-        settings = self.settings.swarm
-        if settings.role == "coordinator" and not self.capabilities_given:
-            return tuple(sorted(ROLE_MARKS))
-        return settings.capabilities
+    def _offering(self, executors: Executors) -> Offering:
+        return make_offering(
+            self.settings.swarm, self.name, executors, capabilities_given=self.capabilities_given
+        )
 
-    def _offer(self) -> tuple[Offer, dict[str, str], tuple[str, ...]]:
-        declared = self._declared()
-        settings = self.settings.swarm
-        ready, not_ready = offer(declared, settings.role, self.name, settings.labels, self.executors)
-        marks = tuple(sorted(ROLE_MARKS & {canonical_capability(name) for name in declared}))
-        for name, why in not_ready.items():
-            log.warning("capability %s is declared, not ready: %s", name, why)
-        if not_ready and settings.strict:
-            named = "; ".join(f"{name}: {why}" for name, why in not_ready.items())
-            raise ConfigError(
-                f"--swarm.strict: declared capabilities are not ready ({named}): install what they need, "
-                "or leave them out of --swarm.capabilities"
-            )
-        return ready, not_ready, marks
-
-    def _find(self, queued: QueuedTask) -> Executor | None:
-        return find_executor(parse_demand(queued.task.demand), self.executors)
-
-    def _can_run(self, demand: str) -> bool:
-        return find_executor(parse_demand(demand), self.executors) is not None
-
-    def _advert(self, ready: Offer, not_ready: dict[str, str], marks: tuple[str, ...]) -> Advert:
+    def _advert(self) -> Advert:
         settings = self.settings.swarm
         return Advert(
             node=self.name,
@@ -165,11 +161,6 @@ class Node:
             sid=settings.sid or self.run,
             role=settings.role,
             slots=settings.max_concurrent,
-            capabilities=tuple(sorted(ready.capabilities)),
-            named=tuple(sorted(ready.named)),
-            marks=marks,
-            general=ready.general,
-            not_ready=not_ready,
             labels=dict(settings.labels),
             host=platform.node(),
             pid=os.getpid(),
@@ -217,12 +208,12 @@ class Node:
         me = Me(node=self.name, run=self.run)
         return open_swarm(dial, nats, hid=self.settings.swarm.hid, me=me)
 
-    def _greet(self, swarm: Swarm, ready: Offer, not_ready: dict[str, str]) -> None:
+    def _greet(self, swarm: Swarm, offering: Offering) -> None:
         settings = self.settings.swarm
-        serves = ", ".join(sorted(ready.capabilities)) or "no tasks itself"
+        serves = ", ".join(sorted(offering.offer.capabilities)) or "no tasks itself"
         self.say(f"{self.name} ({settings.role}, pid {os.getpid()}) is in swarm {swarm.names.hid!r}")
         self.say(f"serves: {serves}; slots: {settings.max_concurrent}")
-        for name, why in not_ready.items():
+        for name, why in offering.not_ready.items():
             self.say(f"declared, not ready: {name}: {why}")
 
     async def _until_stopped(self, swarm: Swarm) -> None:

@@ -33,7 +33,7 @@ class Owner:
     request_id: str
     templates: Sequence[Template]
     wake_releaser: Callable[[], None]
-    can_run_here: Callable[[str], bool]
+    can_run_here: Callable[[str, str | None], bool]
     ledger: Ledger = field(init=False)
     policies: Policies = field(init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)

@@ -16,8 +16,8 @@ class Policies:
     """The unserved demands of one request, and since when."""
 
     ledger: Ledger
-    can_run_here: Callable[[str], bool]
-    """Whether this node has an executor for a demand."""
+    can_run_here: Callable[[str, str | None], bool]
+    """Whether this node has an executor for a demand, and for the capability that a task names beside it."""
     clock: Callable[[], float]
     _unserved_since: dict[str, float] = field(default_factory=dict)
 
@@ -75,7 +75,7 @@ class Policies:
         ledger = self.ledger
         if policy == "skip":
             await ledger.settle(step, Cancelled(by=ledger.me, reason="skipped", why=why))
-        elif policy == "local" and self.can_run_here(str(demand)):
+        elif policy == "local" and self.can_run_here(str(demand), ledger.schedule.tasks[step].capability):
             await dispatch.move(ledger, step, Demand(node=ledger.me))
         else:
             more = "; nor can this coordinator run it" if policy == "local" else ""

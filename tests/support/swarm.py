@@ -13,6 +13,7 @@ from nats.aio.client import Client
 
 from picoclaw.capabilities.executor import Executors
 from picoclaw.config.settings import NatsSettings, Role, Settings, SwarmSettings
+from picoclaw.roles.adverts import Definitions, fixed
 from picoclaw.roles.node import Node
 from picoclaw.roles.planning.template import Template, TemplateTask
 from picoclaw.swarm.connection import connect
@@ -100,6 +101,7 @@ class Lab:
         capabilities: Sequence[str] = (),
         executors: Executors | None = None,
         templates: Sequence[Template] = (),
+        definitions: Definitions | None = None,
         slots: int = 5,
         drain: timedelta = timedelta(seconds=5),
         hid: str | None = None,
@@ -119,8 +121,7 @@ class Lab:
         running = Running(
             Node(
                 settings=Settings(swarm=swarm),
-                executors=executors or {},
-                templates=tuple(templates),
+                definitions=definitions or fixed(executors or {}, tuple(templates)),
                 home=self.folder,
                 capabilities_given=bool(capabilities),
             )

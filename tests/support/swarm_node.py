@@ -13,6 +13,7 @@ from typing import Any
 from picoclaw.capabilities.executor import Context
 from picoclaw.config.settings import NatsSettings, Settings, SwarmSettings
 from picoclaw.errors import PicoclawError
+from picoclaw.roles.adverts import fixed
 from picoclaw.roles.node import Node
 from picoclaw.swarm.records import QueuedTask, Result
 from picoclaw.tests.support.executors import Runs, executors
@@ -91,8 +92,7 @@ async def main(facts: dict[str, Any]) -> None:
                 drain_timeout=timedelta(seconds=2),
             )
         ),
-        executors=executors(Runs("noop", do=work)),
-        templates=(),
+        definitions=fixed(executors(Runs("noop", do=work))),
         home=Path(facts["home"]),
         capabilities_given=bool(capabilities),
     )

@@ -1,0 +1,146 @@
+"""Adverts: looks again and again at what this machine can serve, and tells when that changed.
+
+A tool, a definition file or a key may appear or go while a node runs; the swarm hears of it with the
+next heartbeat, which is sent at once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from ..capabilities.executor import Executor, Executors
+from ..errors import ConfigError, PlanError
+from ..swarm.records import QueuedTask
+from .offering import Offering, changes
+from .planning.template import Template
+
+log = logging.getLogger(__name__)
+
+EVERY = timedelta(seconds=2)
+"""Between two looks: some file states and PATH searches, a millisecond or so."""
+
+MOST_FILES = 1000
+"""Definition files that are looked at in one folder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """What the user's definition files say, with the shipped ones."""
+
+    executors: Executors
+    templates: tuple[Template, ...]
+
+
+Signature = tuple[tuple[str, int, int, int], ...]
+
+
+def signature(paths: Sequence[Path]) -> Signature:
+    """Return what tells one state of definition files from another: name, time, size and inode of each."""
+    found: list[tuple[str, int, int, int]] = []
+    for path in paths:
+        try:
+            files = sorted(path.iterdir())[:MOST_FILES] if path.is_dir() else [path]
+        except OSError:
+            continue
+        for file in files:
+            try:
+                stat = file.stat()
+            except OSError:
+                continue
+            found.append((str(file), stat.st_mtime_ns, stat.st_size, stat.st_ino))
+    return tuple(found)
+
+
+@dataclass(slots=True, kw_only=True)
+class Definitions:
+    """The definition files of one node, read anew when one of them changed."""
+
+    paths: tuple[Path, ...]
+    load: Callable[[], Catalogue]
+    """Reads them; raises ConfigError or PlanError."""
+    _read: Signature | None = field(default=None, init=False)
+
+    def first(self) -> Catalogue:
+        """Read them for the first time. Raises ConfigError or PlanError."""
+        self._read = signature(self.paths)
+        return self.load()
+
+    def again(self) -> Catalogue | None:
+        """Return the catalogue if a file changed since the last look, else None.
+
+        A mistake in one keeps what was read before; it is logged once for each change.
+        """
+        now = signature(self.paths)
+        if now == self._read:
+            return None
+        self._read = now
+        try:
+            return self.load()
+        except (ConfigError, PlanError) as error:
+            log.warning("definitions changed and were not taken over: %s", error)
+            return None
+
+
+def fixed(executors: Executors, templates: tuple[Template, ...] = ()) -> Definitions:
+    """Return definitions that stand in no file."""
+    return Definitions(paths=(), load=lambda: Catalogue(executors=executors, templates=templates))
+
+
+@dataclass(slots=True, kw_only=True)
+class Adverts:
+    """Keeps one node's offering current. Use `begin`, then `run` beside the work."""
+
+    definitions: Definitions
+    make: Callable[[Executors], Offering]
+    """Looks at the machine; raises NameRefused only for settings, so at the first look or never."""
+    templates: tuple[Template, ...] = field(default=(), init=False)
+    _offering: Offering | None = field(default=None, init=False)
+
+    @property
+    def offering(self) -> Offering:
+        """What the node can do, as of the last look."""
+        assert self._offering is not None, "begin comes first"
+        return self._offering
+
+    def find(self, queued: QueuedTask) -> Executor | None:
+        """Return the executor for a task, or None when this machine has none ready."""
+        return self.offering.find(queued)
+
+    def can_run(self, demand: str, capability: str | None) -> bool:
+        """Return whether this node has an executor for a demand."""
+        return self.offering.can_run(demand, capability)
+
+    async def begin(self) -> Offering:
+        """Look for the first time. Raises ConfigError, PlanError and NameRefused."""
+        catalogue = await asyncio.to_thread(self.definitions.first)
+        self.templates = catalogue.templates
+        self._offering = await asyncio.to_thread(self.make, catalogue.executors)
+        return self._offering
+
+    async def run(
+        self,
+        changed: Callable[[Offering], None],
+        templates_changed: Callable[[tuple[Template, ...]], None],
+    ) -> None:
+        """Look until cancelled, and tell when the node can do more or less than before."""
+        while True:
+            await asyncio.sleep(EVERY.total_seconds())
+            catalogue = await asyncio.to_thread(self.definitions.again)
+            before = self.offering
+            executors = before.executors if catalogue is None else catalogue.executors
+            if catalogue is not None and catalogue.templates != self.templates:
+                self.templates = catalogue.templates
+                log.info("workflows changed: %d are known", len(self.templates))
+                templates_changed(self.templates)
+            after = self._offering = await asyncio.to_thread(self.make, executors)
+            for line in changes(before, after):
+                log.info("%s", line)
+            if _differ(before, after):
+                changed(after)
+
+
+def _differ(before: Offering, after: Offering) -> bool:
+    return before.offer != after.offer or before.not_ready != after.not_ready
