@@ -7,6 +7,7 @@ import click
 
 from ..errors import ConfigError, SwarmTimeout, UsageError
 from .asked import sender
+from .complete import REQUEST
 from .flags import connection_flags, load_settings
 from .output import echo, safe
 
@@ -15,13 +16,19 @@ if TYPE_CHECKING:
 
 WHY = "cancelled by a person"
 EPILOG = """\b
+Examples:
+  picoclaw cancel r-k3pq
+  picoclaw cancel r-k3pq.security --why "not needed"
+  picoclaw cancel r-k3pq --no-wait
+
+\b
 Exit codes: 0 it has ended (or had ended before), 1 it had not ended in time
 (the cancellation stands), 2 wrong usage or no such id, 3 no connection.
 """
 
 
 @click.command(epilog=EPILOG)
-@click.argument("id")
+@click.argument("id", type=REQUEST)
 @click.option("--why", default="", metavar="TEXT", help="The reason, for its history.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until its tasks have ended.")
 @click.option(

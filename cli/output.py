@@ -5,9 +5,12 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Protocol, TextIO
 
 import click
+
+from .columns import fit
 
 STYLES = {
     "online": "green",
@@ -26,64 +29,106 @@ STYLES = {
 }
 """Colours of statuses, at a terminal only."""
 
-GAP = 3
 _PIPE_WIDTH = 1 << 30
 """Where nobody looks, no line is cut."""
+_LEAST_WIDTH = 20
+"""Cells below which a terminal is taken for wider than it says."""
 
 
-def echo(text: str) -> None:
+class Clearable(Protocol):
+    """A line of progress that stands at the terminal now."""
+
+    def clear(self) -> None:
+        """Take it away."""
+
+
+STATUS_LINE: ContextVar[Clearable | None] = ContextVar("status_line", default=None)
+"""The line that has to go before anything else is printed."""
+
+
+def hush() -> None:
+    """Take away the line of progress, if one stands there."""
+    line = STATUS_LINE.get()
+    if line is not None:
+        line.clear()
+
+
+def echo(text: str, *, err: bool = False) -> None:
     """Print a text, whatever characters this output can carry."""
+    hush()
+    if err:
+        click.echo(text, err=True)
+        return
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     click.echo(text.encode(encoding, "replace").decode(encoding))
 
 
 def echo_json(value: object) -> None:
     """Print a value as JSON; dataclasses become objects."""
+    hush()
     click.echo(json.dumps(value, indent=2, default=_plain))
+
+
+def echo_line(value: object) -> None:
+    """Print a value as JSON in one line, at once, for whoever reads as it comes."""
+    hush()
+    click.echo(json.dumps(value, default=_plain))
+    sys.stdout.flush()
 
 
 def echo_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = "") -> None:
     """Print a table; `empty` stands in for one without rows.
 
-    At a terminal the last column, which holds free text, is cut to its width, and statuses are
-    coloured. Laid out here because rich takes seconds for the thousands of rows of a large swarm.
+    At a terminal its lines fit the width: what is longer is cut, the last column first, and statuses
+    are coloured. Laid out here because rich takes seconds for the thousands of rows of a large swarm.
     """
-    from rich.cells import cell_len, chop_cells
+    from rich.cells import cell_len
 
     cells = [list(row) for row in rows]
     if not cells and empty:
         echo(empty)
         return
-    widths = [
-        max([cell_len(name), *(cell_len(row[index]) for row in cells)]) + GAP
-        for index, name in enumerate(columns)
-    ]
+    table = [list(columns), *cells]
+    room = _terminal_width()
+    widths, gap = fit([max(map(cell_len, column)) for column in zip(*table, strict=True)], room)
     colour = colours()
-    room = _terminal_width() - sum(widths[:-1])
-    for number, row in enumerate([list(columns), *cells]):
-        *fixed, last = row
-        if cell_len(last) > room > 1:
-            last = chop_cells(last, room - 1)[0] + "…"
-        line = []
-        for text, width in zip([*fixed, last], [*widths[:-1], 0], strict=True):
-            pad = " " * (width - cell_len(text))
-            if colour and number == 0:
+    lines = []
+    for number, row in enumerate(table):
+        line, used = [], 0
+        for whole, width in zip(row, widths, strict=True):
+            text = cut(whole, min(width, room - used))
+            pad = " " * (width + gap - cell_len(text))
+            used += width + gap
+            if colour and text and number == 0:
                 text = click.style(text, bold=True)
-            elif colour and text in STYLES:
-                text = click.style(text, fg=STYLES[text])
+            elif colour and text and whole in STYLES:
+                text = click.style(text, fg=STYLES[whole])
             line.append(text + pad)
-        echo("".join(line).rstrip())
+        lines.append("".join(line).rstrip())
+    echo("\n".join(lines))
 
 
-def colours() -> bool:
-    """Return whether to colour: only where somebody looks and has not asked for none."""
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+def cut(text: str, room: int) -> str:
+    """Return a text in at most `room` cells, with an ellipsis where it was longer."""
+    from rich.cells import cell_len, set_cell_size
+
+    if room <= 0:
+        return ""
+    if cell_len(text) <= room:
+        return text
+    return set_cell_size(text, room - 1).rstrip() + "…"
+
+
+def colours(stream: TextIO | None = None) -> bool:
+    """Return whether to colour what goes to a stream (stdout): where somebody looks and wants it."""
+    # An empty NO_COLOR is none, by its convention.
+    return (stream or sys.stdout).isatty() and not os.environ.get("NO_COLOR")
 
 
 def _terminal_width() -> int:
     import shutil
 
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH
+    return max(_LEAST_WIDTH, shutil.get_terminal_size().columns) if sys.stdout.isatty() else _PIPE_WIDTH
 
 
 def safe(text: str, limit: int | None = None) -> str:

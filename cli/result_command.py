@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .complete import REQUEST
 from .flags import connection_flags, load_settings
-from .get_command import json_flag
+from .formats import json_flag
 from .output import echo, echo_json, safe, safe_lines
 
 if TYPE_CHECKING:
@@ -17,13 +18,19 @@ if TYPE_CHECKING:
 NOT_FINISHED = 4
 
 EPILOG = """\b
+Examples:
+  picoclaw result r-k3pq
+  picoclaw result r-k3pq.security
+  picoclaw result r-k3pq --json
+
+\b
 Exit codes: 0 done, 1 failed, dead or cancelled, 2 wrong usage or no such id,
 3 no connection, 4 not finished yet.
 """
 
 
 @click.command(epilog=EPILOG)
-@click.argument("id")
+@click.argument("id", type=REQUEST)
 @json_flag
 @connection_flags
 @click.pass_context
@@ -60,9 +67,9 @@ async def _show(swarm: "Swarm", found: "Found", as_json: bool) -> int:
         if as_json:
             echo_json(_as_json(found, head.state, "not finished yet", None))
         what = "request" if found.step is None else "task"
-        click.echo(
-            f"{found.id} has not finished yet: it is {head.state}; "
-            f"`picoclaw describe {what} {found.id}` says why",
+        echo(
+            f"{found.id} has not finished yet: it is {head.state}; `picoclaw describe {what} {found.id}` "
+            f"says why, `picoclaw watch {found.id}` follows it to its end",
             err=True,
         )
         return NOT_FINISHED
@@ -79,7 +86,7 @@ async def _show(swarm: "Swarm", found: "Found", as_json: bool) -> int:
     if head.state == "done":
         return 0
     why = f": {safe(head.reason)}" if head.reason else ""
-    click.echo(f"{found.id} ended {head.state}{why}", err=True)
+    echo(f"{found.id} ended {head.state}{why}", err=True)
     return 1
 
 

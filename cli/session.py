@@ -18,10 +18,12 @@ def run_session(
     loaded: "Loaded", work: Callable[["Swarm"], Awaitable[int]], *, name: str = "picoclaw"
 ) -> int:
     """Run `work` on the swarm that the settings lead to, and return its exit code."""
+    from .progress import spinning
+
     quiet_logs(loaded)
 
     async def session() -> int:
-        async with open_session(loaded, name=name) as swarm:
+        async with spinning("waiting for the swarm"), open_session(loaded, name=name) as swarm:
             return await work(swarm)
 
     return asyncio.run(session())

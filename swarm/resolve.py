@@ -75,6 +75,38 @@ async def resolve(swarm: Swarm, typed: str) -> Found:
     return Found(state, the_one(step, steps, "task", hint=hint))
 
 
+async def resolve_any(swarm: Swarm, typed: str, nodes: Collection[str]) -> Found | str:
+    """Return the request or task, or the name of the one of `nodes`, that was meant.
+
+    A node's whole name goes before everything else. Raises NotFound and Ambiguous as `resolve`, and
+    Ambiguous for a beginning that fits a node as well as a request.
+    """
+    fitting = matching(typed, nodes)
+    if fitting == [typed]:
+        return typed
+    try:
+        found = await resolve(swarm, typed)
+    except NotFound as error:
+        if fitting:
+            return the_one(typed, nodes, "node", hint="")
+        near = nearest_word(typed, nodes)
+        raise NotFound(
+            f"{error}; no node is called that either{f', the nearest is {near}' if near else ''}"
+        ) from None
+    except Ambiguous:
+        if fitting:
+            raise Ambiguous(
+                f"{typed!r} fits several requests, and {len(fitting)} of the nodes ({', '.join(fitting[:SHOWN])}): "
+                "type more of it"
+            ) from None
+        raise
+    if fitting:
+        raise Ambiguous(
+            f"{typed!r} fits {found.id} as well as node {', '.join(fitting[:SHOWN])}: type more of it"
+        )
+    return found
+
+
 def _recent(listed: Sequence[Listed]) -> str:
     if not listed:
         return "there are none yet: send one with `picoclaw dispatch`"

@@ -77,6 +77,11 @@ class TaskRow:
     """Server time of its last change; for a planned one, of its plan."""
     reason: str
     """Why it waits, or why it ended as it did."""
+    created_at: float
+    """Server time at which its request came in."""
+    priority: int
+    does: str = ""
+    """The capability by which it is done, where its demand only says where."""
 
 
 def last_head(entry: Entry | None, seq: int, at: float) -> TaskHead:
@@ -131,7 +136,18 @@ def task_row(
         attempt=head.attempt,
         changed_at=head.at or state.head.at or state.created_at,
         reason=waits or head.reason,
+        created_at=state.created_at,
+        priority=_priority(state, head, task),
+        does=(task.capability if task else None) or "",
     )
+
+
+def _priority(state: RequestState, head: TaskHead, task: Task | None) -> int:
+    if head.demand:
+        return head.priority
+    if task is not None and task.priority is not None:
+        return task.priority
+    return state.request.priority if state.request else 1
 
 
 def task_rows(state: RequestState, around: Around, limit: int | None = None) -> list[TaskRow]:

@@ -61,7 +61,7 @@ async def test_get_nodes_shows_who_serves_what_and_how_busy_it_is(lab: Lab, verb
     request = await ask(swarm, demand="noop")
     await runs.next()
 
-    rows = {row["NAME"]: row for row in table(await verb("get", "nodes"))}
+    rows = {row["NAME"]: row for row in table(await verb("get", "nodes", "-o", "wide"))}
     hand = next(node for node in read(await verb("get", "node", "--json")) if node["name"] == "hand")
     described = await verb("describe", "node", "ha")
     gate.open()
@@ -69,9 +69,18 @@ async def test_get_nodes_shows_who_serves_what_and_how_busy_it_is(lab: Lab, verb
 
     assert (
         rows["hand"].items()
-        >= {"ROLE": "specialist", "STATUS": "online", "CAPABILITIES": "noop", "TASKS": "1/5"}.items()
+        >= {
+            "ROLE": "specialist",
+            "STATUS": "online",
+            "CAPABILITIES": "noop",
+            "TASKS": "1",
+            "SLOTS": "5",
+        }.items()
     )
-    assert rows["lead"].items() >= {"ROLE": "coordinator", "STATUS": "online", "TASKS": "0/5"}.items()
+    assert (
+        rows["lead"].items()
+        >= {"ROLE": "coordinator", "STATUS": "online", "TASKS": "0", "AGENTS": "0"}.items()
+    )
     assert rows["hand"]["LAST HEARTBEAT"] == "0s ago"
     assert (hand["tasks"], hand["used"], hand["slots"]) == ([f"{request}.{STEP}"], 1, 5)
     assert f"  {request}.{STEP}" in described.stdout
@@ -95,7 +104,7 @@ async def test_a_task_nobody_serves_is_shown_as_unroutable_with_the_nearest_and_
     again = await verb("cancel", request)
     result = await verb("result", f"{request}.{STEP}")
 
-    assert (task["ID"], task["CAPABILITY"], task["STATUS"]) == (f"{request}.{STEP}", "securty", "unroutable")
+    assert (task["ID"], task["AGENT"], task["STATUS"]) == (f"{request}.{STEP}", "securty", "unroutable")
     assert "unroutable: no node offers securty (did you mean security?); nearest: hand" in described.stdout
     assert "Lane:            securty: place 1 of 1, 0 in flight" in described.stdout
     assert (listed[0]["STATUS"], listed[0]["TASKS"], listed[0]["OWNER"]) == ("running", "0/1", "lead")

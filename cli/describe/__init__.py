@@ -1,0 +1,1 @@
+"""What `picoclaw describe` prints, one kind of thing per file."""

@@ -1,0 +1,75 @@
+"""A request: its tasks, its history, why it waits."""
+
+from typing import TYPE_CHECKING
+
+from ..forms import PRIORITIES, history_json, request_json, task_json
+from ..output import age, echo, echo_json, echo_table, safe, stamp
+from .fields import NAME, REASON, TEXT, print_fields, print_history, read_history
+
+if TYPE_CHECKING:
+    from ...swarm.records import RepositoryRef
+    from ...swarm.swarm import Swarm
+    from ...swarm.views.nodes import Around
+    from ...swarm.views.requests import RequestState
+
+
+async def describe_request(swarm: "Swarm", state: "RequestState", around: "Around", as_json: bool) -> None:
+    """Print everything about a request."""
+    from ...swarm.views.requests import request_row, task_rows
+
+    row, tasks = request_row(state, around), task_rows(state, around)
+    history = await read_history(swarm, state.id, None)
+    if as_json:
+        echo_json(
+            {
+                "request": request_json(row),
+                "tasks": [task_json(task) for task in tasks],
+                "history": [history_json(entry) for entry in history],
+            }
+        )
+        return
+    asked = state.request
+    print_fields(
+        ("ID", row.id),
+        ("Text", safe(row.text, TEXT)),
+        ("Status", row.status),
+        ("Reason", safe(row.reason, REASON)),
+        ("Tasks", f"{row.done} of {'?' if row.total is None else row.total} ended"),
+        ("Owner", safe(row.owner)),
+        ("Priority", PRIORITIES.get(row.priority, str(row.priority))),
+        ("Created", f"{stamp(row.created_at)} ({age(around.now - row.created_at)} ago)"),
+        ("Sender", safe(asked.sender) if asked else ""),
+        ("Repository", _repository(asked.repository) if asked else ""),
+        ("Template", safe((state.plan.template if state.plan else None) or "")),
+        ("Deadline", f"{asked.deadline_s:g} s after it was accepted" if asked and asked.deadline_s else ""),
+        ("Input", safe(", ".join(asked.input), TEXT) if asked else ""),
+    )
+    if tasks:
+        echo("\nTasks:")
+        echo_table(
+            ("  STEP", "CAPABILITY", "NODE", "STATUS", "ATTEMPT", "AGE", "REASON"),
+            (
+                (
+                    f"  {safe(one.step)}",
+                    safe(one.capability, NAME) or "-",
+                    safe(one.node, NAME) or "-",
+                    one.status,
+                    str(one.attempt or "-"),
+                    age(around.now - one.changed_at),
+                    safe(one.reason, REASON),
+                )
+                for one in tasks
+            ),
+        )
+    print_history(history, steps=True)
+    if row.state == "done":
+        echo(f"\nIts report: picoclaw result {row.id}")
+
+
+def _repository(ref: "RepositoryRef | None") -> str:
+    if ref is None:
+        return ""
+    from ...config.urls import redact_url
+
+    label = ref.label or redact_url(ref.url or "")
+    return safe(f"{label} at {ref.commit[:12]}" if ref.commit else label, TEXT)
