@@ -23,10 +23,14 @@ class Stored:
     headers: bytes = b""
 
 
-async def last_message(wire: Wire, stream: str, subject: str) -> Stored | None:
-    """Return the last message on a subject from the stream's leader; None when there is none."""
+async def last_message(wire: Wire, stream: str, subject: str, *, patient: bool = False) -> Stored | None:
+    """Return the last message on a subject from the stream's leader; None when there is none.
+
+    `patient` asks until there is a leader: a stream that was just made in a cluster has none yet.
+    """
+    ask = wire.ensure if patient else wire.api
     try:
-        answer = await wire.api(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
+        answer = await ask(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
     except ApiError as error:
         if error.code in NOT_FOUND:
             return None
@@ -55,12 +59,13 @@ class Bucket:
         """Return a key's value and revision; None when it is absent or deleted."""
         return (await self.read(key))[0]
 
-    async def read(self, key: str) -> tuple[Stored | None, int]:
+    async def read(self, key: str, *, patient: bool = False) -> tuple[Stored | None, int]:
         """Return a key's value, if it has one, and the revision to write over; 0: there never was one.
 
         One read gives both: a second one could see what was written in between, and overwrite it.
+        `patient` as for `last_message`.
         """
-        stored = await last_message(self._wire, self.stream, self.subject(key))
+        stored = await last_message(self._wire, self.stream, self.subject(key), patient=patient)
         if stored is None:
             return None, 0
         return (None if is_deleted(stored) else stored), stored.seq
