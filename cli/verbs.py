@@ -22,6 +22,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "describe": Verb("describe_command", "describe", "Show one request, task or node with its history."),
         "result": Verb("result_command", "result", "Print what a request or task brought."),
         "cancel": Verb("cancel_command", "cancel", "Cancel a request or task."),
+        "health": Verb("health_command", "health", "Tell whether this machine's nodes are well."),
         "down": Verb("down_command", "down", "Drain this machine's nodes and stop its shared server."),
         "nats": Verb("nats_command", "nats", "Facts about the NATS server in use."),
     }

@@ -131,10 +131,8 @@ class HealthFile:
 
 def read_health(run: Path) -> list[Health]:
     """Return what the machine's live nodes said last, by name. Nothing is written."""
-    found = []
-    for path in (run / "health").glob("*.json"):
-        if _held(path) and (health := _read(path)) is not None:
-            found.append(health)
+    paths = (run / "health").glob("*.json")
+    found = [health for path in paths if _held(path) and (health := _read(path)) is not None]
     return sorted(found, key=lambda health: (health.node, health.pid))
 
 
