@@ -8,6 +8,7 @@ from .credentials import check_file, resolve_credentials, resolve_path
 from .durations import format_duration
 from .keys import KEYS
 from .origin import DEFAULT, Origin
+from .refuse import Refuse, raise_it
 from .settings import Settings
 from .urls import is_default_address
 
@@ -21,21 +22,21 @@ _PATHS = ("capabilities.path", "workflows.path")
 _TLS = ("swarm.nats.tls.ca", "swarm.nats.tls.cert", "swarm.nats.tls.key")
 
 
-def settle_conflicts(values: dict[str, object], origins: dict[str, Origin]) -> list[str]:
+def settle_conflicts(
+    values: dict[str, object], origins: dict[str, Origin], refuse: Refuse = raise_it
+) -> list[str]:
     """Take out what a stronger source's choice replaces; return a warning for each.
 
     An embedded server excludes other addresses, credentials of one's own, TLS and replicas;
-    credentials exclude a token. Raises ConfigError when both come from equally strong sources.
+    credentials exclude a token. `refuse` gets a ConfigError where both come from equally strong
+    sources.
     """
     warnings: list[str] = []
-    if values.get(_EMBEDDED):
-        warnings.extend(
-            _settle(_EMBEDDED, other, values, origins)
-            for other in ("swarm.nats.urls", _CREDENTIALS, _TOKEN, *_TLS, "swarm.nats.replicas")
-            if values.get(_EMBEDDED) and _excluded_by_embedded(other, values)
-        )
+    for other in ("swarm.nats.urls", _CREDENTIALS, _TOKEN, *_TLS, "swarm.nats.replicas"):
+        if values.get(_EMBEDDED) and _excluded_by_embedded(other, values):
+            warnings += _settle(_EMBEDDED, other, values, origins, refuse)
     if _CREDENTIALS in values and _TOKEN in values:
-        warnings.append(_settle(_CREDENTIALS, _TOKEN, values, origins))
+        warnings += _settle(_CREDENTIALS, _TOKEN, values, origins, refuse)
     return warnings
 
 
@@ -51,26 +52,37 @@ def _excluded_by_embedded(other: str, values: Mapping[str, object]) -> bool:
             return True
 
 
-def _settle(one: str, other: str, values: dict[str, object], origins: dict[str, Origin]) -> str:
-    """Keep the one whose source is stronger; raise when neither is."""
+def _settle(
+    one: str, other: str, values: dict[str, object], origins: dict[str, Origin], refuse: Refuse
+) -> list[str]:
+    """Keep the one whose source is stronger, and return the warning; refuse when neither is."""
     if origins[one].rank == origins[other].rank:
-        raise ConfigError(
-            f"{one} ({origins[one]}) and {other} ({origins[other]}) contradict each other: give only one"
+        refuse(
+            ConfigError(
+                f"{one} ({origins[one]}) and {other} ({origins[other]}) contradict each other: give only one"
+            )
         )
+        return []
     loser, winner = sorted((one, other), key=lambda name: origins[name].rank)
     warning = f"{loser} ({origins[loser]}) is ignored, because {winner} ({origins[winner]}) excludes it"
     del values[loser]
     origins[loser] = DEFAULT
-    return warning
+    return [warning]
 
 
 def check_files(
-    values: dict[str, object], origins: Mapping[str, Origin], *, file_base: Path, here: Path, home: Path
+    values: dict[str, object],
+    origins: Mapping[str, Origin],
+    *,
+    file_base: Path,
+    here: Path,
+    home: Path,
+    refuse: Refuse = raise_it,
 ) -> None:
     """Make every path absolute and see that its file can be read.
 
-    A relative path counts from the YAML file that gives it, else from the current folder. Raises
-    ConfigError.
+    A relative path counts from the YAML file that gives it, else from the current folder. `refuse`
+    gets a ConfigError for each that is not there.
     """
     for name in (_CREDENTIALS, *_TLS):
         text = values.get(name)
@@ -85,16 +97,21 @@ def check_files(
                 check_file(path, f"the file {path}", "check the path")
                 values[name] = path
         except ConfigError as error:
-            raise ConfigError(f"{name} ({origins[name]}): {error}") from None
+            refuse(ConfigError(f"{name} ({origins[name]}): {error}"))
+            del values[name]
     for name in _PATHS:
         texts = values.get(name)
         if isinstance(texts, tuple):
             base = file_base if origins[name].source == "file" else here
-            values[name] = tuple(_there(name, text, base, home, origins[name]) for text in texts)
+            try:
+                values[name] = tuple(_there(name, text, base, home, origins[name]) for text in texts)
+            except ConfigError as error:
+                refuse(error)
+                del values[name]
     cert, key = _TLS[1:]
     for given, missing in ((cert, key), (key, cert)):
         if given in values and missing not in values:
-            raise ConfigError(f"{given} ({origins[given]}) needs {missing} beside it: give both or neither")
+            refuse(ConfigError(f"{given} ({origins[given]}) needs {missing} beside it: give both or neither"))
 
 
 def _there(name: str, text: str, base: Path, home: Path, origin: Origin) -> Path:
@@ -107,23 +124,25 @@ def _there(name: str, text: str, base: Path, home: Path, origin: Origin) -> Path
     return path
 
 
-def check_relations(settings: Settings, origins: Mapping[str, Origin]) -> None:
-    """Raise ConfigError when settings that are fine alone do not fit together."""
+def check_relations(settings: Settings, origins: Mapping[str, Origin], refuse: Refuse = raise_it) -> None:
+    """Give `refuse` a ConfigError for settings that are fine alone and do not fit together."""
     nats = settings.swarm.nats
     if nats.node_timeout < 2 * nats.heartbeat_interval:
         timeout, interval = "swarm.nats.node_timeout", "swarm.nats.heartbeat_interval"
-        raise ConfigError(
-            f"{timeout} ({origins[timeout]}) is {format_duration(nats.node_timeout)}, under twice the "
-            f"{format_duration(nats.heartbeat_interval)} of {interval} ({origins[interval]}): "
-            f"raise it to {format_duration(2 * nats.heartbeat_interval)} or more, or lower the interval"
+        refuse(
+            ConfigError(
+                f"{timeout} ({origins[timeout]}) is {format_duration(nats.node_timeout)}, under twice the "
+                f"{format_duration(nats.heartbeat_interval)} of {interval} ({origins[interval]}): "
+                f"raise it to {format_duration(2 * nats.heartbeat_interval)} or more, or lower the interval"
+            )
         )
     if nats.replicas not in (1, 3, 5):
         name = "swarm.nats.replicas"
-        raise ConfigError(f"{name} ({origins[name]}): {nats.replicas} copies cannot vote: give 1, 3 or 5")
+        refuse(ConfigError(f"{name} ({origins[name]}): {nats.replicas} copies cannot vote: give 1, 3 or 5"))
     if len({url.startswith(("ws://", "wss://")) for url in nats.urls}) > 1:
         name = "swarm.nats.urls"
-        raise ConfigError(
-            f"{name} ({origins[name]}): websocket and plain addresses do not mix: give one sort"
+        refuse(
+            ConfigError(f"{name} ({origins[name]}): websocket and plain addresses do not mix: give one sort")
         )
 
 
@@ -133,8 +152,7 @@ def temporal_warnings(settings: Settings, origins: Mapping[str, Origin]) -> list
     if temporal.address and temporal.enabled is not False:
         return [TEMPORAL_UNAVAILABLE]
     if temporal.enabled and not temporal.address:
-        return [
-            f"swarm.temporal.enabled ({origins['swarm.temporal.enabled']}) has no effect without "
-            "swarm.temporal.address: set it, such as localhost:7233"
-        ]
+        name = "swarm.temporal.enabled"
+        lacking = f"{name} ({origins[name]}) has no effect without swarm.temporal.address"
+        return [f"{lacking}: set it, such as localhost:7233"]
     return []

@@ -1,6 +1,8 @@
 """The YAML file: read without surprises, `${ENV}` expanded, every value with its line."""
 
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from .keys import KEYS, SECTIONS
+from .refuse import Refuse, raise_it
 from .spelling import did_you_mean
 from .values import Raw, shown
 
@@ -36,14 +39,15 @@ class FileValue:
     line: int
 
 
-def read_file(path: Path, environ: Mapping[str, str]) -> tuple[FileValue, ...]:
+def read_file(path: Path, environ: Mapping[str, str], *, refuse: Refuse = raise_it) -> tuple[FileValue, ...]:
     """Return what the file sets, `${ENV}` and `${ENV:-default}` expanded; a null sets nothing.
 
-    Raises ConfigError for a file that is missing, a folder, over 1 MiB, not YAML or not a mapping,
-    for an unknown or doubled key, and for a variable that is not set.
+    Raises ConfigError for a file that is missing, no plain file, over 1 MiB or not YAML. `refuse`
+    gets one for what is not a mapping, for an unknown or doubled key, and for a variable that is
+    not set.
     """
     root = _parse(_read(path), path)
-    return tuple(_walk(root, "", path, environ)) if root is not None else ()
+    return tuple(_walk(root, "", path, environ, refuse)) if root is not None else ()
 
 
 def expand(text: str, environ: Mapping[str, str]) -> str:
@@ -76,10 +80,18 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
+        # A pipe without a writer would else hold the command for good.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise ConfigError(
+                    f"configuration file {path} is a pipe, device or the like: name a plain YAML file"
+                )
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigError(f"configuration file {path} is not there: check the path") from None
+        what = (
+            f"is a link to {os.readlink(path)}, which is not there" if path.is_symlink() else "is not there"
+        )
+        raise ConfigError(f"configuration file {path} {what}: check the path") from None
     except IsADirectoryError:
         raise ConfigError(f"configuration file {path} is a folder: name a YAML file") from None
     except PermissionError:
@@ -89,7 +101,7 @@ def _read(path: Path) -> str:
     if len(data) > MAX_BYTES:
         raise ConfigError(f"configuration file {path} is over 1 MiB: is it the right file?")
     try:
-        return data.decode()
+        return data.decode("utf-8-sig")  # Windows editors put a byte order mark
     except UnicodeDecodeError:
         raise ConfigError(f"configuration file {path} is not UTF-8 text: is it the right file?") from None
 
@@ -108,11 +120,21 @@ def _parse(text: str, path: Path) -> "Node | None":
         return yaml.compose(text, loader)
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        advice = "indent with spaces, YAML takes no tabs" if _at_tab(text, error) else "correct it"
         raise ConfigError(
-            f"configuration file {path}{line} is not valid YAML ({syntax_problem(error)}): correct it"
+            f"configuration file {path}{line} is not valid YAML ({syntax_problem(error)}): {advice}"
         ) from None
     except yaml.YAMLError:  # a character that YAML does not allow
         raise ConfigError(f"configuration file {path} is not valid YAML: is it the right file?") from None
+
+
+def _at_tab(text: str, error: "MarkedYAMLError") -> bool:
+    mark = error.problem_mark
+    lines = text.splitlines()
+    if mark is None or mark.line >= len(lines):
+        return False
+    line = lines[mark.line]
+    return "\t" in line[: len(line) - len(line.lstrip())]
 
 
 def syntax_problem(error: "MarkedYAMLError") -> str:
@@ -121,35 +143,40 @@ def syntax_problem(error: "MarkedYAMLError") -> str:
     return _QUOTED.sub("…", said) or "syntax error"
 
 
-def _walk(node: "Node", prefix: str, path: Path, environ: Mapping[str, str]) -> Iterator[FileValue]:
+def _walk(
+    node: "Node", prefix: str, path: Path, environ: Mapping[str, str], refuse: Refuse
+) -> Iterator[FileValue]:
     from yaml.nodes import MappingNode, ScalarNode
 
     if isinstance(node, ScalarNode) and _is_null(node):
         return
     if not isinstance(node, MappingNode):
         what = f"{prefix[:-1]} in {path}:{_line(node)}" if prefix else f"configuration file {path}"
-        raise ConfigError(f"{what} is not a mapping: write KEY: VALUE lines")
+        refuse(ConfigError(f"{what} is not a mapping: write KEY: VALUE lines"))
+        return
     seen: set[str] = set()
     for name_node, value in node.value:
         if not isinstance(name_node, ScalarNode):
-            raise ConfigError(f"{path}:{_line(name_node)}: a key is not plain text: write KEY: VALUE lines")
+            refuse(ConfigError(f"{path}:{_line(name_node)}: a key is not plain text: write KEY: VALUE lines"))
+            continue
         name, line = prefix + name_node.value, _line(name_node)
         if name in seen:
-            raise ConfigError(f"{name} stands twice in {path}, again at line {line}: keep one")
+            refuse(ConfigError(f"{name} stands twice in {path}, again at line {line}: keep one"))
+            continue
         seen.add(name)
         if name in KEYS:
             try:
                 raw = _raw(value, environ)
             except ConfigError as error:
-                raise ConfigError(f"{name} ({path}:{line}): {error}") from None
+                refuse(ConfigError(f"{name} ({path}:{line}): {error}"))
+                continue
             if raw is not None:
                 yield FileValue(name, raw, line)
         elif name in SECTIONS:
-            yield from _walk(value, f"{name}.", path, environ)
+            yield from _walk(value, f"{name}.", path, environ, refuse)
         else:
-            raise ConfigError(
-                f"unknown key {shown(name)} ({path}:{line}){did_you_mean(name, KEYS.keys() | SECTIONS) or ': correct or remove it'}"
-            )
+            hint = did_you_mean(name, KEYS.keys() | SECTIONS) or ": correct or remove it"
+            refuse(ConfigError(f"unknown key {shown(name)} ({path}:{line}){hint}"))
 
 
 def _raw(node: "Node", environ: Mapping[str, str]) -> Raw | None:

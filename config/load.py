@@ -15,6 +15,7 @@ from .checks import check_files, check_relations, settle_conflicts, temporal_war
 from .keys import BY_ENV, BY_FLAG, ENV_PREFIX, KEYS, Key
 from .origin import DEFAULT, Origin
 from .profiles import PROFILE, PROFILES
+from .refuse import Refuse, raise_it
 from .settings import (
     FilesSettings,
     LogSettings,
@@ -44,30 +45,43 @@ class Loaded:
         return self.origins[key].explicit
 
 
-def load(flags: Mapping[str, object], environ: Mapping[str, str], *, file: Path | None, home: Path) -> Loaded:
+def load(
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    *,
+    file: Path | None,
+    home: Path,
+    refuse: Refuse = raise_it,
+) -> Loaded:
     """Merge and check all sources. Nothing is written and nothing is started.
 
     `flags` holds dotted keys (or any spelling of a flag) of those flags only that were given; their
     values are texts, or lists of texts, or typed values. `file` is the file of `--config`, which must
     be there; None means `.picoclaw/config.yaml` under `home`, which may be missing. An empty
     environment variable counts as not set, but for the Temporal address, where it means none.
-    Raises ConfigError: one line with the key and its source, never a secret's value.
+    Raises ConfigError: one line with the key and its source, never a secret's value. `refuse`, if
+    given, hears of each mistake instead, and what is mistaken counts as not set.
     """
     path = file if file is not None else home / FILE_NAME
     values: dict[str, object] = {}
     origins: dict[str, Origin] = dict.fromkeys(KEYS, DEFAULT)
     from_environment, warnings = _from_environment(environ)
     # Lowest first; every value is checked, also one that a higher source replaces.
-    for layer in (_from_file(path, file is not None, environ), from_environment, _from_flags(flags)):
+    from_file = _from_file(path, file is not None, environ, refuse)
+    for layer in (from_file, from_environment, _from_flags(flags, refuse)):
         for name, (raw, origin) in layer.items():
-            values[name] = _parsed(KEYS[name], raw, origin)
+            try:
+                values[name] = _parsed(KEYS[name], raw, origin)
+            except ConfigError as error:
+                refuse(error)
+                continue
             origins[name] = origin
     _add_profile(values, origins)
     _imply_enabled(values, origins)
-    warnings += settle_conflicts(values, origins)
-    check_files(values, origins, file_base=path.absolute().parent, here=_here(), home=home)
+    warnings += settle_conflicts(values, origins, refuse)
+    check_files(values, origins, file_base=path.absolute().parent, here=_here(), home=home, refuse=refuse)
     settings = build(values)
-    check_relations(settings, origins)
+    check_relations(settings, origins, refuse)
     warnings += temporal_warnings(settings, origins)
     return Loaded(settings, MappingProxyType(origins), tuple(warnings))
 
@@ -114,12 +128,13 @@ def value_of(settings: Settings, key: str) -> object:
 _Layer = Mapping[str, tuple[Raw, Origin]]
 
 
-def _from_flags(flags: Mapping[str, object]) -> _Layer:
+def _from_flags(flags: Mapping[str, object], refuse: Refuse) -> _Layer:
     layer: dict[str, tuple[Raw, Origin]] = {}
     for name, value in flags.items():
         key = KEYS.get(name) or BY_FLAG.get(name if name.startswith("--") else f"--{name}")
         if key is None:
-            raise ConfigError(f"unknown flag {name!r}{did_you_mean(name, (*KEYS, *BY_FLAG))}")
+            refuse(ConfigError(f"unknown flag {name!r}{did_you_mean(name, (*KEYS, *BY_FLAG))}"))
+            continue
         layer[key.name] = to_raw(value), Origin("flag", key.flag)
     return layer
 
@@ -144,14 +159,17 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[_Layer, list[str]]:
     return layer, warnings
 
 
-def _from_file(path: Path, required: bool, environ: Mapping[str, str]) -> _Layer:
+def _from_file(path: Path, required: bool, environ: Mapping[str, str], refuse: Refuse) -> _Layer:
     if not required and not os.path.lexists(path):  # a dangling link is a mistake worth a word
         return {}
     from .file import read_file
 
-    return {
-        value.name: (value.raw, Origin("file", f"{path}:{value.line}")) for value in read_file(path, environ)
-    }
+    try:
+        read = read_file(path, environ, refuse=refuse)
+    except ConfigError as error:
+        refuse(error)
+        return {}
+    return {value.name: (value.raw, Origin("file", f"{path}:{value.line}")) for value in read}
 
 
 def _parsed(key: Key, raw: Raw, origin: Origin) -> object:
