@@ -36,19 +36,23 @@ async def last_entry(ledger: Ledger) -> RequestEntry:
         Result(summary=report.summary, data={"markdown": report.markdown, "data": report.data}),
         ledger.swarm.artifacts,
     )
-    return _choose(ledger, outcomes, result, partial=report.partial)
+    return _choose(ledger, outcomes, result, partial=report.partial, failed=report.failed)
 
 
-def _choose(ledger: Ledger, outcomes: Sequence[Outcome], result: Result, *, partial: bool) -> RequestEntry:
+def _choose(
+    ledger: Ledger, outcomes: Sequence[Outcome], result: Result, *, partial: bool, failed: str
+) -> RequestEntry:
     me = ledger.me
     if ledger.head.cancelling:
         return Cancelled(by=me, reason="person", why=ledger.head.cancelling, result=result)
     done = [outcome for outcome in outcomes if outcome.state == "done"]
-    if len(done) == len(outcomes):
+    if len(done) == len(outcomes) and not failed:
         return Done(by=me, node=me, run=ledger.swarm.me.run, result=result, partial=partial)
-    if past_deadline(ledger):
+    if len(done) < len(outcomes) and past_deadline(ledger):
         error = f"the request's deadline of {ledger.request.deadline_s:g} s passed"
         return Failed(by=me, reason="deadline", error=error, result=result)
+    if failed and done:
+        return Failed(by=me, reason="error", error=failed, result=result)
     if done:
         return Done(by=me, node=me, run=ledger.swarm.me.run, result=result, partial=True)
     first = outcomes[0]

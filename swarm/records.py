@@ -141,6 +141,10 @@ class Plan(Record):
     tasks: tuple[Task, ...]
     join: str = "plain"
     """The synthesis that joins the results (`roles.synthesis`)."""
+    join_options: JsonValue = None
+    """What that synthesis is told, where it takes anything: the columns of a table."""
+    partial: Literal["fail"] | None = None
+    """`fail`: the request ends failed unless each of its tasks is done."""
     template: str | None = None
 
 

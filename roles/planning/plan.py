@@ -4,17 +4,11 @@ from collections.abc import Sequence
 
 from ...errors import PlanError
 from ...swarm.records import Plan, Request, Task
-from .template import Template, TemplateTask, asks_for_template, find_template
+from ..synthesis.table_options import TableOptions
+from .fan_out import TITLE_LENGTH, make_tasks, title_of
+from .template import Template, asks_for_template, find_template
 
-TITLE_LENGTH = 100
-"""Longest title made from a request's text, in characters."""
-
-
-def title_of(text: str) -> str:
-    """Return the first line that says something, cut to `TITLE_LENGTH` characters."""
-    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    line = "".join(c if c.isprintable() else " " for c in line)
-    return line if len(line) <= TITLE_LENGTH else line[: TITLE_LENGTH - 1].rstrip() + "…"
+__all__ = ["TITLE_LENGTH", "make_plan", "title_of"]
 
 
 def make_plan(request: Request, templates: Sequence[Template]) -> Plan:
@@ -23,7 +17,7 @@ def make_plan(request: Request, templates: Sequence[Template]) -> Plan:
     The result still has to pass `validate`, which reads its demands. Raises PlanError when neither a
     demand nor a template tells what to do, or both do.
     """
-    if request.demand is not None and request.template is not None:
+    if request.demand is not None and (request.template is not None or request.workflow is not None):
         raise PlanError(
             f"the request asks both for capability {request.demand!r} and for template "
             f"{request.template!r}: give one of them"
@@ -33,9 +27,16 @@ def make_plan(request: Request, templates: Sequence[Template]) -> Plan:
     template = find_template(request, templates)
     if template is None:
         raise PlanError(_nothing_fits(request, templates))
+    table = template.join if isinstance(template.join, TableOptions) else None
+    try:
+        tasks = make_tasks(template, request)
+    except PlanError as error:
+        raise PlanError(f"template {template.name!r}: {error}") from None
     return Plan(
-        tasks=tuple(_fill(task, template, request) for task in template.tasks),
-        join=template.join,
+        tasks=tasks,
+        join="table" if table is not None else str(template.join),
+        join_options=table.model_dump(mode="json", by_alias=True) if table is not None else None,
+        partial="fail" if template.partial == "fail" else None,
         template=template.name,
     )
 
@@ -54,32 +55,6 @@ def _dispatch(request: Request, demand: str) -> Plan:
         unroutable=request.unroutable or "wait",
     )
     return Plan(tasks=(task,))
-
-
-def _fill(task: TemplateTask, template: Template, request: Request) -> Task:
-    """Make the task of a template for this request.
-
-    Limits that the request sets go before the template's; of the input, the task's own goes first.
-    """
-    defaults = template.defaults
-    timeout = task.timeout_s or defaults.timeout_s
-    if request.deadline_s is not None:
-        timeout = min(timeout, request.deadline_s) if timeout is not None else request.deadline_s
-    with_repository = defaults.repository if task.repository is None else task.repository
-    return Task(
-        step=task.step,
-        title=task.title or task.step,
-        demand=task.demand,
-        input={"text": request.text, **request.input, **task.input},
-        repository=request.repository if with_repository else None,
-        after=task.after,
-        needs=task.needs,
-        priority=task.priority,
-        timeout_s=timeout,
-        max_attempts=request.max_attempts or task.max_attempts or defaults.max_attempts,
-        unroutable=request.unroutable or task.unroutable or defaults.unroutable,
-        grace_s=defaults.grace_s if task.grace_s is None else task.grace_s,
-    )
 
 
 def _nothing_fits(request: Request, templates: Sequence[Template]) -> str:

@@ -11,7 +11,7 @@ from ...config.spelling import did_you_mean
 from ...errors import PlanError, UsageError
 from ...swarm.demand import Demand, parse_demand
 from ...swarm.records import Plan, Task
-from ..synthesis.join import JOINS
+from ..synthesis.join import JOINS, check_join, joined_step
 
 MAX_TASKS = 50_000
 MAX_DEPTH = 1_000
@@ -52,12 +52,11 @@ def validate(
         raise PlanError(
             f"the plan has {len(plan.tasks)} tasks, {max_tasks} are allowed: split the request into several"
         )
-    if plan.join not in joins:
-        raise PlanError(
-            f"the plan joins its results by {plan.join[:100]!r}{did_you_mean(plan.join, joins)} "
-            f"(there is: {', '.join(sorted(joins))})"
-        )
+    check_join(plan.join, plan.join_options, "the plan's join", joins)
     _check_steps(plan.tasks)
+    step = joined_step(plan.join)
+    if step is not None and step not in {task.step for task in plan.tasks}:
+        raise PlanError(f"the plan's report is the result of step {step[:100]!r}, which is not in the plan")
     _check_after(plan.tasks)
     _check_order(plan.tasks)
     _check_sizes(plan.tasks)

@@ -1,19 +1,46 @@
 """Joining the results of a request's tasks into one report, by the join that its plan names."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 
+from pydantic import JsonValue
+
+from ...config.spelling import did_you_mean
 from ...errors import PlanError
 from ...swarm.records import Plan, Request
 from .code_review import join_code_review, only_reviews
+from .of_step import join_of_step
 from .outcome import Outcome
 from .plain import join_plain
 from .report import Report
+from .table import join_table, read_options
 
 Join = Callable[[Plan, Request, Sequence[Outcome]], Report]
 
-JOINS: Mapping[str, Join] = MappingProxyType({"plain": join_plain, "code-review": join_code_review})
-"""What a plan may name as its `join`."""
+JOINS: Mapping[str, Join] = MappingProxyType(
+    {"plain": join_plain, "code-review": join_code_review, "table": join_table}
+)
+"""What a plan may name as its `join`; `step:NAME` besides them: that task's result is the report."""
+STEP_PREFIX = "step:"
+
+
+def joined_step(name: str) -> str | None:
+    """Return the step of a join `step:NAME`; None for any other join."""
+    return name.removeprefix(STEP_PREFIX) if name.startswith(STEP_PREFIX) else None
+
+
+def check_join(name: str, options: JsonValue, what: str, joins: Collection[str] = JOINS) -> None:
+    """Raise PlanError for a join that is not there, or that is told what it does not understand.
+
+    `what` is the place that messages name.
+    """
+    if joined_step(name) is None and name not in joins:
+        raise PlanError(
+            f"key {what}: there is no join {name[:100]!r}{did_you_mean(name, joins)} "
+            f"(there is: {', '.join(sorted(joins))}, {STEP_PREFIX}NAME)"
+        )
+    if name == "table":
+        read_options(options, what)
 
 
 def join(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Report:
@@ -23,7 +50,8 @@ def join(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Report:
     missing. Results that lay in the object store must have been fetched. Raises PlanError for a
     join that this version does not know.
     """
-    chosen = JOINS.get(plan.join)
+    step = joined_step(plan.join)
+    chosen = JOINS.get(plan.join) if step is None else join_of_step(step)
     if chosen is None:
         raise PlanError(
             f"the plan joins its results by {plan.join[:100]!r}, which this version does not know: "
@@ -38,4 +66,7 @@ def join(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Report:
     if chosen is join_plain and only_reviews(ordered):
         # One review asked for by its capability reads as a whole code review does.
         chosen = join_code_review
-    return chosen(plan, request, ordered)
+    report = chosen(plan, request, ordered)
+    if plan.partial == "fail" and report.partial and not report.failed:
+        report = report.model_copy(update={"failed": report.summary})
+    return report

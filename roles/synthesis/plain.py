@@ -7,29 +7,25 @@ from pydantic import JsonValue
 
 from ...swarm.records import Plan, Request
 from .markdown import block, clean, clean_lines, count, inline
+from .missing import SHOWN_TASKS, missing_section, usable
 from .outcome import Outcome, in_words
 from .report import Report
 
 SCHEMA = "picoclaw.plain"
 VERSION = 1
-SHOWN_TASKS = 200
-"""Tasks that Markdown shows; the JSON has all of them."""
 SHOWN_CHARACTERS = 20_000
 """Longest summary and longest data of a task that Markdown shows; the JSON has all of it."""
 
 
 def join_plain(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Report:
     """Join by writing one result after the other; what is missing is named first."""
-    missing = [f"{outcome.step}: {in_words(outcome)}" for outcome in outcomes if not _usable(outcome)]
+    missing = [f"{outcome.step}: {in_words(outcome)}" for outcome in outcomes if not usable(outcome)]
     done = len(outcomes) - len(missing)
     title = clean(request.text, 100)
     verdict = f"{done} of {count(len(outcomes), 'task')} done"
     parts = [f"# {inline(title) or 'Result'}", f"**{verdict}.**" if missing else f"{verdict}."]
     if missing:
-        lines = [f"- {inline(line, 500)}" for line in missing[:SHOWN_TASKS]]
-        if len(missing) > SHOWN_TASKS:
-            lines.append(f"- … and {len(missing) - SHOWN_TASKS:,} more in the JSON")
-        parts += ["## Missing", "\n".join(lines)]
+        parts.append(missing_section(missing))
     parts += [_section(outcome) for outcome in outcomes[:SHOWN_TASKS]]
     if len(outcomes) > SHOWN_TASKS:
         parts.append(f"… and {count(len(outcomes) - SHOWN_TASKS, 'more task')} in the JSON.")
@@ -51,14 +47,9 @@ def join_plain(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Rep
     )
 
 
-def _usable(outcome: Outcome) -> bool:
-    result = outcome.result
-    return outcome.state == "done" and result is not None and not (result.ref and result.data is None)
-
-
 def _section(outcome: Outcome) -> str:
     heading = f"## {inline(outcome.title or outcome.step, 150)}"
-    if not _usable(outcome):
+    if not usable(outcome):
         return f"{heading}\n\n**{inline(in_words(outcome), 500)}**"
     where = [inline(outcome.node or "", 128)] if outcome.node else []
     if outcome.seconds is not None:

@@ -19,3 +19,5 @@ class Report(Record):
     """Something that was asked for is missing; the report names it."""
     summary: str
     """One line."""
+    failed: str = ""
+    """Why the request failed although tasks of it are done: what a workflow counts as a failure."""

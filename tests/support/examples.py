@@ -29,7 +29,9 @@ TASK = Task(
     after=("code", "docs"), needs="settled", priority=2, timeout_s=60.5, max_attempts=5, unroutable="skip",
     grace_s=2.5,
 )  # fmt: skip
-PLAN = Plan(tasks=(TASK,), join="code_review", template="code-review")
+PLAN = Plan(
+    tasks=(TASK,), join="table", join_options={"columns": {"task": "title"}}, partial="fail", template="code-review"
+)  # fmt: skip
 RESULT = Result(summary="2 findings", data={"findings": [1, 2]}, artifacts=(ARTIFACT,), ref=ARTIFACT)
 REQUEST = Request(
     id="r-abcdefghijklmnop", key_digest="cd" * 32, text="Review this repository", demand="code",
