@@ -13,7 +13,7 @@ demo: .venv/.demo ## review this repository with a real swarm: no key, no Docker
 	@$(bin)/picoclaw run "Review this repository"
 
 test: .venv/.dev ## all tests, with coverage and the reason of each skip
-	@$(bin)/pytest --cov --cov-report=term
+	@$(bin)/pytest -n auto --dist loadgroup --cov --cov-report=term
 
 cover: .venv/.dev ## coverage that counts child processes too: slow, and a few limits may be missed
 	@$(bin)/pytest --cov --cov-config=.ci/coverage.toml --cov-report=term

@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from picoclaw.tests.support.command import RunPicoclaw, Spawned, SpawnPicoclaw, run
 from picoclaw.tests.support.nats import NatsServer, StartNats
+from picoclaw.tests.support.network import own_network, why_no_namespace
 from picoclaw.tests.support.processes import alive, describe, processes_of
 from picoclaw.tests.support.waiting import wait_for
 
@@ -28,6 +29,20 @@ settings.load_profile("project")
 GIT_IDENTITY = "[user]\n\tname = Test\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n"
 LEAVING = 5.0
 """Seconds that a drained node or a detached server may take to be gone after its test."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two for each processor, since tests mostly wait; none where two would fight over port 4222."""
+    return 0 if why_no_namespace() else 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Give each process of a parallel run a network of its own, so that ports are nobody else's."""
+    if hasattr(session.config, "workerinput"):
+        network = own_network()
+        network.__enter__()
+        session.config.add_cleanup(lambda: network.__exit__(None, None, None))
 
 
 @pytest.fixture(autouse=True)
