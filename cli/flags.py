@@ -79,10 +79,23 @@ def connection_flags(command: F) -> F:
     return _declare(command, [SettingOption(key, hidden=key.name not in _USUAL) for key in keys])
 
 
+def all_flags(command: F) -> F:
+    """Declare every setting on a verb that asks what a node's command line means; help shows none."""
+    return _declare(command, [SettingOption(key, hidden=True) for key in KEYS.values()])
+
+
 def given_flags(ctx: click.Context) -> dict[str, object]:
     """Return the settings given on the command line so far, before and after the verb, by key."""
     given: dict[str, object] = ctx.meta.setdefault(_GIVEN, {})
     return given
+
+
+def config_file(ctx: click.Context) -> "Path | None":
+    """Return the file of `--config`; None where it was not given."""
+    from pathlib import Path
+
+    file = ctx.meta.get(_FILE)
+    return Path(file) if file is not None else None
 
 
 def load_settings(ctx: click.Context, *, quiet: bool = False) -> "Loaded":
@@ -91,17 +104,10 @@ def load_settings(ctx: click.Context, *, quiet: bool = False) -> "Loaded":
     `quiet` leaves the warnings to the caller, as a node does, which logs them. Raises ConfigError.
     """
     import os
-    from pathlib import Path
 
     from ..config.load import load
 
-    file = ctx.meta.get(_FILE)
-    loaded = load(
-        given_flags(ctx),
-        os.environ,
-        file=Path(file) if file is not None else None,
-        home=home_folder(),
-    )
+    loaded = load(given_flags(ctx), os.environ, file=config_file(ctx), home=home_folder())
     if not quiet:
         echo_warnings(loaded)
     return loaded

@@ -20,7 +20,7 @@ _HEAD = """\
 
 def commented_file(profile: str | None = None) -> str:
     """Return the file's text; a profile is the only setting in it that is switched on."""
-    return "\n".join([_HEAD, *_section("", profile)]) + "\n"
+    return "\n".join([_HEAD, *_section("", profile)]).rstrip("\n") + "\n"
 
 
 def _section(prefix: str, profile: str | None) -> Iterator[str]:
