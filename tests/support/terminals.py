@@ -19,8 +19,10 @@ class Terminals:
 
     def __init__(self, spawn: SpawnPicoclaw, folder: Path) -> None:
         self._spawn = spawn
-        self._folder = folder
+        self.folder = folder
+        self._nodes: list[Spawned] = []
         self._servers: list[subprocess.Popen[bytes]] = []
+        self._started = 0
 
     def picoclaw(
         self, words: Sequence[str], *more: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
@@ -30,12 +32,14 @@ class Terminals:
         assert program == "picoclaw", words
         for added in (*more, *(f"{name}={value}" for name, value in (env or {}).items())):
             print(f"picoclaw {' '.join(args)}: added {added}")
-        return self._spawn(*args, *more, terminal=True, env=env, cwd=cwd)
+        self._nodes.append(self._spawn(*args, *more, terminal=True, env=env, cwd=cwd))
+        return self._nodes[-1]
 
     def nats_server(self, words: Sequence[str], *, host: str = "127.0.0.1", port: int = 4222) -> None:
         """Start a server and wait until it speaks."""
-        folder = self._folder / f"server{len(self._servers)}"
-        folder.mkdir(parents=True)
+        self._started += 1
+        folder = self.folder / f"server{self._started}"
+        folder.mkdir()
         said = folder / "output"
         with said.open("wb") as output:
             server = subprocess.Popen(
@@ -60,7 +64,7 @@ class Terminals:
     def refused(self, words: Sequence[str]) -> str:
         """What a server says that does not start."""
         done = subprocess.run(
-            self._argv(words), capture_output=True, text=True, timeout=10, check=False, **self._place(self._folder)
+            self._argv(words), capture_output=True, text=True, timeout=10, check=False, **self._place(self.folder)
         )  # fmt: skip
         assert done.returncode, done.stdout
         return done.stderr.strip()
@@ -70,6 +74,11 @@ class Terminals:
         self._end(self._servers.pop())
 
     def close(self) -> None:
+        """End everything: the servers last, since a node says goodbye to its own."""
+        for node in self._nodes:
+            node.terminate()
+        for node in self._nodes:
+            node.wait()
         while self._servers:
             self.end_server()
 
@@ -81,7 +90,7 @@ class Terminals:
     def _place(self, folder: Path) -> dict[str, Any]:
         # The files that a line names lie in the folder of all; a server that names no store makes one
         # in the folder for temporary files, which on two machines is not the same.
-        return {"cwd": self._folder, "env": {**os.environ, "PATH": PATH, "TMPDIR": str(folder)}}
+        return {"cwd": self.folder, "env": {**os.environ, "PATH": PATH, "TMPDIR": str(folder)}}
 
     @staticmethod
     def _end(server: subprocess.Popen[bytes]) -> None:
