@@ -12,6 +12,7 @@ COPY pyproject.toml requirements.lock ./
 # Everything by its hash in the lock: first what installs and builds, then what runs. Neither pip nor a
 # compiler goes into /opt/picoclaw, which is all that the image takes from here.
 RUN python -m venv /tools \
+    && if [ -n "$SSL_CERT_FILE" ]; then export PIP_CERT="$SSL_CERT_FILE"; fi \
     && awk '/^[^ #]/ { wanted = /^uv==/ } wanted' requirements.lock >/tools/uv.txt \
     && /tools/bin/pip install --quiet --require-hashes --requirement /tools/uv.txt \
     && if [ -n "$PIP_INDEX_URL" ]; then export UV_DEFAULT_INDEX="$PIP_INDEX_URL"; fi \
