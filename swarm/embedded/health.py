@@ -27,7 +27,7 @@ Phase = Literal["starting", "serving", "draining"]
 
 TURN = timedelta(seconds=2)
 """A node writes its file this often."""
-STUCK_AFTER = timedelta(seconds=10)
+STUCK_AFTER = timedelta(seconds=6)
 """A loop that did not turn for this long is stuck; for the node timeout, where that is longer."""
 SIZE = 2048
 """Bytes of a file. It is written over and never grows, so that a disk that fills up changes nothing."""
