@@ -1,10 +1,10 @@
 """`picoclaw --swarm.dashboard`: the swarm's status, once or as it changes."""
 
-import asyncio
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ..errors import PicoclawError
+from .errors import echo_warning
 from .output import STYLES, colours, echo, echo_json
 from .panel import panel_text, plain
 from .session import run_session
@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from ..config.load import Loaded
     from ..swarm.swarm import Swarm
     from ..swarm.views.dashboard import Connection, Panel
+    from ..swarm.views.nodes import Around, NodeRow
 
-EVERY = 2.0
-"""Seconds between two looks of the live view."""
 NONE_HERE = (
     "none: no node of this user runs on this machine; start one with `picoclaw --swarm.role worker`, "
     "or name another with --node"
@@ -23,53 +22,70 @@ NONE_HERE = (
 
 
 def show(loaded: "Loaded", once: bool, as_json: bool, node: str | None) -> int:
-    """Print the panel: once, as JSON, or at a terminal again and again until Ctrl-C.
+    """Print the panel: once, as JSON, or at a terminal in place until `q` or Ctrl-C.
 
     `node` is the one to show as this node; else it is the node of this machine that has run longest.
-    Raises what connecting raises, NotFound and Ambiguous.
+    Raises what connecting raises (at a terminal only what waiting cannot cure), NotFound and Ambiguous.
     """
+    at_terminal = sys.stdout.isatty() and not once and not as_json
+    if at_terminal and os.environ.get("TERM", "dumb") != "dumb":
+        from .dashboard_live import show_live
+
+        return show_live(loaded, node)
+    if at_terminal:
+        echo_warning("this terminal cannot be drawn on (TERM is dumb or not set): shown once")
 
     async def work(swarm: "Swarm") -> int:
         panel = await look(swarm, loaded, node)
         if as_json:
             echo_json(panel_json(panel))
-        elif once or not sys.stdout.isatty():
-            echo(panel_text(panel, paint=_painter(), none_here=NONE_HERE))
         else:
-            await _live(swarm, loaded, node, panel)
+            echo(panel_text(panel, paint=painter(), none_here=NONE_HERE))
         return 0
 
-    try:
-        return run_session(loaded, work, name="picoclaw dashboard")
-    except KeyboardInterrupt:
-        if once or as_json:
-            raise
-        return 0  # that is how the live view ends
+    return run_session(loaded, work, name="picoclaw dashboard")
 
 
 async def look(swarm: "Swarm", loaded: "Loaded", node: str | None) -> "Panel":
     """Return the panel as things stand now."""
     from ..config.urls import redact_url
-    from ..swarm.embedded.rundir import live_nodes, picoclaw_home, run_dir
     from ..swarm.look import look_around
-    from ..swarm.resolve import the_one
-    from ..swarm.views.dashboard import Connection, Panel, statistics, this_node
 
     around = await look_around(swarm)
-    here = {(entry.name, entry.pid) for entry in live_nodes(run_dir(picoclaw_home()))}
-    if node is None:
-        this = this_node(around.nodes, here)
-    else:
-        names = {row.name: row for row in around.nodes}
-        this = names[the_one(node, names, "node", hint="see `picoclaw get nodes`")]
     url = swarm.client.connected_url
+    address = redact_url(url.geturl()) if url is not None else ""
+    return make_panel(loaded, around, chosen(around, node), address=address, connected=True)
+
+
+def make_panel(
+    loaded: "Loaded", around: "Around", this: "NodeRow | None", *, address: str, connected: bool
+) -> "Panel":
+    """Return the panel of a look; `address` is the server's, without credentials."""
+    from ..swarm.views.dashboard import Connection, Panel, statistics
+
     return Panel(
         this=this,
-        nats=Connection(ok=True, detail=redact_url(url.geturl()) if url is not None else ""),
+        nats=Connection(ok=connected, detail=address),
         temporal=_temporal(loaded),
         statistics=statistics(around.nodes),
         nodes=around.nodes,
     )
+
+
+def chosen(around: "Around", node: str | None) -> "NodeRow | None":
+    """Return the node that `node` names or begins, else the one of this machine that has run longest.
+
+    None where none of this machine is in the swarm. Raises NotFound and Ambiguous.
+    """
+    from ..swarm.embedded.rundir import live_nodes, picoclaw_home, run_dir
+    from ..swarm.resolve import the_one
+    from ..swarm.views.dashboard import this_node
+
+    if node is None:
+        here = {(entry.name, entry.pid) for entry in live_nodes(run_dir(picoclaw_home()))}
+        return this_node(around.nodes, here)
+    names = {row.name: row for row in around.nodes}
+    return names[the_one(node, names, "node", hint="see `picoclaw get nodes`")]
 
 
 def _temporal(loaded: "Loaded") -> "Connection":
@@ -82,37 +98,13 @@ def _temporal(loaded: "Loaded") -> "Connection":
     return Connection(ok=False, detail=f"{redact_url(address)} (workflows disabled)")
 
 
-def _painter() -> Any:
+def painter() -> Any:
+    """Return what colours a text by its status; nothing where nobody looks or no colour is wanted."""
     import click
 
     if not colours():
         return plain
     return lambda text, status: click.style(text, fg=STYLES.get(status))
-
-
-async def _live(swarm: "Swarm", loaded: "Loaded", node: str | None, panel: "Panel") -> None:
-    """Show the panel anew every two seconds until Ctrl-C; a server that is away is said."""
-    from dataclasses import replace
-
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
-
-    from ..swarm.views.dashboard import Connection
-
-    def text(problem: str = "") -> Text:
-        said = panel_text(panel, paint=_painter(), none_here=NONE_HERE)
-        return Text.from_ansi(f"{said}\n\n{problem or 'Ctrl-C ends this view.'}")
-
-    with Live(text(), console=Console(), screen=True, auto_refresh=False) as live:
-        while True:
-            await asyncio.sleep(EVERY)
-            try:
-                panel = await look(swarm, loaded, node)
-                live.update(text(), refresh=True)
-            except PicoclawError as error:
-                panel = replace(panel, nats=Connection(ok=False, detail=panel.nats.detail))
-                live.update(text(str(error)), refresh=True)
 
 
 def panel_json(panel: "Panel") -> dict[str, Any]:
@@ -124,7 +116,7 @@ def panel_json(panel: "Panel") -> dict[str, Any]:
     """
     from dataclasses import asdict
 
-    from .get_command import node_json
+    from .forms import node_json
 
     return {
         "node": node_json(panel.this) if panel.this is not None else None,

@@ -27,24 +27,25 @@ def plain(text: str, _: str) -> str:
 
 def panel_text(panel: Panel, *, paint: Paint = plain, none_here: str = "") -> str:
     """Return the panel; `none_here` says what to do where no node of this machine is shown."""
-    return "\n".join(
+    return "\n\n".join("\n".join(part) for part in sections(panel, paint=paint, none_here=none_here))
+
+
+def sections(
+    panel: Panel, *, paint: Paint = plain, none_here: str = "", longest_name: int = LONGEST_NAME
+) -> list[list[str]]:
+    """Return the panel's parts, each with its lines: the header first, the nodes last."""
+    this = _this(panel.this, paint) if panel.this is not None else [f"  {none_here}"]
+    return [
+        list(HEADER),
+        ["【This Node】", *this],
         [
-            *HEADER,
-            "",
-            "【This Node】",
-            *(_this(panel.this, paint) if panel.this is not None else [f"  {none_here}"]),
-            "",
             "【Connections】",
             f"  NATS:     {_yes_no(panel.nats, paint)}",
             f"  Temporal: {_yes_no(panel.temporal, paint)}",
-            "",
-            "【Swarm Statistics】",
-            *_statistics(panel),
-            "",
-            "【Discovered Nodes】",
-            *_nodes(panel, paint),
-        ]
-    )
+        ],
+        ["【Swarm Statistics】", *_statistics(panel)],
+        ["【Discovered Nodes】", *_nodes(panel, paint, longest_name)],
+    ]
 
 
 def _this(row: NodeRow, paint: Paint) -> list[str]:
@@ -73,10 +74,10 @@ def _statistics(panel: Panel) -> list[str]:
     ]
 
 
-def _nodes(panel: Panel, paint: Paint) -> list[str]:
+def _nodes(panel: Panel, paint: Paint, longest_name: int) -> list[str]:
     rows = panel.nodes
-    names = [name_of(row, LONGEST_NAME) for row in rows]
-    width = max([NAME_WIDTH, *map(len, names)])
+    names = [name_of(row, longest_name) for row in rows]
+    width = max([min(NAME_WIDTH, longest_name), *map(len, names)])
     status_width = max([STATUS_WIDTH, *(len(row.status) for row in rows)])
     return [
         f"  {paint(STATUSES.get(row.status, '?'), row.status)} {name:<{width}} {row.role[:1].upper() or '?'} "

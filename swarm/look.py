@@ -47,15 +47,20 @@ async def look_around(swarm: Swarm, *, probe: bool = True) -> Around:
         # The table lives in memory: after a restart of the server it comes with the first node.
         if error.code not in NOT_FOUND:
             raise
-    loop = asyncio.get_running_loop()
     if probe:
-        now = loop.time()
+        now = asyncio.get_running_loop().time()
         there = [m for m in swarm.members.table.values() if seen_status(m.sign, now)[0] != "offline"]
         there.sort(key=lambda member: member.sign.last_heard)
         await swarm.members.probe_all(member.beat.node for member in there[:MOST_PROBED])
-    now = loop.time()
+    await server_time(swarm)
+    return rows_now(swarm)
+
+
+def rows_now(swarm: Swarm) -> Around:
+    """Return who is there by what this process knows already; nothing is asked."""
+    now = asyncio.get_running_loop().time()
     rows = [node_row(member.beat, member.sign, now) for member in swarm.members.table.values()]
-    return Around(nodes=tuple(sorted(rows, key=lambda row: row.name)), now=await server_time(swarm))
+    return Around(nodes=tuple(sorted(rows, key=lambda row: row.name)), now=swarm.members.server.now())
 
 
 async def server_time(swarm: Swarm) -> float:
