@@ -60,15 +60,13 @@ def _compose(text: str) -> Node | None:
         for event in yaml.parse(text, loader):
             if isinstance(event, yaml.AliasEvent):
                 raise PlanError(
-                    f"line {event.start_mark.line + 1}: aliases such as *{event.anchor} are not supported: "
+                    f"line {_line(event)}: aliases such as *{event.anchor} are not supported: "
                     "write out what it stands for"
                 )
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
-                raise PlanError(
-                    f"line {event.start_mark.line + 1}: it is nested too deep: is it the right file?"
-                )
+                raise PlanError(f"line {_line(event)}: it is nested too deep: is it the right file?")
         return yaml.compose(text, loader)
     except yaml.MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}: " if error.problem_mark is not None else ""
@@ -79,12 +77,12 @@ def _compose(text: str) -> Node | None:
 
 
 def _value(node: Node, path: Path, lines: dict[Path, int]) -> JsonValue:
-    line = int(node.start_mark.line) + 1
+    line = _line(node)
     if isinstance(node, MappingNode):
         _plain_tag(node, "map", line)
         found: dict[str, JsonValue] = {}
         for name_node, value in node.value:
-            at = int(name_node.start_mark.line) + 1
+            at = _line(name_node)
             if not isinstance(name_node, ScalarNode):
                 raise PlanError(f"line {at}: a key is not plain text: write KEY: VALUE lines")
             name = name_node.value
@@ -97,13 +95,14 @@ def _value(node: Node, path: Path, lines: dict[Path, int]) -> JsonValue:
         _plain_tag(node, "seq", line)
         entries: list[JsonValue] = []
         for i, entry in enumerate(node.value):
-            lines[*path, i] = int(entry.start_mark.line) + 1
+            lines[*path, i] = _line(entry)
             entries.append(_value(entry, (*path, i), lines))
         return entries
+    assert isinstance(node, ScalarNode)
     return _scalar(node, line)
 
 
-def _scalar(node: Node, line: int) -> JsonValue:
+def _scalar(node: ScalarNode, line: int) -> JsonValue:
     text = str(node.value)
     if node.style:  # quoted, or a block: text whatever it looks like
         _plain_tag(node, "str", line)
@@ -133,3 +132,7 @@ def _refuse_tag(line: int) -> None:
     raise PlanError(
         f"line {line}: tags such as !name are not supported: put a text that starts with ! in quotes"
     )
+
+
+def _line(marked: Node | yaml.Event) -> int:
+    return int(marked.start_mark.line) + 1 if marked.start_mark is not None else 1

@@ -93,8 +93,6 @@ def check_value(name: str, declared: Input, value: JsonValue) -> JsonValue:
 def read_repository(value: JsonValue, what: str) -> RepositoryRef:
     """Return the reference that a value holds; raises PlanError when it holds none."""
     try:
-        if isinstance(value, RepositoryRef):
-            return value
         found = RepositoryRef.model_validate(value)
     except ValidationError:
         raise PlanError(

@@ -1,0 +1,1 @@
+"""`picoclaw workflows`: one file per verb, and what they share."""

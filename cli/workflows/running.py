@@ -1,0 +1,281 @@
+"""`picoclaw workflows run`: plan a workflow of this machine, send it, and follow it to its end."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from ...errors import UsageError
+from ..flags import connection_flags, load_settings
+from ..output import echo, echo_json, echo_table, safe
+from .find import NAME, find_workflow
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from ...config.load import Loaded
+    from ...roles.planning.template import Template
+    from ...swarm.records import Plan, RepositoryRef, Request
+    from ...swarm.submission import Ended, Unroutable
+    from ...swarm.swarm import Swarm
+    from ..asked import Asked
+    from ..live import LiveLines
+
+EPILOG = """\b
+Examples:
+  picoclaw workflows run licences --input repositories=~/src/a --input repositories=~/src/b
+  picoclaw workflows run licences --input repositories=@repositories.txt --json
+  picoclaw workflows run ./tests.yaml --repo . --input shards=8 --dry-run
+  picoclaw workflows run nightly --detach --key "nightly-$(date +%F)"
+
+\b
+An input that is a list is given once for each entry, or as @FILE with one
+entry in each line. --dry-run prints the tasks and sends nothing.
+Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage or a wrong file,
+3 no connection, 130 Ctrl-C (the request goes on; `picoclaw result ID` comes
+back to it).
+"""
+
+SENDING = 8
+"""Repositories that are packed or looked up at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A workflow with all that it was given, checked."""
+
+    template: "Template"
+    asked: "Asked"
+    inputs: "dict[str, JsonValue]"
+    repositories: dict[str, list[str]]
+
+
+@click.command("run", epilog=EPILOG, short_help="Run a workflow on the swarm.")
+@click.argument("name", type=NAME)
+@click.argument("text", required=False)
+@click.option(
+    "--input", "--set", "-i", "pairs", multiple=True, metavar="NAME=VALUE", help="An input; @FILE reads it."
+)
+@click.option(
+    "--repo", metavar="DIR|URL", help="The repository that it is about. [if it needs one: this folder]"
+)
+@click.option(
+    "--priority", "-p", default="normal", show_default=True, help="low, normal, high, critical (0-3)."
+)
+@click.option("--timeout", metavar="DURATION", help="The request ends failed after this time.")
+@click.option(
+    "--unroutable",
+    type=click.Choice(["wait", "fail", "skip", "local"]),
+    help="What to do while no node serves a task. [as the workflow says]",
+)
+@click.option("--key", metavar="KEY", help="Idempotency key: sending twice is sending once.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and send nothing.")
+@click.option("--detach", is_flag=True, help="Print the request's id and do not wait.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result (or the plan) as JSON.")
+@connection_flags
+@click.pass_context
+def run_workflow(
+    ctx: click.Context,
+    name: str,
+    text: str | None,
+    pairs: tuple[str, ...],
+    repo: str | None,
+    priority: str,
+    timeout: str | None,
+    unroutable: "Unroutable | None",
+    key: str | None,
+    dry_run: bool,
+    detach: bool,
+    as_json: bool,
+) -> int:
+    """Run a workflow on the swarm that is there, and print its report.
+
+    NAME is a workflow of `picoclaw workflows list`, or a YAML file. TEXT is the request in words, by
+    default the workflow's title. The workflow travels with the request: no node has to know it.
+    """
+    from ..asked import Asked, check_repository, check_text, read_priority, read_timeout
+    from ..errors import echo_warning
+    from ..session import quiet_logs
+    from .folder_files import FolderFiles
+    from .given import read_inputs, read_pairs
+
+    loaded = load_settings(ctx)
+    template = find_workflow(name, loaded).template
+    for what, given in (("the request's text", text or ""), *(("--input", pair) for pair in pairs)):
+        check_text(given, what)
+    if text is not None and not text.strip():
+        raise UsageError(
+            "the request is empty: say what is to be done, or leave it out for the workflow's title"
+        )
+    if key is not None and not key.strip():
+        raise UsageError("--key is empty: give each request a key of its own, or leave it out")
+    if repo is None and _about_a_folder(template):
+        repo = "."
+    if repo is not None:
+        check_repository(repo)
+    inputs, repositories = read_inputs(template, read_pairs(pairs), FolderFiles(repo or "."))
+    asked = Asked(
+        text=text or template.title or template.name,
+        repo=repo,
+        template=template.name,
+        priority=read_priority(priority),
+        deadline=read_timeout(timeout) if timeout is not None else None,
+        unroutable=unroutable,
+        key=key,
+        tell=echo_warning,
+    )
+    order = _Order(template, asked, inputs, repositories)
+    plan = _planned(order)
+    if dry_run:
+        return _print_plan(plan, as_json=as_json)
+    quiet_logs(loaded)
+    return asyncio.run(_run(loaded, order, detach=detach, as_json=as_json))
+
+
+def _about_a_folder(template: "Template") -> bool:
+    return template.match.repository or any(one.type == "files" for one in template.inputs.values())
+
+
+def _planned(order: _Order) -> "Plan":
+    """Return the plan as the coordinator will make it, but for what the repositories are on the wire.
+
+    Raises PlanError before anything is sent.
+    """
+    from ...roles.planning.plan import make_plan
+    from ...roles.planning.validate import validate
+    from ...swarm.records import RepositoryRef
+    from ...swarm.submission import new_request
+
+    asked = order.asked
+    refs = {
+        name: [RepositoryRef(label=_label(repo)) for repo in repos]
+        for name, repos in order.repositories.items()
+    }
+    request = new_request(
+        asked.text,
+        template=asked.template,
+        repository=RepositoryRef(label=_label(asked.repo)) if asked.repo is not None else None,
+        deadline=asked.deadline,
+        unroutable=asked.unroutable,
+    )
+    return validate(make_plan(_whole(request, order, refs), ()))
+
+
+def _whole(request: "Request", order: _Order, refs: "dict[str, list[RepositoryRef]]") -> "Request":
+    """Return the request with the workflow itself and all of its inputs."""
+    told = {name: _distinct(repositories) for name, repositories in refs.items()}
+    return request.model_copy(
+        update={"workflow": order.template.to_json(), "input": {**order.inputs, **told}}
+    )
+
+
+def _distinct(refs: "list[RepositoryRef]") -> "list[JsonValue]":
+    """Return their JSON forms; repositories of one name get a number, so that a report can tell them apart."""
+    seen: dict[str, int] = {}
+    forms: list[JsonValue] = []
+    for ref in refs:
+        seen[ref.label] = seen.get(ref.label, 0) + 1
+        label = ref.label if seen[ref.label] == 1 else f"{ref.label} ({seen[ref.label]})"
+        forms.append(ref.model_copy(update={"label": label}).model_dump(mode="json", exclude_none=True))
+    return forms
+
+
+def _label(repo: str) -> str:
+    from pathlib import Path
+
+    from ...capabilities.repository.url import is_url
+
+    return repo if is_url(repo) else Path(repo).expanduser().resolve().name or "repository"
+
+
+def _print_plan(plan: "Plan", *, as_json: bool) -> int:
+    if as_json:
+        echo_json(plan.model_dump(mode="json", exclude_none=True))
+        return 0
+    tasks = plan.tasks
+    echo(
+        f"{len(tasks):,} task{'s' if len(tasks) != 1 else ''}, joined by {safe(plan.join)}; nothing was sent"
+    )
+    echo_table(
+        ("TASK", "NEEDS", "AFTER", "REPOSITORY", "TITLE"),
+        [
+            (
+                task.step,
+                task.demand if task.capability is None else f"{task.capability} on {task.demand}",
+                _some(task.after),
+                safe(task.repository.label) if task.repository is not None else "-",
+                safe(task.title),
+            )
+            for task in tasks
+        ],
+    )
+    return 0
+
+
+def _some(steps: tuple[str, ...]) -> str:
+    return ", ".join(steps[:3]) + (f" and {len(steps) - 3} more" if len(steps) > 3 else "") if steps else "-"
+
+
+async def _run(loaded: "Loaded", order: _Order, *, detach: bool, as_json: bool) -> int:
+    from ...swarm.submission import submit
+    from ..dispatch_command import follow
+    from ..live import LiveLines
+    from ..session import open_session
+
+    async with open_session(loaded) as swarm:
+        await swarm.read_members()
+        lines = LiveLines(quiet=as_json or detach)
+        if order.asked.repo is not None:
+            lines.say(f"sending {safe(order.asked.repo) if order.asked.repo != '.' else 'this folder'}")
+        request = await order.asked.request(swarm)
+        request = _whole(request, order, await _store(order, swarm, lines))
+        new = await submit(swarm, request)
+        if detach:
+            click.echo(json.dumps({"request": request.id, "new": new}) if as_json else request.id)
+            return 0
+        lines.say(f"request {request.id}" + ("" if new else " (sent before: following it)"))
+        if not swarm.members.coordinators():
+            lines.say(
+                "no coordinator is alive: it waits in the inbox; start one with --swarm.role coordinator"
+            )
+        return _print_end(await follow(swarm, request.id, lines), request.id, as_json=as_json)
+
+
+def _print_end(ended: "Ended", request_id: str, *, as_json: bool) -> int:
+    from ..dispatch_command import print_end
+
+    code = print_end(ended, request_id, as_json=as_json)
+    if ended.head.state == "done" and ended.head.partial and not as_json:
+        what = safe(ended.result.summary, 400) if ended.result is not None else "see the report"
+        click.echo(f"picoclaw: {request_id} done(partial): {what}", err=True)
+    return code
+
+
+async def _store(order: _Order, swarm: "Swarm", lines: "LiveLines") -> "dict[str, list[RepositoryRef]]":
+    """Store the repositories that are inputs; raises RepositoryError, and nothing is submitted then."""
+    from ..asked import store_repository
+
+    several = asyncio.Semaphore(SENDING)
+    total = sum(len(repos) for repos in order.repositories.values())
+    sent = 0
+
+    async def store(repo: str) -> "RepositoryRef":
+        nonlocal sent
+        async with several:
+            ref = await store_repository(repo, swarm)
+        sent += 1
+        lines.say(f"sent {safe(_label(repo))} ({sent} of {total})")
+        return ref
+
+    stored: dict[str, list[RepositoryRef]] = {}
+    for name, repos in order.repositories.items():
+        # The same folder twice is packed once.
+        tasks: dict[str, asyncio.Task[RepositoryRef]] = {}
+        async with asyncio.TaskGroup() as group:
+            for repo in repos:
+                if repo not in tasks:
+                    tasks[repo] = group.create_task(store(repo))
+        stored[name] = [tasks[repo].result() for repo in repos]
+    return stored
