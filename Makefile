@@ -1,7 +1,7 @@
 # `make` lists what there is to do. Each target sets up what it needs; PYTHON=... names another Python.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test cover lint types bench lock clean
+.PHONY: help demo test cover lint types bench docs lock clean
 export PYTHON
 
 bin := .venv/bin
@@ -28,6 +28,9 @@ types: .venv/.dev ## mypy, strict, over the package, its tests and the bench
 
 bench: .venv/.dev ## our figures beside those of bare nats-py on the same server
 	@$(bin)/python -m bench
+
+docs: .venv/.dev ## write the references that are made from the code: docs/CONFIG.md, docs/cli.md
+	@$(bin)/python -m docs._generate
 
 lock: .venv/.dev ## write requirements.lock anew from pyproject.toml: make lock [UPGRADE=1]
 	@$(bin)/uv pip compile --quiet --universal --generate-hashes --all-extras --group dev \

@@ -130,6 +130,7 @@ _UNSET: Mapping[str, str] = MappingProxyType(
         "swarm.sid": "the run's id",
         "swarm.nats.tls.ca": "the system's",
         "swarm.temporal.address": "none",
+        "swarm.temporal.enabled": "unset: yes where there is an address",
         "capabilities.path": "`~/.picoclaw/capabilities`, if it is there",
         "workflows.path": "`~/.picoclaw/workflows`, if it is there",
     }
