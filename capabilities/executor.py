@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..swarm.records import ArtifactRef, QueuedTask, RepositoryRef, Result
 
@@ -14,6 +14,18 @@ class Readiness:
 
     ready: bool
     needs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What people are told of an executor that a user defined, beyond its name."""
+
+    kind: str
+    """`command` or `function`."""
+    place: str
+    """Where it is defined: `FILE:LINE`, or the package that brings it."""
+    text: str = ""
+    """What it does, in the words of whoever defined it."""
 
 
 class Artifacts(Protocol):
@@ -78,6 +90,14 @@ class Executor(Protocol):
         RetryableError; any other exception counts as retryable.
         """
         ...
+
+
+@runtime_checkable
+class UserDefined(Protocol):
+    """An executor that stands in a definition of the user's."""
+
+    @property
+    def described(self) -> Described: ...
 
 
 Executors = Mapping[str, Executor]

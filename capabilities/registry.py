@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config.names import GENERAL, PARENTS, ROLE_MARKS, canonical_capability
-from ..errors import FinalError
+from ..errors import ConfigError, FinalError
 from ..swarm.demand import Demand, Offer
 from ..swarm.records import QueuedTask, Result
-from .executor import Context, Executor, Executors, Readiness
+from .executor import Context, Executor, Executors, Readiness, UserDefined
 
 NEEDS_MODEL = frozenset({"research", "writing"})
 """Capabilities of the guide that nothing but a language model can serve."""
@@ -34,7 +34,12 @@ def load_executors(paths: Sequence[Path] = ()) -> Executors:
         family = importlib.import_module(f"{families.__name__}.{module.name}")
         for executor in family.executors(paths):
             for capability in executor.capabilities:
-                served.setdefault(capability, executor)
+                other = served.setdefault(capability, executor)
+                if other is not executor and isinstance(executor, UserDefined):
+                    raise ConfigError(
+                        f"{executor.described.place}: capability {capability!r} is one that picoclaw itself "
+                        "serves: choose another name"
+                    )
     return served
 
 
@@ -54,16 +59,16 @@ def offer(
     named: set[str] = set()
     not_ready: dict[str, str] = {}
     for name in sorted(names - {GENERAL} - ROLE_MARKS):
-        if why := _missing(name, executors):
+        if why := missing(name, executors):
             not_ready[name] = why
         else:
             named.add(name)
     serves = set(named)
     if GENERAL in names:
-        missing = {name: _missing(name, executors) for name in sorted(executors)}
-        serves |= {name for name, why in missing.items() if not why}
+        lacks = {name: missing(name, executors) for name in sorted(executors)}
+        serves |= {name for name, why in lacks.items() if not why}
         if not serves:
-            reasons = dict.fromkeys(why for why in missing.values() if why)
+            reasons = dict.fromkeys(why for why in lacks.values() if why)
             not_ready[GENERAL] = "; ".join(reasons) or "no executor on this machine serves anything"
     ready = Offer(
         node=node,
@@ -76,7 +81,7 @@ def offer(
     return ready, not_ready
 
 
-def _missing(name: str, executors: Executors) -> str:
+def missing(name: str, executors: Executors) -> str:
     """Return what this machine lacks for a capability, in words; empty when it can serve it now."""
     executor = executors.get(name)
     if executor is not None:

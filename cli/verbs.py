@@ -19,6 +19,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "run": Verb("run_command", "run", "Do a request here and now, bringing up a swarm if there is none."),
         "dispatch": Verb("dispatch_command", "dispatch", "Send a request or task to the swarm."),
         "workflows": Verb("workflows_command", "workflows", "List, show, check and run workflows in YAML."),
+        "capabilities": Verb("capabilities_command", "capabilities", "List what this machine can offer."),
         "get": Verb("get_command", "get", "List nodes, tasks, requests, lanes or capabilities."),
         "describe": Verb("describe_command", "describe", "Show one request, task or node with its history."),
         "watch": Verb("watch_command", "watch", "Follow a request or task to its end."),

@@ -155,6 +155,8 @@ class Result(Record):
     summary: str = ""
     data: JsonValue = None
     artifacts: tuple[ArtifactRef, ...] = ()
+    log: str | None = None
+    """The end of what was said on the way, beside the result itself."""
     ref: ArtifactRef | None = None
     """Where the whole result lies when it was too large for the log; then `data` is absent."""
 

@@ -32,7 +32,9 @@ TASK = Task(
 PLAN = Plan(
     tasks=(TASK,), join="table", join_options={"columns": {"task": "title"}}, partial="fail", template="code-review"
 )  # fmt: skip
-RESULT = Result(summary="2 findings", data={"findings": [1, 2]}, artifacts=(ARTIFACT,), ref=ARTIFACT)
+RESULT = Result(
+    summary="2 findings", data={"findings": [1, 2]}, artifacts=(ARTIFACT,), log="read 2 files", ref=ARTIFACT
+)  # fmt: skip
 REQUEST = Request(
     id="r-abcdefghijklmnop", key_digest="cd" * 32, text="Review this repository", demand="code",
     repository=REPOSITORY, template="code-review", input={"depth": 2}, priority=3, deadline_s=600.0,

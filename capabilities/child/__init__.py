@@ -1,0 +1,1 @@
+"""Children: users' programs, run under a supervisor that leaves nothing of them behind."""

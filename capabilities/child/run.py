@@ -1,0 +1,261 @@
+"""Run a child under the supervisor: bounded in time and output, and never left behind."""
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from ..tool import ERRORS_LIMIT, python_argv
+from .output import Captured
+from .progress import Progress, read_progress
+
+SUPERVISE = Path(__file__).parent / "supervise.py"
+CHUNK = 2**16
+LINE = 4096
+"""Bytes of a progress line that are looked at."""
+PROGRESS_EVERY = timedelta(milliseconds=200)
+"""Between two words of progress; of more, the last one is told."""
+BACKSTOP = timedelta(seconds=5)
+"""How long after its grace a supervisor may take before it is killed itself."""
+
+Tell = Callable[[str, float | None], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildOrder:
+    """What is to be run, and within which limits."""
+
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str]
+    """All that it sees of the environment."""
+    folder: Path
+    """A folder of the job's own, which the child has no business with."""
+    stdin: bytes | None = None
+    timeout: timedelta
+    grace: timedelta
+    keep: int
+    """Bytes of standard output that stay in memory."""
+    cap: int
+    """Bytes of standard output at which it is ended."""
+    limits: Mapping[str, int | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChildEnd:
+    """How a child ended, and what it left."""
+
+    code: int | None
+    """None: it did not end of itself."""
+    signal: int | None = None
+    refused: str = ""
+    """Why it could not be started."""
+    timed_out: bool = False
+    flooded: bool = False
+    stdout: Captured
+    stderr: bytes
+    """The end of it."""
+    seconds: float
+    left: int = 0
+    """Processes that it left behind and that were ended."""
+
+
+async def run_child(order: ChildOrder, tell: Tell | None = None) -> ChildEnd:
+    """Run a program to its end and return it; `tell` hears of its progress.
+
+    When this returns or is cancelled, neither the program nor any process that it started is left, also
+    not one that forked away or that ignores SIGTERM (on Linux; elsewhere, its process group). Raises
+    OSError when no process can be started at all.
+    """
+    return await _Child(order, tell).run()
+
+
+class _Child:
+    def __init__(self, order: ChildOrder, tell: Tell | None) -> None:
+        self._order = order
+        self._tell = tell
+        self._stdout = Captured(keep=order.keep, cap=order.cap, spool=order.folder / "stdout")
+        self._stderr = Captured(keep=ERRORS_LIMIT, cap=ERRORS_LIMIT)
+        self._control = -1
+        self._timed_out = False
+        self._process: asyncio.subprocess.Process
+
+    async def run(self) -> ChildEnd:
+        began = time.monotonic()
+        theirs, self._control = os.pipe()
+        report, told = os.pipe()
+        heard, progress = os.pipe()
+        try:
+            try:
+                await self._start(theirs, told, progress)
+            finally:
+                for descriptor in (theirs, told, progress):
+                    os.close(descriptor)
+            whole = asyncio.create_task(self._converse(heard), name="child")
+            heard = -1  # the task's from here on
+            await self._until_gone(whole)
+            end = await asyncio.to_thread(_read_report, report)
+        finally:
+            self._close_control()
+            os.close(report)
+            if heard >= 0:
+                os.close(heard)
+            await asyncio.to_thread(self._stdout.close)
+        refused = end.get("refused")
+        return ChildEnd(
+            code=end.get("exit"),
+            signal=end.get("signal"),
+            refused=str(refused["why"]) if refused else "",
+            timed_out=self._timed_out,
+            flooded=self._stdout.over,
+            stdout=self._stdout,
+            stderr=self._stderr.shown,
+            seconds=time.monotonic() - began,
+            left=int(end.get("left", 0)),
+        )
+
+    async def _start(self, control: int, report: int, progress: int) -> None:
+        order = self._order
+        file = order.folder / "order.json"
+        text = json.dumps(
+            {
+                "argv": order.argv,
+                "cwd": str(order.cwd),
+                "limits": dict(order.limits),
+                "grace_s": order.grace.total_seconds(),
+                "control": control,
+                "report": report,
+                "progress": progress,
+            }
+        )
+        await asyncio.to_thread(file.write_text, text, encoding="utf-8")
+        self._process = await asyncio.create_subprocess_exec(
+            *python_argv(SUPERVISE, str(file)),
+            cwd=order.folder,
+            env=order.env,
+            stdin=asyncio.subprocess.PIPE if order.stdin is not None else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            pass_fds=(control, report, progress),
+            start_new_session=True,
+        )
+
+    # --- while it runs ---
+
+    async def _converse(self, heard: int) -> None:
+        process = self._process
+        assert process.stdout is not None
+        assert process.stderr is not None
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pump(process.stdout, self._stdout))
+            group.create_task(self._pump(process.stderr, self._stderr))
+            group.create_task(self._listen(heard))
+            if self._order.stdin is not None:
+                group.create_task(self._feed(self._order.stdin))
+        await process.wait()
+
+    async def _pump(self, stream: asyncio.StreamReader, into: Captured) -> None:
+        while chunk := await stream.read(CHUNK):
+            # What comes after the cap is read and dropped, so that its writer can be ended in peace.
+            small = into.whole and into.size + len(chunk) <= into.keep
+            if not (into.take(chunk) if small else await asyncio.to_thread(into.take, chunk)):
+                self._stop()
+
+    async def _feed(self, data: bytes) -> None:
+        stdin = self._process.stdin
+        assert stdin is not None
+        # A child may close its input early; what it says about that is on its standard error.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            stdin.write(data)
+            await stdin.drain()
+        stdin.close()
+
+    async def _listen(self, heard: int) -> None:
+        """Pass on what it says of its progress, the last word of each interval."""
+        reader = asyncio.StreamReader(limit=CHUNK)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(heard, "rb", buffering=0)
+        )
+        try:
+            rest = b""
+            told_at = 0.0
+            pending: Progress | None = None
+            while chunk := await reader.read(CHUNK):
+                *lines, rest = (rest + chunk).split(b"\n")
+                rest = rest[:LINE]
+                for line in lines:
+                    pending = read_progress(line[:LINE]) or pending
+                if pending is not None and time.monotonic() - told_at >= PROGRESS_EVERY.total_seconds():
+                    await self._say(pending)
+                    told_at, pending = time.monotonic(), None
+            last = read_progress(rest) or pending
+            if last is not None:
+                await self._say(last)
+        finally:
+            transport.close()
+
+    async def _say(self, progress: Progress) -> None:
+        if self._tell is not None:
+            await self._tell(progress.message, progress.fraction)
+
+    # --- ending it ---
+
+    async def _until_gone(self, whole: asyncio.Task[None]) -> None:
+        """Wait for its end, and bring it about at the time-out or when cancelled; never leave before."""
+        cancelled: asyncio.CancelledError | None = None
+        limit = self._order.timeout
+        steps: list[Callable[[], object]] = [self._stop, self._kill, self._kill, whole.cancel]
+        while not whole.done() and steps:
+            try:
+                await asyncio.wait({whole}, timeout=limit.total_seconds())
+            except asyncio.CancelledError as error:
+                cancelled = error
+            else:
+                if not whole.done() and len(steps) == 4:
+                    self._timed_out = True
+            if whole.done():
+                break
+            steps.pop(0)()
+            limit = self._order.grace + BACKSTOP if len(steps) == 3 else BACKSTOP
+        if cancelled is not None:
+            # Looked at, so that asyncio does not complain of an error that nobody saw.
+            if whole.done() and not whole.cancelled():
+                whole.exception()
+            raise cancelled
+        await whole
+
+    def _stop(self) -> None:
+        """Order its end by SIGTERM and, after the grace, SIGKILL."""
+        if self._control >= 0:
+            with suppress(BrokenPipeError):
+                os.write(self._control, b"t")
+
+    def _kill(self) -> None:
+        """Order its end by SIGKILL; the supervisor's too, should it not obey."""
+        if self._control >= 0:
+            self._close_control()
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _close_control(self) -> None:
+        if self._control >= 0:
+            os.close(self._control)
+            self._control = -1
+
+
+def _read_report(report: int) -> dict[str, Any]:
+    said = b""
+    while chunk := os.read(report, 4096):
+        said += chunk
+    # Nothing: the supervisor itself was killed, and with it the program.
+    read: dict[str, Any] = json.loads(said) if said else {"signal": int(signal.SIGKILL)}
+    return read

@@ -1,0 +1,1 @@
+"""Commands: any program as a capability, defined in YAML."""

@@ -1,0 +1,100 @@
+"""From what a command printed to the data and summary of its result. Pure."""
+
+import json
+from collections.abc import Mapping
+
+from pydantic import JsonValue
+
+from ...errors import FinalError
+from ..definitions.schema import CommandDefinition
+from ..definitions.sizes import format_size
+from ..definitions.substitution import Values, fill
+
+SUMMARY = 300
+"""Characters of a summary."""
+
+
+def read_data(body: CommandDefinition, name: str, data: bytes, shown: bytes) -> JsonValue:
+    """Return the data of a result: `data` is all that was printed, `shown` what a result may carry.
+
+    Raises FinalError for output that is not what `result` says.
+    """
+    if body.result == "json":
+        return _inside(_json(name, data), body.result_path, name)
+    # As a shell's $(…) has it: what builds on it wants the word, not the line's end.
+    text = as_text(shown).rstrip("\r\n")
+    if body.result == "lines":
+        return list(text.splitlines())
+    return text
+
+
+def as_text(data: bytes) -> str:
+    """Return bytes as text; what is no UTF-8 is replaced."""
+    return data.decode("utf-8", "replace")
+
+
+def is_text(data: bytes) -> bool:
+    """Return whether bytes are text: UTF-8 without NUL."""
+    try:
+        return "\0" not in data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+
+
+def _json(name: str, data: bytes) -> JsonValue:
+    try:
+        read: JsonValue = json.loads(data, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        begins = as_text(data[:80]).strip()
+        what = f"it begins with {begins!r}" if begins else "it printed nothing"
+        why = f", {error}" if isinstance(error, json.JSONDecodeError) and begins else ""
+        raise FinalError(f"{name}: its output is not JSON ({what}{why})") from None
+    return read
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
+
+
+def _inside(value: JsonValue, path: str | None, name: str) -> JsonValue:
+    way = path.split(".") if path else []
+    for number, key in enumerate(way):
+        found: JsonValue
+        if isinstance(value, dict) and key in value:
+            found = value[key]
+        elif isinstance(value, list) and key.isdecimal() and int(key) < len(value):
+            found = value[int(key)]
+        else:
+            there = ", ".join(sorted(map(str, value)))[:200] if isinstance(value, dict) else ""
+            have = f"there is: {there}" if there else f"there stands a {_kind(value)}"
+            raise FinalError(f"{name}: its JSON has no {'.'.join(way[: number + 1])} ({have})")
+        value = found
+    return value
+
+
+def _kind(value: JsonValue) -> str:
+    if isinstance(value, list):
+        return f"list of {len(value)}"
+    return {dict: "mapping without keys", str: "text", bool: "yes or no", type(None): "null"}.get(
+        type(value), "number"
+    )
+
+
+def make_summary(
+    body: CommandDefinition, values: Values, data: JsonValue, size: int, end: Mapping[str, JsonValue]
+) -> str:
+    """Return one line for people: the template's, else the output itself if it is one line."""
+    if body.summary is not None:
+        text = data if isinstance(data, str) else ""
+        own: Values = {**values, **end, "result": data, "output": _one_line(text)}
+        return _one_line(fill(body.summary, own))
+    if isinstance(data, str):
+        lines = [line for line in data.splitlines() if line.strip()]
+        if len(lines) == 1:
+            return _one_line(lines[0])
+    return f"exit code {end['exit_code']}, {format_size(size)} of output" if size else "no output"
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= SUMMARY else line[: SUMMARY - 1] + "…"

@@ -1,0 +1,130 @@
+"""A function as a capability: called in a child process, so that it can be ended."""
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from ...config.durations import format_duration
+from ...errors import FinalError, RetryableError
+from ...swarm.bodies import BODY_LIMIT
+from ...swarm.records import ArtifactRef, QueuedTask, Result
+from ..child.job import Job, limits_of, prepare
+from ..child.keep import keep_change, keep_files
+from ..child.run import ChildEnd, ChildOrder, run_child
+from ..child.words import last_words, log_of
+from ..definitions.read import Definition
+from ..definitions.readiness import ready_to_run
+from ..definitions.schema import FunctionDefinition
+from ..definitions.sizes import format_size
+from ..definitions.substitution import fill
+from ..executor import Context, Described, Readiness
+from ..tool import python_argv
+from .answer import read_answer, summary_of
+
+CALL = Path(__file__).parent / "call.py"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionExecutor:
+    """Calls one function."""
+
+    definition: Definition
+    body: FunctionDefinition
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        return frozenset({self.definition.name})
+
+    @property
+    def described(self) -> Described:
+        return Described("function", self.definition.place, self.body.description)
+
+    def readiness(self, capability: str) -> Readiness:
+        """Return whether its module, programs and variables are here; imports nothing."""
+        top = self.body.function.partition(":")[0].partition(".")[0]
+        if PathFinder.find_spec(top, [str(self.definition.folder), *sys.path]) is None and (
+            top not in sys.builtin_module_names
+        ):
+            return Readiness(False, f"needs module {top}: put {top}.py beside the definition, or install it")
+        return ready_to_run(self.definition, ())
+
+    async def execute(self, task: QueuedTask, context: Context) -> Result:
+        """Call it. Raises FinalError or RetryableError with what it raised."""
+        name = self.definition.name
+        job = await prepare(self.definition, task, context, repository=True)
+        answer = job.folder / "answer.json"
+
+        async def tell(message: str, fraction: float | None) -> None:
+            await context.progress(job.mask.text(message), fraction=fraction)
+
+        try:
+            end = await run_child(await asyncio.to_thread(self._order, job, answer), tell)
+        except OSError as error:
+            raise RetryableError(f"{name}: no process can be started: {error}") from error
+        value = job.mask.value(read_answer(name, await asyncio.to_thread(self._answer, job, answer, end)))
+        kept: list[ArtifactRef] = []
+        change = await keep_change(job, context)
+        if change is not None:
+            kept.append(change[0])
+        kept += await keep_files(job, self.body.artifacts, context)
+        if self.body.summary is not None:
+            facts = {"exit_code": 0, "seconds": round(end.seconds, 3), "result": value}
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            summary = " ".join(fill(self.body.summary, {**job.values, **facts, "output": text}).split())[:300]
+        else:
+            summary = summary_of(value)
+        log = log_of(job.mask, end.stdout.shown, end.stderr)
+        return Result(summary=summary, data=value, artifacts=tuple(kept), log=log)
+
+    def _order(self, job: Job, answer: Path) -> ChildOrder:
+        order = job.folder / "call.json"
+        told = {
+            "function": self.body.function,
+            "here": str(self.definition.folder),
+            "values": job.values,
+            "cwd": str(job.cwd),
+            "answer": str(answer),
+        }
+        order.write_text(json.dumps(told), encoding="utf-8")
+        return ChildOrder(
+            argv=tuple(python_argv(CALL, str(order))),
+            cwd=job.cwd,
+            env=job.env,
+            folder=job.folder,
+            timeout=self.body.timeout,
+            grace=self.body.grace,
+            keep=self.body.output_limit,
+            cap=self.body.output_cap,
+            limits=limits_of(self.definition),
+        )
+
+    def _answer(self, job: Job, answer: Path, end: ChildEnd) -> bytes:
+        """Return what it wrote down; raises the error that says why there is nothing."""
+        name = self.definition.name
+        said = last_words(job.mask, end.stderr, end.stdout.shown)
+        if end.flooded:
+            raise FinalError(f"{name}: ended, as it printed more than {format_size(self.body.output_cap)}")
+        if end.timed_out:
+            raise FinalError(f"{name}: ended after {format_duration(self.body.timeout)}: {said}")
+        if end.refused:
+            raise FinalError(f"{name}: Python cannot be run: {end.refused}")
+        if end.signal is not None:
+            raise RetryableError(f"{name}: its process was ended by signal {end.signal}: {said}")
+        if not answer.is_file():
+            raise FinalError(
+                f"{name}: it ended its process (exit code {end.code}) instead of returning: {said}"
+            )
+        if answer.stat().st_size > BODY_LIMIT:
+            raise FinalError(
+                f"{name}: it returned over {format_size(BODY_LIMIT)}: write a file and name it in artifacts:"
+            )
+        return job.mask.data(answer.read_bytes())
+
+
+def with_body(definition: Definition) -> FunctionExecutor:
+    """Return the executor of a definition that is a function."""
+    assert isinstance(definition.body, FunctionDefinition)
+    return FunctionExecutor(definition, definition.body)
