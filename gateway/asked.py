@@ -3,7 +3,7 @@
 import getpass
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from ..errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from pydantic import JsonValue
 
     from ..roles.planning.template import Template
     from ..swarm.records import RepositoryRef, Request
@@ -34,6 +36,8 @@ class Asked:
 
     text: str
     demand: str | None = None
+    capability: str | None = None
+    """What is to be done, by wire name, where the demand says only where."""
     repo: str | None = None
     """A folder or URL; None: nothing goes along."""
     template: str | None = None
@@ -41,6 +45,9 @@ class Asked:
     deadline: timedelta | None = None
     unroutable: "Unroutable | None" = None
     key: str | None = None
+    input: "Mapping[str, JsonValue]" = field(default_factory=dict)
+    """What the executor gets beside the text."""
+    max_attempts: int | None = None
     tell: Tell = ignore
 
     async def request(self, swarm: "Swarm") -> "Request":
@@ -55,6 +62,9 @@ class Asked:
             self.text,
             key=self.key,
             demand=self.demand,
+            capability=self.capability,
+            input=dict(self.input),
+            max_attempts=self.max_attempts,
             repository=stored,
             template=self.template,
             priority=self.priority,
