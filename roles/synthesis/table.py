@@ -180,7 +180,7 @@ def _markdown(rows: Sequence[_Row], options: TableOptions, totals: Mapping[str, 
         )
         and any(row.cells[i] is not None for row in shown)
     )
-    cells = [[inline(_text(cell), CELL) for cell in row.cells] for row in shown]
+    cells = [[_cell(cell) for cell in row.cells] for row in shown]
     if options.totals:
         sums = [f"**{_text(totals[name])}**" if name in options.totals else "" for name in heads]
         if not sums[0]:
@@ -189,6 +189,11 @@ def _markdown(rows: Sequence[_Row], options: TableOptions, totals: Mapping[str, 
     drawn = table([inline(head, 80) for head in heads], cells, right=figures)
     more = len(rows) - len(shown)
     return f"{drawn}\n\n… and {count(more, 'more row')} in the JSON." if more else drawn
+
+
+def _cell(value: JsonValue) -> str:
+    # A figure needs no escapes, though 1.5 could begin a list elsewhere.
+    return _text(value) if isinstance(value, int | float) else inline(_text(value), CELL)
 
 
 def _text(value: JsonValue) -> str:

@@ -1,0 +1,1 @@
+"""Makes `calc` importable from wherever the tests run."""
