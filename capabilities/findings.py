@@ -44,6 +44,8 @@ class ToolRun(Record):
     seconds: float = 0.0
     findings: int = 0
     files: int = 0
+    languages: tuple[str, ...] = ()
+    """Of a tool that is a program of the node: the languages that nothing else here may read."""
 
 
 class Review(Record):
@@ -61,5 +63,7 @@ class Review(Record):
     """Languages in the repository and their number of files."""
     looked_at: tuple[str, ...] = ()
     """Languages that at least one tool read."""
+    left_out: int | None = None
+    """Of the review of a change: findings in places that it did not touch. None: nothing was left out."""
     notes: tuple[str, ...] = ()
     """What the reader must know: unreadable files, links not followed, languages nobody read."""

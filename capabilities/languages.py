@@ -1,5 +1,6 @@
-"""Languages by file name: what a repository is written in."""
+"""Languages by file name, or by the first line of a script: what a repository is written in."""
 
+import re
 from pathlib import PurePosixPath
 
 PROGRAMMING = frozenset(
@@ -71,8 +72,17 @@ _BY_NAME = {
     "changelog": "text",
 }
 
+_SHELLS = re.compile(rb"#!\s*(?:/usr)?(?:/local)?/bin/(?:env\s+(?:-S\s+)?)?(?:sh|bash|dash|ksh)\b")
+
 
 def language_of(path: str) -> str:
     """Return the language of a file by its name, or an empty string."""
     name = PurePosixPath(path).name.lower()
     return _BY_NAME.get(name) or _LANGUAGE.get(PurePosixPath(name).suffix, "")
+
+
+def language_of_script(path: str, beginning: bytes) -> str:
+    """Return `shell` for a file without a suffix whose first line calls a shell, else an empty string."""
+    if PurePosixPath(path).suffix or _SHELLS.match(beginning) is None:
+        return ""
+    return "shell"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
@@ -17,6 +17,13 @@ from .survey import SourceFile, Survey
 
 class ToolBroken(ExecutionError):
     """Raised when a tool's exit code or output says that it did not do its work."""
+
+
+class ToolNotRun(ExecutionError):
+    """Raised when a tool is not run on purpose, or cannot be on this machine; the message says why.
+
+    No fault of the repository and none of the tool: its languages count as not reviewed.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,8 @@ class Reading:
     notes: tuple[str, ...] = ()
     detail: str = ""
     """What the tool's line should add, such as files that it could not read."""
+    version: str = ""
+    """The tool's version, where only the tool itself knows it."""
 
 
 class Analyzer(Protocol):
@@ -91,3 +100,17 @@ class Analyzer(Protocol):
     def read(self, output: ToolOutput, target: Target) -> Reading:
         """Turn its output into findings; raises ToolBroken when it failed."""
         ...
+
+
+@runtime_checkable
+class OnPath(Protocol):
+    """An analyzer whose tool is no Python package but a program of this machine."""
+
+    def lacks(self) -> str:
+        """Return what this machine lacks to run it, in words; empty when it can."""
+        ...
+
+
+def lacks(analyzer: Analyzer) -> str:
+    """Return what this machine lacks to run an analyzer's program; empty for a Python tool."""
+    return analyzer.lacks() if isinstance(analyzer, OnPath) else ""

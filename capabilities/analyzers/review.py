@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -11,41 +11,52 @@ from pydantic import JsonValue
 from ...errors import FinalError
 from ...swarm.demand import parse_demand
 from ...swarm.records import QueuedTask, Result
+from ..change import Change, change_of
 from ..executor import Context, Readiness
 from ..findings import SEVERITIES, Area, Finding, Review, ToolRun
 from ..languages import PROGRAMMING
-from .analyzer import Analyzer, Target
+from .analyzer import Analyzer, OnPath, Target, lacks
 from .bandit import Bandit
+from .clippy import Clippy
 from .codespell import Codespell
 from .coverage_report import CoverageReport
 from .detect_secrets import DetectSecrets
 from .doc_facts import DocFacts
+from .eslint import Eslint
+from .go_vet import GoVet
 from .interrogate import Interrogate
 from .mypy import Mypy
 from .project import read_project
 from .radon import Radon
 from .ruff import RuffCheck, RuffFormat
 from .running import Outcome, installed, run_analyzer
+from .shellcheck import Shellcheck
 from .survey import Survey, printable, survey
 from .test_facts import TestFacts
 from .vulture import Vulture
 
 ANALYZERS: tuple[Analyzer, ...] = (
     # Within an area the slowest first: the others run beside it.
-    Mypy(), Vulture(), Radon(), RuffCheck("code"), RuffFormat(),
+    Clippy(), GoVet(), Mypy(), Vulture(), Radon(), RuffCheck("code"), RuffFormat(),
+    Eslint(), Eslint("typescript", "typescript-eslint"), Shellcheck(),
     Bandit(), DetectSecrets(), RuffCheck("security"),
     Interrogate(), Codespell(), RuffCheck("docs"), DocFacts(),
     TestFacts(), RuffCheck("testing"), CoverageReport(),
 )  # fmt: skip
 
+LANGUAGES = frozenset({"python", "go", "rust", "javascript", "typescript", "shell"})
+"""Capabilities that stand for the tools of one language, a part of the area `code`."""
+
 AREAS: Mapping[str, Area] = {
     "code": "code",
-    "python": "code",
     "security": "security",
     "docs": "docs",
     "testing": "testing",
+    **dict.fromkeys(sorted(LANGUAGES), "code"),
 }
 """The capabilities served, and the area that each stands for."""
+
+INSTALL = "needs the review tools: install picoclaw-swarm[review]"
 
 MAX_FINDINGS = 2_000
 """Findings that one review carries; the least grave beyond it are counted and dropped."""
@@ -64,12 +75,23 @@ class ReviewExecutor:
     capabilities: frozenset[str] = field(default=frozenset(AREAS))
 
     def readiness(self, capability: str) -> Readiness:
-        """Return whether at least one tool of the capability's area is installed."""
-        area = AREAS[capability]
-        tools = [analyzer for analyzer in self.analyzers if analyzer.area == area and analyzer.module]
-        if any(installed(tool.module) for tool in tools):
+        """Return whether at least one tool of the capability's area or language can run."""
+        tools = [tool for tool in self._tools(capability) if tool.module or isinstance(tool, OnPath)]
+        reasons = [lacks(tool) or ("" if installed(tool.module) else INSTALL) for tool in tools]
+        if not all(reasons):
             return Readiness(True)
-        return Readiness(False, "needs the review tools: install picoclaw-swarm[review]")
+        if not reasons or INSTALL in reasons:
+            return Readiness(False, INSTALL)
+        return Readiness(False, "needs " + reasons[0].replace(" is not ", " ", 1))
+
+    def _tools(self, capability: str) -> list[Analyzer]:
+        """Return the analyzers that a capability stands for: of its area, or of its language in it."""
+        return [
+            tool
+            for tool in self.analyzers
+            if tool.area == AREAS[capability]
+            and (capability not in LANGUAGES or capability in tool.understands)
+        ]
 
     async def execute(self, task: QueuedTask, context: Context) -> Result:
         """Review the task's repository in the areas that its demand names.
@@ -77,7 +99,8 @@ class ReviewExecutor:
         `data` is one Review, or a list of them when the demand names several areas. Raises FinalError
         when the task bears no repository.
         """
-        areas = _areas(task)
+        wanted = self._wanted(task)
+        change = change_of(task.task.input)
         if task.task.repository is None:
             raise FinalError(
                 "a review needs a repository and this task has none: "
@@ -88,23 +111,41 @@ class ReviewExecutor:
         seen = await asyncio.to_thread(survey, root)
         project = await asyncio.to_thread(read_project, root)
         reviews = []
-        for area in areas:
+        for area, tools in wanted.items():
             folder = workspace / area
             folder.mkdir()
             target = Target(
                 seen, project, folder, label=task.task.repository.label, timeout=self.tool_timeout
             )
-            reviews.append(await self.review(area, target, context))
+            reviews.append(await self.review(area, target, context, tools, change))
         data: list[JsonValue] = [review.model_dump(mode="json") for review in reviews]
         return Result(
             summary="; ".join(summarize(review) for review in reviews),
             data=data[0] if len(data) == 1 else data,
         )
 
-    async def review(self, area: Area, target: Target, context: Context) -> Review:
-        """Run every analyzer of one area, as many at once as there are processors."""
-        mine = [analyzer for analyzer in self.analyzers if analyzer.area == area]
+    def _wanted(self, task: QueuedTask) -> dict[Area, list[Analyzer]]:
+        """Return the tools that the task's demand asks for, by area; raises FinalError for one unknown."""
+        demand = parse_demand(task.task.demand)
+        named = list(demand.capabilities) or [
+            task.task.capability or str(task.task.input.get("area", "code"))
+        ]
+        if unknown := [name for name in named if name not in AREAS]:
+            raise FinalError(
+                f"no analyzer for {', '.join(unknown)} on this node: ask for {', '.join(sorted(AREAS))}"
+            )
+        wanted: dict[Area, list[Analyzer]] = {}
+        for name in named:
+            chosen = wanted.setdefault(AREAS[name], [])
+            chosen += [tool for tool in self._tools(name) if tool not in chosen]
+        return wanted
+
+    async def review(
+        self, area: Area, target: Target, context: Context, tools: Sequence[Analyzer], change: Change | None
+    ) -> Review:
+        """Run these analyzers of one area, as many at once as there are processors."""
         slots = asyncio.Semaphore(max(2, os.cpu_count() or 1))
+        mine = [tool for tool in tools if not isinstance(tool, OnPath) or tool.files(target)]
 
         async def run(analyzer: Analyzer) -> Outcome:
             async with slots:
@@ -114,25 +155,22 @@ class ReviewExecutor:
 
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(run(analyzer)) for analyzer in mine]
-        return assemble(area, target.survey, mine, [task.result() for task in running], self.max_findings)
-
-
-def _areas(task: QueuedTask) -> list[Area]:
-    demand = parse_demand(task.task.demand)
-    named = list(demand.capabilities) or [str(task.task.input.get("area", "code"))]
-    if unknown := [name for name in named if name not in AREAS]:
-        raise FinalError(
-            f"no analyzer for {', '.join(unknown)} on this node: ask for {', '.join(sorted(set(AREAS)))}"
-        )
-    return list(dict.fromkeys(AREAS[name] for name in named))
+        outcomes = [task.result() for task in running]
+        return assemble(area, target.survey, mine, outcomes, self.max_findings, change)
 
 
 def assemble(
-    area: Area, seen: Survey, analyzers: list[Analyzer], outcomes: list[Outcome], limit: int
+    area: Area,
+    seen: Survey,
+    analyzers: list[Analyzer],
+    outcomes: list[Outcome],
+    limit: int,
+    change: Change | None = None,
 ) -> Review:
-    """Put the outcomes of one area together. Pure."""
-    findings = [_cleaned(finding) for outcome in outcomes for finding in outcome.findings]
-    findings += [_encoding_finding(path, line, why) for path, line, why in seen.broken]
+    """Put the outcomes of one area together; of a change, what lies on its lines. Pure."""
+    everything = [_cleaned(finding) for outcome in outcomes for finding in outcome.findings]
+    everything += [_encoding_finding(path, line, why) for path, line, why in seen.broken]
+    findings = [f for f in everything if change is None or change.touches(f.path, f.line)]
     findings.sort(key=lambda f: (SEVERITIES.index(f.severity), f.path, f.line, f.rule, f.tool))
     facts: dict[str, JsonValue] = {}
     notes = list(seen.notes)
@@ -147,8 +185,8 @@ def assemble(
         for language in analyzer.understands
         if language in languages
     }
-    notes += _unread_languages(languages, looked_at)
     tools = [outcome.run for outcome in outcomes]
+    notes += _unread_languages(languages, looked_at, tools)
     if area == "testing":
         tools.append(
             ToolRun(
@@ -159,6 +197,7 @@ def assemble(
         area=area,
         findings=tuple(findings[:limit]),
         dropped=max(0, len(findings) - limit),
+        left_out=None if change is None else len(everything) - len(findings),
         tools=tuple(tools),
         facts=facts,
         languages=languages,
@@ -167,11 +206,14 @@ def assemble(
     )
 
 
-def _unread_languages(languages: Mapping[str, int], looked_at: set[str]) -> list[str]:
+def _unread_languages(
+    languages: Mapping[str, int], looked_at: set[str], tools: Sequence[ToolRun]
+) -> list[str]:
+    why = {language: run.detail or run.status for run in tools for language in run.languages}
+    why.setdefault("python", "none of its tools ran")
     return [
-        f"{language} ({count} {'file' if count == 1 else 'files'}): not reviewed, this version has no analyzer for it"
-        if language != "python"
-        else f"python ({count} files): not reviewed, none of its tools ran"
+        f"{language} ({count} {'file' if count == 1 else 'files'}): not reviewed, "
+        + why.get(language, "this version has no analyzer for it")
         for language, count in languages.items()
         if language in PROGRAMMING and language not in looked_at
     ]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..findings import Finding, ToolRun
 from ..tool import ToolAbsent, ToolFlooded, ToolOutput, ToolTimedOut, python_argv, run_tool
-from .analyzer import Analyzer, Order, Reading, Target, ToolBroken
+from .analyzer import Analyzer, OnPath, Order, Reading, Target, ToolBroken, ToolNotRun, lacks
 from .survey import SourceFile
 
 INSIDE = Path(__file__).parent / "inside"
@@ -65,6 +65,10 @@ async def run_analyzer(analyzer: Analyzer, target: Target) -> Outcome:
     if not files:
         return Outcome(run.model_copy(update={"status": "nothing to do"}))
     run = run.model_copy(update={"files": len(files)})
+    if isinstance(analyzer, OnPath):
+        run = run.model_copy(update={"languages": tuple(sorted(analyzer.understands))})
+        if missing := lacks(analyzer):
+            return _ended(run, "not installed", missing)
     folder = target.workspace / analyzer.name.replace(" ", "-")
     try:
         # In threads: a large repository's lists and answers take long enough to delay a heartbeat.
@@ -73,6 +77,8 @@ async def run_analyzer(analyzer: Analyzer, target: Target) -> Outcome:
         reading = await asyncio.to_thread(analyzer.read, output, target)
     except ToolTimedOut:
         return _ended(run, "timed out", f"ended after {target.timeout.total_seconds():.0f} s")
+    except ToolNotRun as reason:
+        return _ended(run, "not asked", str(reason))
     except (ToolBroken, ToolAbsent, ToolFlooded) as error:
         # A tool's last words may name where the repository lies on this machine.
         return _ended(run, "failed", str(error).replace(f"{target.survey.root}/", ""))
@@ -82,6 +88,8 @@ async def run_analyzer(analyzer: Analyzer, target: Target) -> Outcome:
         why = f"its output has a form that this version does not know ({type(error).__name__}: {error})"
         return _ended(run, "failed", " ".join(why.split())[:300])
     done = {"seconds": round(output.seconds, 3), "findings": len(reading.findings), "detail": reading.detail}
+    if reading.version:
+        done["version"] = reading.version
     return Outcome(run.model_copy(update=done), reading)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from ..languages import PROGRAMMING, language_of
+from ..languages import PROGRAMMING, language_of, language_of_script
 from ..repository.junk import is_junk_folder
 
 MAX_FILE = 2**20
@@ -174,6 +174,7 @@ def _look_at(
         if language:
             book.add("binary in spite of its name, not read", path)
         return
+    language = language or language_of_script(path, data[:128])
     if (problem := _undecodable(full, data, language)) is not None:
         line, why = problem
         book.add("not valid UTF-8 text, not read", path)

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -44,8 +45,13 @@ class GitFailed(RepositoryError):
     """Raised when git ended with an error; the message holds its last words."""
 
 
-def git(folder: Path, *arguments: str, timeout: timedelta = timedelta(seconds=60)) -> bytes:
-    """Run git in a folder and return what it printed; blocking.
+def git(
+    folder: Path,
+    *arguments: str,
+    timeout: timedelta = timedelta(seconds=60),
+    env: Mapping[str, str] | None = None,
+) -> bytes:
+    """Run git in a folder, with these variables besides, and return what it printed; blocking.
 
     Raises GitAbsent, GitFailed with git's own last words, or RepositoryError when its time is up.
     """
@@ -53,7 +59,7 @@ def git(folder: Path, *arguments: str, timeout: timedelta = timedelta(seconds=60
         done = subprocess.run(
             ["git", *SAFE, *arguments],
             cwd=folder,
-            env=child_environment(QUIET, ALLOWED),
+            env=child_environment({**QUIET, **(env or {})}, ALLOWED),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=timeout.total_seconds(),

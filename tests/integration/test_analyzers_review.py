@@ -57,7 +57,7 @@ FAULTS: dict[str, str | bytes] = {
         "def test_silent():\n    bugs.number()\n\n\n@pytest.mark.skip\ndef test_later():\n    assert True\n\n\n"
         'PASSWORD = "hunter2-correct-horse-7"\n'
     ),
-    "cli/main.go": "package main\n",
+    "cli/main.rb": "puts 1\n",
 }
 
 
@@ -91,9 +91,9 @@ async def test_the_code_review_finds_each_kind_of_fault_in_its_place(
     assert seen["mypy", "return-value", "pkg/bugs.py", 12] == ("medium", "types")
     assert seen["radon", "complexity-F", "pkg/tangled.py", 4] == ("medium", "complexity")
     assert seen["ruff format", "unformatted", "pkg/shaped.py", 0] == ("info", "format")
-    assert review.languages["go"] == 1
+    assert review.languages["ruby"] == 1
     assert review.looked_at == ("python",)
-    assert "go (1 file): not reviewed, this version has no analyzer for it" in review.notes
+    assert "ruby (1 file): not reviewed, this version has no analyzer for it" in review.notes
     worst_first = ["critical", "high", "medium", "low", "info"]
     order = [worst_first.index(f.severity) for f in review.findings]
     assert order == sorted(order)
