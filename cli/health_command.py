@@ -101,6 +101,7 @@ def _print_json(
     rows = []
     for found, problem in problems:
         row = asdict(found)
+        del row["here"]
         turned, beat = row.pop("turned_at"), row.pop("beat_at")
         row["turned_s_ago"] = round(moment - turned, 3)
         row["beat_s_ago"] = None if beat is None else round(moment - beat, 3)

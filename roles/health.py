@@ -4,7 +4,7 @@ import asyncio
 import os
 from datetime import timedelta
 
-from ..swarm.embedded.health import TURN, Health, HealthFile, Phase, now
+from ..swarm.embedded.health import TURN, Health, HealthFile, Phase, here, now
 from ..swarm.embedded.rundir import run_dir
 from .node import Node
 
@@ -37,6 +37,7 @@ def _health(node: Node, beats: tuple[int, float] | None) -> Health:
         turned_at=now(),
         beat_at=beats[1] if beats is not None else None,
         node_timeout_s=settings.nats.node_timeout.total_seconds(),
+        here=here(),
     )
 
 

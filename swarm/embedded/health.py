@@ -3,7 +3,7 @@
 A node keeps one file below `run/health`, locked for as long as it lives and written anew, in place, every
 two seconds by its event loop. Ages count by the monotonic clock, which one machine's processes share and
 which no change of the time of day moves; the lock says that the writer still lives, so no stamp can be of
-an earlier boot.
+an earlier boot. Where several machines or containers share one home, each sees its own nodes only.
 """
 
 import errno
@@ -51,6 +51,8 @@ class Health:
     beat_at: float | None
     """When its last stored heartbeat came back to it; None before the first."""
     node_timeout_s: float
+    here: str
+    """The machine and the container of the writer, as `here` gives it."""
 
     def why_not_alive(self, now: float) -> str | None:
         """Return why the process should be restarted; None when it should not.
@@ -132,7 +134,9 @@ class HealthFile:
 def read_health(run: Path) -> list[Health]:
     """Return what the machine's live nodes said last, by name. Nothing is written."""
     paths = (run / "health").glob("*.json")
-    found = [health for path in paths if _held(path) and (health := _read(path)) is not None]
+    told = [health for path in paths if _held(path) and (health := _read(path)) is not None]
+    mine = here()
+    found = [health for health in told if health.here == mine]
     return sorted(found, key=lambda health: (health.node, health.pid))
 
 
@@ -155,6 +159,15 @@ def cannot_be_written(run: Path) -> str | None:
 def now() -> float:
     """Return the time by the clock of these files, in seconds."""
     return time.monotonic()
+
+
+def here() -> str:
+    """Return a mark of this machine since its boot, and of the container in it: where pids mean the same."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return os.uname().nodename
 
 
 def _packed(health: Health) -> bytes:

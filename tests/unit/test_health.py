@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from picoclaw.swarm.embedded import health as module
-from picoclaw.swarm.embedded.health import SIZE, Health, HealthFile, cannot_be_written, now, read_health
+from picoclaw.swarm.embedded.health import SIZE, Health, HealthFile, cannot_be_written, here, now, read_health
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(10)]
 
 WELL = Health(
     node="a", run="r1", pid=os.getpid(), role="worker", phase="serving", connected=True,
-    turned_at=1000.0, beat_at=995.0, node_timeout_s=60.0,
+    turned_at=1000.0, beat_at=995.0, node_timeout_s=60.0, here=here(),
 )  # fmt: skip
 
 
@@ -85,6 +85,16 @@ def test_what_a_killed_node_left_counts_for_nothing_and_goes_with_the_next_node(
     file.write(WELL)
     assert not left.exists()
     file.close()
+
+
+def test_of_a_home_that_machines_share_each_sees_its_own_nodes(tmp_path: Path) -> None:
+    ours, theirs = HealthFile(tmp_path, "r1"), HealthFile(tmp_path, "r2")
+    ours.write(WELL)
+    theirs.write(replace(WELL, node="b", here="another machine"))
+
+    assert read_health(tmp_path) == [WELL]
+    ours.close()
+    theirs.close()
 
 
 def test_a_file_that_is_none_of_ours_is_passed_over(tmp_path: Path) -> None:
