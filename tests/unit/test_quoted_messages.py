@@ -1,0 +1,29 @@
+"""Each message that the documents quote is one that the code can print."""
+
+import pytest
+
+from picoclaw.tests.support.quoted import GAP, clauses, quoted, runs
+
+pytestmark = pytest.mark.unit
+
+JOINTS = 2
+"""Texts of the code that one clause of a message may be put together of."""
+
+
+def test_each_clause_of_each_quoted_message_stands_in_the_code() -> None:
+    strange = [
+        f"{heading}: {clause!r}"
+        for heading, messages in quoted("troubleshooting.md").items()
+        for message in messages
+        for clause in clauses(message)
+        if runs(clause) > JOINTS
+    ]
+    assert strange == []
+
+
+def test_the_check_finds_a_message_that_nobody_prints() -> None:
+    assert [runs(clause) > JOINTS for clause in clauses(f"the moon {GAP} is made of cheese; buy some")] == [
+        True,
+        True,
+        True,
+    ]
