@@ -1,9 +1,12 @@
 """A click group whose commands have other names as well, and whose mistakes name the nearest."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class AliasGroup(click.Group):
@@ -39,6 +42,13 @@ class AliasGroup(click.Group):
         if name.startswith("r-"):
             hint = f"; did you mean `picoclaw describe {name}`?"
         raise click.UsageError(f"{name!r} is none of: {', '.join(kinds)}{hint}", ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        found = super().shell_complete(ctx, incomplete)
+        if self.otherwise is not None and not incomplete.startswith("-"):
+            first = self.commands[self.otherwise].params[0]
+            found += first.shell_complete(ctx, incomplete)
+        return found
 
 
 def _is_word(arg: str) -> bool:

@@ -9,6 +9,8 @@ from ..gateway.asked import store_repository as _store
 from .errors import echo_warning
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..swarm.records import RepositoryRef
     from ..swarm.submission import Unroutable
     from ..swarm.swarm import Swarm
@@ -20,6 +22,7 @@ __all__ = [
     "check_text",
     "means_this_folder",
     "read_asked",
+    "read_demand",
     "read_priority",
     "read_timeout",
     "sender",
@@ -44,13 +47,17 @@ def read_asked(
     timeout: str | None = None,
     unroutable: "Unroutable | None" = None,
     key: str | None = None,
+    node: str | None = None,
+    labels: "Sequence[str]" = (),
+    inputs: "Sequence[str]" = (),
+    max_attempts: int | None = None,
 ) -> Asked:
     """Return what is asked; a review of "this repository" without `repo` means this folder.
 
     Raises UsageError, NameRefused, PlanError or RepositoryError; nothing was sent.
     """
     from ..roles.planning.template import shipped_templates
-    from ..swarm.demand import parse_demand
+    from .request_input import read_input
 
     if not text.strip():
         raise UsageError("the request is empty: say what is to be done")
@@ -58,21 +65,62 @@ def read_asked(
         check_text(given, what)
     if key is not None and not key.strip():
         raise UsageError("--key is empty: give each request a key of its own, or leave it out")
-    if repo is None and capability is None and means_this_folder(text, shipped_templates()):
+    demand, does = read_demand(capability, node, labels)
+    if repo is None and demand is None and means_this_folder(text, shipped_templates()):
         repo = HERE
     if repo is not None:
         check_repository(repo)
     return Asked(
         text=text,
-        demand=str(parse_demand(capability)) if capability is not None else None,
+        demand=demand,
+        capability=does,
         repo=repo,
         template=template,
         priority=read_priority(priority),
         deadline=read_timeout(timeout) if timeout is not None else None,
         unroutable=unroutable,
         key=key,
+        input=read_input(inputs),
+        max_attempts=max_attempts,
         tell=echo_warning,
     )
+
+
+def read_demand(
+    capability: str | None, node: str | None, labels: "Sequence[str]"
+) -> tuple[str | None, str | None]:
+    """Return the demand that --capability, --node and --label make, and what is to be done at a node.
+
+    Raises UsageError, NameRefused or PlanError for those that do not go together.
+    """
+    from ..config.names import check_label
+    from ..swarm.demand import NODE_PREFIX, parse_demand
+
+    wanted: dict[str, str] = {}
+    for part in labels:
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise UsageError(f"--label {part!r} is not KEY=VALUE: write for example --label region=us")
+        key, value = check_label(key, value)
+        if wanted.setdefault(key, value) != value:
+            raise UsageError(f"--label {key} is given twice, and no node has both values: leave one out")
+    if node is not None:
+        if wanted:
+            raise UsageError("--node says which node already: leave out --label")
+        demand = str(parse_demand(NODE_PREFIX + node))
+        if capability is None:
+            return demand, None
+        does = parse_demand(capability)
+        if len(does.capabilities) != 1 or does.labels:
+            raise UsageError(f"--node with --capability {capability!r}: give one capability, without labels")
+        return demand, does.capabilities[0]
+    if capability is None:
+        if wanted:
+            raise UsageError(
+                "--label says which nodes may do it, but not what they are to do: add --capability NAME"
+            )
+        return None, None
+    return str(parse_demand(capability, wanted)), None
 
 
 def read_priority(text: str) -> int:

@@ -9,7 +9,8 @@ from ..errors import ConfigError, SwarmTimeout, UsageError
 from .asked import sender
 from .complete import REQUEST
 from .flags import connection_flags, load_settings
-from .output import echo, safe
+from .formats import json_flag
+from .output import echo, echo_json, safe
 
 if TYPE_CHECKING:
     from ..swarm.swarm import Swarm
@@ -34,13 +35,18 @@ Exit codes: 0 it has ended (or had ended before), 1 it had not ended in time
 @click.option(
     "--timeout", default="30s", show_default=True, metavar="DURATION", help="How long to wait for its end."
 )
+@json_flag
 @connection_flags
 @click.pass_context
-def cancel(ctx: click.Context, id: str, why: str, no_wait: bool, timeout: str) -> int:
+def cancel(ctx: click.Context, id: str, why: str, no_wait: bool, timeout: str, as_json: bool) -> int:
     """Cancel a request with all its tasks, or one task.
 
     ID is the id of a request or task, or a beginning of one that fits no other. What runs is told
     to stop; what ended already stays as it is.
+
+    \b
+    --json: an object with id, state (cancelled, or how it had ended before, or
+    cancelling with --no-wait) and changed (false: it had ended already).
     """
     from ..config.durations import parse_duration
 
@@ -55,32 +61,35 @@ def cancel(ctx: click.Context, id: str, why: str, no_wait: bool, timeout: str) -
 
         found = await resolve(swarm, id)
         reason = why.strip() or WHY
+
+        def tell(state: str, words: str, *, changed: bool = True) -> int:
+            if as_json:
+                echo_json({"id": found.id, "state": state, "changed": changed})
+            else:
+                echo(f"{found.id} {words}")
+            return 0
+
         if found.step is not None:
             ended = await cancel_task(swarm, found.state.id, found.step, why=reason, by=sender())
-            echo(
-                f"{found.id} was {safe(ended)} already: nothing to cancel"
-                if ended
-                else f"{found.id} cancelled"
-            )
-            return 0
+            if ended:
+                return tell(ended, f"was {safe(ended)} already: nothing to cancel", changed=False)
+            return tell("cancelled", "cancelled")
         outcome = await cancel_request(swarm, found.state.id, why=reason, by=sender(), text=found.state.asked)
         if outcome.ended:
-            echo(f"{found.id} was {outcome.ended} already: nothing to cancel")
-            return 0
+            return tell(outcome.ended, f"was {outcome.ended} already: nothing to cancel", changed=False)
         if outcome.withdrawn:
-            echo(f"{found.id} cancelled: no coordinator had taken it yet")
-            return 0
+            return tell("cancelled", "cancelled: no coordinator had taken it yet")
         if no_wait:
-            echo(f"{found.id} is being cancelled")
-            return 0
-        return await _until_ended(swarm, found.id, limit)
+            return tell("cancelling", "is being cancelled")
+        state = await _until_ended(swarm, found.id, limit)
+        return tell(state, f"ended {state}")
 
     from .session import run_session
 
     return run_session(load_settings(ctx), work, name="picoclaw cancel")
 
 
-async def _until_ended(swarm: "Swarm", request: str, limit: timedelta) -> int:
+async def _until_ended(swarm: "Swarm", request: str, limit: timedelta) -> str:
     from ..swarm.look import look_around
     from ..swarm.submission import wait
     from ..swarm.views.waiting import why_request_waits
@@ -94,5 +103,4 @@ async def _until_ended(swarm: "Swarm", request: str, limit: timedelta) -> int:
             f"{request} is being cancelled, but has not ended after {limit.total_seconds():g} s: {why}; the "
             f"cancellation stands, look again with `picoclaw describe request {request}`"
         ) from None
-    echo(f"{request} ended {end.head.state}")
-    return 0
+    return str(end.head.state)

@@ -51,6 +51,17 @@ def everything(ctx: click.Context) -> list[str]:
     return _ask(ctx, read)
 
 
+def letter_ids(ctx: click.Context) -> list[str]:
+    """Return the ids of the dead letters."""
+
+    async def read(swarm: "Swarm") -> list[str]:
+        from ..swarm.dead_letters import read_letters
+
+        return [letter.id for letter in await read_letters(swarm)]
+
+    return _ask(ctx, read)
+
+
 def logged_nodes() -> list[str]:
     """Return the names of this machine's nodes that have a log."""
     from ..swarm.embedded.rundir import picoclaw_home

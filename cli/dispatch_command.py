@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
+from .complete import NODE
 from .flags import connection_flags, load_settings
-from .output import safe
+from .output import echo, echo_json, safe, safe_lines
 
 if TYPE_CHECKING:
     from ..config.load import Loaded
@@ -24,16 +25,25 @@ Examples:
   picoclaw dispatch "Review this repository"
   picoclaw dispatch "Look for secrets" --capability security --repo . --detach
   picoclaw dispatch "Check the docs" -c docs --repo . -p high --timeout 5m
+  picoclaw dispatch "Back it up" -c backup --label site=berlin --input full:=true
+  picoclaw dispatch --file request.md -c docs --node worker-1
+  git log -1 | picoclaw dispatch --file - -c docs
 
 \b
 Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage, 3 no connection,
-130 Ctrl-C (the request goes on; `picoclaw result ID` comes back to it).
+130 Ctrl-C (the request goes on; `picoclaw watch ID` comes back to it).
 """
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("text")
+@click.argument("text", required=False)
+@click.option("--file", metavar="FILE", help="Read the text from there (- for stdin).")
 @click.option("--capability", "-c", metavar="NAME", help="One task for this capability; no planning.")
+@click.option("--node", metavar="NAME", type=NODE, help="One task for this node; it waits for it.")
+@click.option("--label", "-l", "labels", multiple=True, metavar="K=V", help="Only nodes with this label.")
+@click.option(
+    "--input", "inputs", multiple=True, metavar="KEY=TEXT", help="Input: KEY=TEXT, KEY:=JSON, KEY=@FILE.json."
+)
 @click.option(
     "--repo", metavar="DIR|URL", help="The repository that it is about. [a review's default: this folder]"
 )
@@ -47,6 +57,7 @@ Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage, 3 no connection,
     type=click.Choice(["wait", "fail", "skip", "local"]),
     help="What to do while no node serves a task.",
 )
+@click.option("--max-attempts", type=click.IntRange(1, 100), metavar="N", help="Tries of each task (3).")
 @click.option("--key", metavar="KEY", help="Idempotency key: sending twice is sending once.")
 @click.option("--detach", is_flag=True, help="Print the request's id and do not wait.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -54,28 +65,39 @@ Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage, 3 no connection,
 @click.pass_context
 def dispatch(
     ctx: click.Context,
-    text: str,
+    text: str | None,
+    file: str | None,
     capability: str | None,
+    node: str | None,
+    labels: tuple[str, ...],
+    inputs: tuple[str, ...],
     repo: str | None,
     template: str | None,
     priority: str,
     timeout: str | None,
     unroutable: "Unroutable | None",
+    max_attempts: int | None,
     key: str | None,
     detach: bool,
     as_json: bool,
 ) -> int:
-    """Send a request or task to the swarm and follow it to its end."""
+    """Send a request or task to the swarm and follow it to its end.
+
+    \b
+    --json, without --detach: an object with request, state, partial, reason,
+    report (null where there is none). With --detach: request and new (false: its
+    key was sent before).
+    """
     from .asked import read_asked
+    from .request_input import read_text
     from .session import quiet_logs
 
     loaded = load_settings(ctx)
-    if capability and template:
-        raise UsageError(
-            "--capability and --template do not go together: a template has its own capabilities"
-        )
+    for flag, given in (("--capability", capability), ("--node", node), ("--label", labels)):
+        if given and template:
+            raise UsageError(f"{flag} and --template do not go together: a template says it for each task")
     asked = read_asked(
-        text,
+        read_text(text, file),
         capability=capability,
         repo=repo,
         template=template,
@@ -83,6 +105,10 @@ def dispatch(
         timeout=timeout,
         unroutable=unroutable,
         key=key,
+        node=node,
+        labels=labels,
+        inputs=inputs,
+        max_attempts=max_attempts,
     )
     quiet_logs(loaded)
     return asyncio.run(_dispatch(loaded, asked, detach=detach, as_json=as_json))
@@ -92,17 +118,19 @@ async def _dispatch(loaded: "Loaded", asked: "Asked", *, detach: bool, as_json: 
     from ..swarm.submission import submit
     from .asked import HERE
     from .live import LiveLines
+    from .progress import spinning
     from .session import open_session
 
-    async with open_session(loaded) as swarm:
+    async with spinning("waiting for the swarm"), open_session(loaded) as swarm:
         await swarm.read_members()
+        _warn_of_node(swarm, asked)
         lines = LiveLines(quiet=as_json or detach)
         if asked.repo is not None:
             lines.say(f"sending {safe(asked.repo) if asked.repo != HERE else 'this folder'}")
         request = await asked.request(swarm)
         new = await submit(swarm, request)
         if detach:
-            click.echo(json.dumps({"request": request.id, "new": new}) if as_json else request.id)
+            echo(json.dumps({"request": request.id, "new": new}) if as_json else request.id)
             return 0
         lines.say(f"request {request.id}" + ("" if new else " (sent before: following it)"))
         if not swarm.members.coordinators():
@@ -111,6 +139,28 @@ async def _dispatch(loaded: "Loaded", asked: "Asked", *, detach: bool, as_json: 
             )
         ended = await follow(swarm, request.id, lines)
         return print_end(ended, request.id, as_json=as_json)
+
+
+def _warn_of_node(swarm: "Swarm", asked: "Asked") -> None:
+    """Say at once what is odd about the node that --node names: it may be a slip of the pen."""
+    from ..config.names import expand_capabilities
+    from ..config.spelling import nearest_word
+    from ..swarm.demand import parse_demand
+    from .errors import echo_warning
+
+    wanted = parse_demand(asked.demand).node if asked.demand is not None else None
+    if wanted is None:
+        return
+    living = {member.beat.node: member.beat for member in swarm.members.living()}
+    if wanted not in living:
+        near = nearest_word(wanted, living)
+        there = f"did you mean {near}?" if near else f"there is: {', '.join(sorted(living)[:5]) or 'none'}"
+        echo_warning(f"no node is called {wanted!r} now ({there}); the request waits until one is")
+        return
+    beat, does = living[wanted], asked.capability
+    if does is not None and does not in expand_capabilities(frozenset(beat.capabilities)):
+        needs = f": {beat.not_ready[does]}" if does in beat.not_ready else ""
+        echo_warning(f"node {wanted} does not serve {does} now{needs}; what it cannot do fails there")
 
 
 async def follow(swarm: "Swarm", request_id: str, lines: "LiveLines", *, stays: bool = True) -> "Ended":
@@ -133,14 +183,19 @@ async def follow(swarm: "Swarm", request_id: str, lines: "LiveLines", *, stays: 
         if not stays:
             click.echo("\nstopped: the local swarm and the request with it are gone", err=True)
             raise
-        click.echo(
-            f"\n{request_id} goes on; come back with `picoclaw result {request_id}`, "
-            f"end it with `picoclaw cancel {request_id}`",
-            err=True,
-        )
+        say_how_to_come_back(request_id)
         raise
     raise SwarmError(
         f"{request_id} can no longer be watched: look with `picoclaw describe request {request_id}`"
+    )
+
+
+def say_how_to_come_back(id: str) -> None:
+    """Tell whoever pressed Ctrl-C that the request or task goes on without them."""
+    echo(
+        f"\n{id} goes on; come back with `picoclaw watch {id}`, print what it brought with "
+        f"`picoclaw result {id}`, end it with `picoclaw cancel {id}`",
+        err=True,
     )
 
 
@@ -159,27 +214,22 @@ async def _say_what_is_missing(swarm: "Swarm", plan: "Plan | None", lines: "Live
 
 def print_end(ended: "Ended", request_id: str, *, as_json: bool) -> int:
     """Print a request's report and return the exit code."""
-    from .output import echo, safe_lines
-
     head, data = ended.head, ended.result.data if ended.result is not None else None
     report = data if isinstance(data, dict) else {}
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "request": request_id,
-                    "state": head.state,
-                    "partial": head.partial,
-                    "reason": head.reason,
-                    "report": report.get("data"),
-                },
-                indent=2,
-            )
+        echo_json(
+            {
+                "request": request_id,
+                "state": head.state,
+                "partial": head.partial,
+                "reason": head.reason,
+                "report": report.get("data"),
+            }
         )
     else:
         if report.get("markdown"):
             echo(safe_lines(str(report["markdown"])))
         if head.state != "done":
-            click.echo(f"picoclaw: {request_id} {head.state}: {head.reason}", err=True)
+            echo(f"picoclaw: {request_id} {head.state}: {safe(head.reason)}", err=True)
     sys.stdout.flush()
     return 0 if head.state == "done" else 1

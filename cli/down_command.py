@@ -17,8 +17,19 @@ if TYPE_CHECKING:
 
 _POLL = 0.02
 
+EPILOG = """\b
+Examples:
+  picoclaw down
+  picoclaw down --wait 5m
+  picoclaw down --purge --yes
 
-@click.command()
+\b
+Exit codes: 0 done (nothing to do too), 1 nodes were still there in the end,
+2 wrong usage, 3 the server could not be stopped.
+"""
+
+
+@click.command(epilog=EPILOG)
 @click.option(
     "--purge", is_flag=True, help="Also remove the shared server's store: all requests and results."
 )

@@ -8,19 +8,23 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from ..config.settings import LogSettings
+from .output import colours
 
 _BOUND = ("member", "role", "request", "task", "attempt", "state", "reason", "tasks", "from")
 """What our own log calls bind through `extra`."""
 
 
-def set_up_logs(settings: LogSettings, **bound: str) -> bool:
-    """Send the logs of this process to stderr, each bound to `bound`; return whether they are JSON."""
+def set_up_logs(settings: LogSettings, *, lines: "JsonLines | None" = None, **bound: str) -> bool:
+    """Send the logs of this process to stderr, each bound to `bound`; return whether they are JSON.
+
+    `lines`: the formatter of JSON lines, where another handler uses it too.
+    """
     as_json = settings.format == "json" or (settings.format == "auto" and not sys.stderr.isatty())
     # Two lines per task: what no line shows need not be found out (Python's logging HOWTO, "Optimization").
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = LinesAbovePrompt(sys.stderr)
-    handler.setFormatter(JsonLines(bound) if as_json else _text(bound))
+    handler.setFormatter((lines or JsonLines(bound)) if as_json else _text(bound))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
@@ -66,13 +70,24 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class JsonLines(logging.Formatter):
-    """One JSON object per line, as structlog's JSON renderer writes it at twice the cost."""
+    """One JSON object per line, as structlog's JSON renderer writes it at twice the cost.
+
+    Two handlers that share one pay once: the last line is kept.
+    """
 
     def __init__(self, bound: Mapping[str, str]) -> None:
         super().__init__()
         self._bound = dict(bound)
+        self._last: tuple[logging.LogRecord | None, str] = (None, "")
 
     def format(self, record: logging.LogRecord) -> str:
+        last, text = self._last
+        if last is not record:
+            text = self._render(record)
+            self._last = (record, text)
+        return text
+
+    def _render(self, record: logging.LogRecord) -> str:
         line = {
             **self._bound,
             "event": record.getMessage(),
@@ -99,6 +114,6 @@ def _text(bound: Mapping[str, str]) -> logging.Formatter:
         ],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=28),
+            structlog.dev.ConsoleRenderer(colors=colours(sys.stderr), pad_event_to=28),
         ],
     )

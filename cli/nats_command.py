@@ -11,12 +11,22 @@ if TYPE_CHECKING:
     from ..config.settings import NatsSettings
 
 
-@click.group()
+EPILOG = """\b
+Examples:
+  picoclaw nats url
+  nats -s "$(picoclaw nats url)" stream ls
+
+\b
+Exit codes: 0 done, 2 wrong usage.
+"""
+
+
+@click.group(epilog=EPILOG)
 def nats() -> None:
     """Facts about the NATS server in use."""
 
 
-@nats.command()
+@nats.command(epilog=EPILOG)
 @connection_flags
 @click.pass_context
 def url(ctx: click.Context) -> int:

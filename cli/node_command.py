@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from ..config.load import Loaded
 from ..config.settings import NatsSettings, Settings
 from .errors import INTERRUPTED
-from .log_setup import set_up_logs
+from .log_file import keep_log
+from .log_setup import JsonLines, set_up_logs
 
 if TYPE_CHECKING:
     from ..roles.node import Node
@@ -35,7 +36,9 @@ def run_node(loaded: Loaded) -> int:
     run = new_id()
     settings = loaded.settings
     name = settings.swarm.name or f"claw-{run[:8]}"
-    as_json = set_up_logs(settings.log, node=name)
+    lines = JsonLines({"node": name})
+    as_json = set_up_logs(settings.log, lines=lines, node=name)
+    kept = keep_log(picoclaw_home(), name, lines)
     for warning in loaded.warnings:
         log.warning("%s", warning)
     source = ""
@@ -55,6 +58,10 @@ def run_node(loaded: Loaded) -> int:
         asyncio.run(_serve(node))
     except asyncio.CancelledError:
         return INTERRUPTED
+    except Exception as error:
+        if kept is not None:
+            kept.note_end(error)
+        raise
     return 0
 
 

@@ -48,46 +48,62 @@ def result(ctx: click.Context, id: str, as_json: bool) -> int:
     async def work(swarm: "Swarm") -> int:
         from ..swarm.resolve import resolve
 
-        return await _show(swarm, await resolve(swarm, id), as_json)
+        return await show_result(swarm, await resolve(swarm, id), as_json)
 
     from .session import run_session
 
     return run_session(load_settings(ctx), work, name="picoclaw result")
 
 
-async def _show(swarm: "Swarm", found: "Found", as_json: bool) -> int:
+async def show_result(swarm: "Swarm", found: "Found", as_json: bool) -> int:
+    """Print what a request or task brought and return the exit code; 4: it has not finished yet."""
+    state, reason, brought = await _read(swarm, found)
+    code = _code(state)
+    if as_json:
+        echo_json(result_json(found, state, "not finished yet" if code == NOT_FINISHED else reason, brought))
+    elif code != NOT_FINISHED:
+        _print(found, brought)
+    if code == NOT_FINISHED:
+        echo(
+            f"{found.id} has not finished yet: it is {state}; `picoclaw describe {found.id}` says why, "
+            f"`picoclaw watch {found.id}` follows it to its end",
+            err=True,
+        )
+    elif code:
+        why = f": {safe(reason)}" if reason else ""
+        echo(f"{found.id} ended {state}{why}", err=True)
+    return code
+
+
+async def read_result(swarm: "Swarm", found: "Found") -> tuple[dict[str, Any], int]:
+    """Return the stable JSON form of what a request or task brought, and the exit code."""
+    state, reason, brought = await _read(swarm, found)
+    return result_json(found, state, reason, brought), _code(state)
+
+
+def _code(state: str) -> int:
+    from ..swarm.records import TERMINAL
+
+    if state not in TERMINAL:
+        return NOT_FINISHED
+    return 0 if state == "done" else 1
+
+
+async def _read(swarm: "Swarm", found: "Found") -> "tuple[str, str, Result | None]":
+    """Return the state of a request or task, its reason and its result."""
     from ..swarm.bodies import unpack_result
     from ..swarm.fold import TaskHead
     from ..swarm.log import decode
-    from ..swarm.records import Result
     from ..swarm.subjects import REQUEST_STEP
 
     head = found.state.head if found.step is None else found.state.heads.get(found.step, TaskHead())
-    if not head.terminal:
-        if as_json:
-            echo_json(_as_json(found, head.state, "not finished yet", None))
-        what = "request" if found.step is None else "task"
-        echo(
-            f"{found.id} has not finished yet: it is {head.state}; `picoclaw describe {what} {found.id}` "
-            f"says why, `picoclaw watch {found.id}` follows it to its end",
-            err=True,
-        )
-        return NOT_FINISHED
-    brought: Result | None = None
-    async for followed in swarm.log.history(found.state.id, found.step or REQUEST_STEP):
-        brought = _result_of(decode(followed))
-        if brought is not None:
-            brought = await unpack_result(brought, swarm.artifacts)
-            break  # the first terminal entry wins
-    if as_json:
-        echo_json(_as_json(found, head.state, head.reason, brought))
-    else:
-        _print(found, brought)
-    if head.state == "done":
-        return 0
-    why = f": {safe(head.reason)}" if head.reason else ""
-    echo(f"{found.id} ended {head.state}{why}", err=True)
-    return 1
+    if head.terminal:
+        async for followed in swarm.log.history(found.state.id, found.step or REQUEST_STEP):
+            brought = _result_of(decode(followed))
+            if brought is not None:
+                # The first terminal entry wins.
+                return head.state, head.reason, await unpack_result(brought, swarm.artifacts)
+    return head.state, head.reason, None
 
 
 def _result_of(entry: "Entry | None") -> "Result | None":
@@ -96,7 +112,8 @@ def _result_of(entry: "Entry | None") -> "Result | None":
     return entry.result if isinstance(entry, Done | Failed | Cancelled) else None
 
 
-def _as_json(found: "Found", state: str, reason: str, brought: "Result | None") -> dict[str, Any]:
+def result_json(found: "Found", state: str, reason: str, brought: "Result | None") -> dict[str, Any]:
+    """Return the stable JSON form of what was brought."""
     data = brought.data if brought else None
     if found.step is None:
         return {

@@ -111,19 +111,19 @@ async def _read(
     return rows[:most]
 
 
-def agent(row: "TaskRow") -> str:
+def asked_for(demand: str, does: str) -> str:
     """Return what a task asks for, in klaw's column: an agent by its name, else its demand."""
     from ...swarm.demand import AGENT_PREFIX
 
-    said = row.capability.removeprefix(AGENT_PREFIX) or "-"
-    return safe(f"{row.does} at {said}" if row.does else said, NAME)
+    said = demand.removeprefix(AGENT_PREFIX) or "-"
+    return safe(f"{does} at {said}" if does else said, NAME)
 
 
 def listing(now: float) -> Listing["TaskRow"]:
     """Return how tasks are printed at a server time."""
     first: tuple[tuple[str, Callable[[TaskRow], str]], ...] = (
         ("ID", lambda row: safe(row.id)),
-        ("AGENT", agent),
+        ("AGENT", lambda row: asked_for(row.capability, row.does)),
         ("NODE", lambda row: safe(row.node, NAME) or "-"),
         ("STATUS", lambda row: row.status),
         ("CREATED", lambda row: f"{age(now - row.created_at)} ago"),
