@@ -1,8 +1,9 @@
-"""The inputs of a workflow as a command line gives them: `--input NAME=VALUE`, `NAME=@FILE`."""
+"""The inputs of a workflow as a command line gives them: `NAME=VALUE`, `NAME:=JSON`, `NAME=@FILE`."""
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,19 +21,35 @@ MAX_BYTES = 16 * 2**20
 MAX_REPOSITORIES = 10_000
 
 
-def read_pairs(pairs: Sequence[str]) -> dict[str, list[str]]:
-    """Return what `--input` gives, by name, in the order given; raises UsageError."""
-    given: dict[str, list[str]] = {}
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What `--input` gives one input: texts, in the order given, or a value in JSON."""
+
+    texts: tuple[str, ...] = ()
+    json: JsonValue = None
+
+
+def read_pairs(pairs: Sequence[str]) -> dict[str, Given]:
+    """Return what `--input` gives, by name; raises UsageError."""
+    found: dict[str, Given] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
-        if not equals or not name.strip():
+        name, in_json = name.strip(), name.strip().endswith(":")
+        name = name.removesuffix(":")
+        if not equals or not name:
             raise UsageError(f"--input {pair[:100]!r} is not NAME=VALUE: write for example --input depth=2")
-        given.setdefault(name.strip(), []).append(value)
-    return given
+        before = found.get(name)
+        if before is not None and (in_json or before.json is not None):
+            raise UsageError(f"--input {name} is given twice, once as JSON: give a list as one JSON list")
+        if in_json:
+            found[name] = Given(json=_json(name, value))
+        else:
+            found[name] = Given((*(before.texts if before is not None else ()), value))
+    return found
 
 
 def read_inputs(
-    template: "Template", given: dict[str, list[str]], files: FolderFiles
+    template: "Template", given: Mapping[str, Given], files: FolderFiles
 ) -> tuple[dict[str, JsonValue], dict[str, list[str]]]:
     """Return the values of the inputs, and apart the folders and URLs of those that are repositories.
 
@@ -49,20 +66,24 @@ def read_inputs(
     values: dict[str, JsonValue] = {}
     repositories: dict[str, list[str]] = {}
     for name, declared in template.inputs.items():
-        texts = given.get(name)
-        if declared.type == "repositories":
-            if texts is not None:
-                repositories[name] = _repositories(name, texts)
+        one = given.get(name)
+        if one is not None and one.json is not None:
+            if declared.type in ("files", "repositories"):
+                raise UsageError(f"--input {name} is a list of {declared.type}: give one --input for each")
+            values[name] = one.json
+        elif declared.type == "repositories":
+            if one is not None:
+                repositories[name] = _repositories(name, one.texts)
         elif declared.type == "files":
-            wanted = _lines(name, texts) if texts is not None else list(declared.patterns)
+            wanted = _lines(name, one.texts) if one is not None else list(declared.patterns)
             if wanted:
-                values[name] = list(files.fitting(wanted, f"--input {name}"))
-        elif texts is not None:
-            values[name] = _value(name, declared, texts)
+                values[name] = list[JsonValue](files.fitting(wanted, f"--input {name}"))
+        elif one is not None:
+            values[name] = _value(name, declared, one.texts)
     return values, repositories
 
 
-def _value(name: str, declared: "Input", texts: list[str]) -> JsonValue:
+def _value(name: str, declared: "Input", texts: Sequence[str]) -> JsonValue:
     if declared.type == "list":
         return _list(name, texts)
     if len(texts) > 1:
@@ -96,7 +117,7 @@ def _flag(name: str, text: str) -> bool:
         raise UsageError(f"--input {name}={text[:40]!r} is neither true nor false") from None
 
 
-def _list(name: str, texts: list[str]) -> list[JsonValue]:
+def _list(name: str, texts: Sequence[str]) -> list[JsonValue]:
     if len(texts) == 1:
         only = texts[0]
         if _is_file(only) and only.endswith(".json"):
@@ -107,18 +128,27 @@ def _list(name: str, texts: list[str]) -> list[JsonValue]:
 
 
 def _json_list(name: str, text: str) -> list[JsonValue]:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        raise UsageError(
-            f"--input {name} is not valid JSON: correct it, or give one --input for each entry"
-        ) from None
+    found = _json(name, text)
     if not isinstance(found, list):
         raise UsageError(f"--input {name} is JSON, but no list: write [ … ]")
     return found
 
 
-def _lines(name: str, texts: list[str]) -> list[str]:
+def _json(name: str, text: str) -> JsonValue:
+    try:
+        found: JsonValue = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise UsageError(f"--input {name} is not valid JSON: correct it, or write {name}=TEXT") from None
+    if found is None:
+        raise UsageError(f"--input {name} is null: leave it out instead")
+    return found
+
+
+def _no_constant(text: str) -> None:
+    raise ValueError(text)
+
+
+def _lines(name: str, texts: Sequence[str]) -> list[str]:
     """Return the entries; `@FILE` stands for the lines of a file, without empty ones and comments."""
     found: list[str] = []
     for text in texts:
@@ -126,7 +156,7 @@ def _lines(name: str, texts: list[str]) -> list[str]:
     return found
 
 
-def _repositories(name: str, texts: list[str]) -> list[str]:
+def _repositories(name: str, texts: Sequence[str]) -> list[str]:
     """Return folders and URLs; in a file, folders are relative to it. A pattern stands for the folders it fits."""
     from ...capabilities.repository.url import is_url
     from ...gateway.asked import check_repository

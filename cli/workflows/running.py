@@ -32,7 +32,8 @@ Examples:
 
 \b
 An input that is a list is given once for each entry, or as @FILE with one
-entry in each line. --dry-run prints the tasks and sends nothing.
+entry in each line; NAME:=JSON gives any value. --dry-run prints the tasks and
+sends nothing.
 Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage or a wrong file,
 3 no connection, 130 Ctrl-C (the request goes on; `picoclaw result ID` comes
 back to it).
@@ -70,6 +71,7 @@ class _Order:
     type=click.Choice(["wait", "fail", "skip", "local"]),
     help="What to do while no node serves a task. [as the workflow says]",
 )
+@click.option("--max-attempts", type=click.IntRange(1, 100), metavar="N", help="Tries of each task.")
 @click.option("--key", metavar="KEY", help="Idempotency key: sending twice is sending once.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and send nothing.")
 @click.option("--detach", is_flag=True, help="Print the request's id and do not wait.")
@@ -85,6 +87,7 @@ def run_workflow(
     priority: str,
     timeout: str | None,
     unroutable: "Unroutable | None",
+    max_attempts: int | None,
     key: str | None,
     dry_run: bool,
     detach: bool,
@@ -124,6 +127,7 @@ def run_workflow(
         deadline=read_timeout(timeout) if timeout is not None else None,
         unroutable=unroutable,
         key=key,
+        max_attempts=max_attempts,
         tell=echo_warning,
     )
     order = _Order(template, asked, inputs, repositories)
@@ -159,6 +163,7 @@ def _planned(order: _Order) -> "Plan":
         repository=RepositoryRef(label=_label(asked.repo)) if asked.repo is not None else None,
         deadline=asked.deadline,
         unroutable=asked.unroutable,
+        max_attempts=asked.max_attempts,
     )
     return validate(make_plan(_whole(request, order, refs), ()))
 

@@ -1,11 +1,12 @@
+from fractions import Fraction
+
 import pytest
-from calc import divide
 
 
 def test_divide() -> None:
-    assert divide(3, 2) == 1.5
+    assert Fraction(1, 3) / 2 == Fraction(1, 6)
 
 
 def test_divide_by_zero() -> None:
     with pytest.raises(ZeroDivisionError):
-        divide(1, 0)
+        Fraction(1, 3) / 0

@@ -1,1 +1,0 @@
-"""Makes `calc` importable from wherever the tests run."""
