@@ -33,7 +33,7 @@ A verb that gives these codes another meaning says so in its help.
 
 def cli_reference() -> str:
     """Return the text of cli.md."""
-    context = click.Context(picoclaw, info_name="picoclaw", terminal_width=WIDTH, **_settings(picoclaw))
+    context = _context(picoclaw, "picoclaw", None)
     return "\n".join([INTRO, *_sections(picoclaw, context)]).rstrip() + "\n"
 
 
@@ -49,10 +49,11 @@ def _sections(command: click.Command, context: click.Context) -> Iterator[str]:
         for name in command.list_commands(context):
             inner = command.get_command(context, name)
             if inner is not None and not inner.hidden:
-                below = click.Context(inner, info_name=name, parent=context, **_settings(inner))
-                yield from _sections(inner, below)
+                yield from _sections(inner, _context(inner, name, context))
 
 
-def _settings(command: click.Command) -> dict[str, list[str]]:
+def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
     names = command.context_settings.get("help_option_names")
-    return {"help_option_names": names} if names else {}
+    return click.Context(
+        command, info_name=name, parent=parent, terminal_width=WIDTH, help_option_names=names
+    )

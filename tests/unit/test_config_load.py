@@ -213,7 +213,7 @@ def test_an_unknown_flag_is_refused_with_the_nearest() -> None:
         of({"swarm.max_concurent": "3"})
 
 
-GUIDE_PROFILES = {
+GUIDE_PROFILES: dict[str, tuple[int, float, float, bool | None]] = {
     "small": (5, 10, 30, None),
     "medium": (10, 5, 20, None),
     "large": (20, 3, 15, True),

@@ -1,0 +1,313 @@
+"""The Python client: hand in a request, watch it, wait for its report, cancel it, look around."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import JsonValue
+
+from ..config.load import load
+from ..errors import UsageError
+from ..roles.planning.template import shipped_templates
+from ..swarm.cancel import cancel_request, cancel_task
+from ..swarm.look import list_requests, look_around, read_requests
+from ..swarm.resolve import Found, resolve, the_one
+from ..swarm.subjects import REQUEST_STEP
+from ..swarm.submission import Ended, LogEvent, Progress, Unroutable, submit, wait, watch
+from ..swarm.swarm import Swarm
+from ..swarm.views.history import history_row
+from ..swarm.views.nodes import NodeRow
+from ..swarm.views.requests import RequestRow, TaskRow, request_row, task_rows
+from .asked import HERE, Asked, check_repository, check_text, means_this_folder, sender
+from .demanded import demand_of
+from .results import read_history, read_result
+from .seen import Description, Event, Report, RequestHandle, TaskResult
+from .session import open_session
+
+log = logging.getLogger(__name__)
+
+NAME = "picoclaw client"
+AT_ONCE = 50
+"""Requests read at a time while tasks are still wanted."""
+
+
+@asynccontextmanager
+async def connect(
+    urls: str | Sequence[str] | None = None,
+    *,
+    hid: str | None = None,
+    credentials: str | None = None,
+    config: str | Path | None = None,
+    settings: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> AsyncIterator["SwarmClient"]:
+    """Connect to a swarm that runs; the connection closes with the block, and nothing else does.
+
+    Without arguments it goes where the command line would go: by `PICOCLAW_*` variables (`environ`
+    unless it is None), `~/.picoclaw/config.yaml` (or `config`), then the shared server of this
+    machine. `settings` holds any other setting by its dotted key; arguments win over all else.
+    Raises ConfigError, ConnectError, SwarmError.
+    """
+    given: dict[str, object] = dict(settings or {})
+    named = {"swarm.nats.urls": urls, "swarm.hid": hid, "swarm.nats.credentials": credentials}
+    given |= {key: value for key, value in named.items() if value is not None}
+    loaded = load(
+        given,
+        os.environ if environ is None else environ,
+        file=Path(config) if config is not None else None,
+        home=_home(),
+    )
+    for warning in loaded.warnings:
+        log.debug("%s", warning)
+    async with open_session(loaded, name=NAME, tell=_tell) as swarm:
+        yield SwarmClient(swarm)
+
+
+def run_request(text: str, *, timeout: timedelta | None = None, **options: Any) -> Report:
+    """Hand in a request, wait for its end and return its report, from code that has no event loop.
+
+    `options` are those of `SwarmClient.submit`; the swarm is found as `connect()` finds it. Raises
+    what `connect`, `submit` and `wait` raise.
+    """
+
+    async def whole() -> Report:
+        async with connect() as swarm:
+            return await swarm.wait(await swarm.submit(text, **options), timeout=timeout)
+
+    return asyncio.run(whole())
+
+
+class SwarmClient:
+    """One connection to a swarm. Ids may be whole, or any beginning that fits no other."""
+
+    def __init__(self, swarm: Swarm) -> None:
+        self._swarm = swarm
+
+    @property
+    def hid(self) -> str:
+        """The H-id of the swarm."""
+        return self._swarm.names.hid
+
+    async def submit(
+        self,
+        text: str,
+        *,
+        capability: str | None = None,
+        node: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        repo: str | Path | None = None,
+        template: str | None = None,
+        input: Mapping[str, JsonValue] | None = None,
+        priority: int = 1,
+        deadline: timedelta | None = None,
+        unroutable: Unroutable | None = None,
+        max_attempts: int | None = None,
+        key: str | None = None,
+    ) -> RequestHandle:
+        """Hand in a request and return at once; it runs whether or not anybody waits for it.
+
+        With `capability` (such as `code`, `docs+security`), `node` or `labels` it is one task for
+        whoever offers that; else a coordinator plans it. `repo` is a folder or git URL; a review of
+        "this repository" without one means the current folder. `input` is what the executor gets
+        beside the text. `priority` is 0 low to 3 critical; past `deadline` the request ends failed;
+        `unroutable` says what to do while no node serves a task (wait, fail, skip, local); `key` makes
+        sending twice sending once. Raises
+        UsageError and its kind for wrong input, before anything is sent; QueueFull, SwarmError.
+        """
+        asked = _asked(
+            text, capability=capability, node=node, labels=labels, repo=repo, template=template, input=input,
+            priority=priority, deadline=deadline, unroutable=unroutable, max_attempts=max_attempts, key=key,
+        )  # fmt: skip
+        request = await asked.request(self._swarm)
+        return RequestHandle(request.id, await submit(self._swarm, request))
+
+    async def watch(self, request: RequestHandle | str) -> AsyncGenerator[Event]:
+        """Yield what has happened to a request so far, then what happens, to its end.
+
+        It survives lost connections; leaving the loop changes nothing. Raises NotFound, Ambiguous.
+        """
+        identity = await self._request_id(request)
+        # Whoever leaves the loop leaves the inner one too, and with it its subscriptions.
+        async with aclosing(
+            cast(AsyncGenerator[LogEvent | Progress | Ended], watch(self._swarm, identity))
+        ) as happened:
+            async for event in happened:
+                if isinstance(event, Ended):
+                    return
+                step = "" if event.step == REQUEST_STEP else event.step
+                if not isinstance(event, LogEvent):
+                    yield Event(
+                        request=identity, step=step, what="progress", message=event.message, node=event.node,
+                        fraction=event.fraction,
+                    )  # fmt: skip
+                    continue
+                row = history_row(event.entry, seq=event.seq, at=event.at, step=step)
+                yield Event(
+                    request=identity, step=step, what=row.what, message=row.reason, node=row.node,
+                    attempt=row.attempt, at=row.at, seq=row.seq,
+                    last=not step and row.what in ("done", "failed", "cancelled"),
+                )  # fmt: skip
+
+    async def wait(self, request: RequestHandle | str, *, timeout: timedelta | None = None) -> Report:
+        """Return a request's report once it has ended.
+
+        Raises SwarmTimeout past `timeout` (the request goes on), NotFound, Ambiguous.
+        """
+        identity = await self._request_id(request)
+        ended = await wait(self._swarm, identity, limit=timeout)
+        body = ended.result.data if ended.result is not None else None
+        data = body if isinstance(body, dict) else {}
+        return Report(
+            request=identity,
+            state=ended.head.state,
+            partial=ended.head.partial,
+            reason=ended.head.reason,
+            markdown=str(data.get("markdown") or ""),
+            data=data.get("data"),
+        )
+
+    async def result(self, task: str) -> TaskResult:
+        """Return what a task brought so far. Raises NotFound, Ambiguous, UsageError for a request's id."""
+        found = await resolve(self._swarm, task)
+        if found.step is None:
+            raise UsageError(f"{found.id} is a request: wait() has its report, and a task is {found.id}.STEP")
+        state, reason, brought = await read_result(self._swarm, found)
+        return TaskResult(
+            task=found.id,
+            state=state,
+            reason=reason,
+            summary=brought.summary if brought else "",
+            data=brought.data if brought else None,
+            artifacts=tuple(ref.model_dump(exclude_none=True) for ref in brought.artifacts)
+            if brought
+            else (),
+        )
+
+    async def cancel(self, id: RequestHandle | str, why: str = "") -> bool:
+        """Cancel a request with all its tasks, or one task; False when it had ended before.
+
+        A request's tasks end first; `wait` returns when it has ended. Raises NotFound, Ambiguous.
+        """
+        found = await resolve(self._swarm, str(id))
+        reason = why.strip() or "cancelled by a program"
+        if found.step is not None:
+            return not await cancel_task(self._swarm, found.state.id, found.step, why=reason, by=sender())
+        outcome = await cancel_request(
+            self._swarm, found.state.id, why=reason, by=sender(), text=found.state.asked
+        )
+        return not outcome.ended
+
+    async def nodes(self) -> list[NodeRow]:
+        """Return the nodes by name, each asked once whether it is still there."""
+        return list((await look_around(self._swarm)).nodes)
+
+    async def requests(self, *, limit: int | None = 50) -> list[RequestRow]:
+        """Return the newest requests, newest first; all of them with `limit=None`."""
+        around = await look_around(self._swarm)
+        listed = await list_requests(self._swarm)
+        return [request_row(state, around) for state in await read_requests(self._swarm, listed[:limit])]
+
+    async def tasks(
+        self, request: RequestHandle | str | None = None, *, limit: int | None = 50
+    ) -> list[TaskRow]:
+        """Return the tasks of one request, or of all, those of the newest request first.
+
+        Raises NotFound, Ambiguous.
+        """
+        around = await look_around(self._swarm)
+        if request is not None:
+            return task_rows((await self._found(request)).state, around, limit)
+        listed = await list_requests(self._swarm)
+        rows: list[TaskRow] = []
+        for start in range(0, len(listed), AT_ONCE):
+            for state in await read_requests(self._swarm, listed[start : start + AT_ONCE]):
+                rows += task_rows(state, around, limit)
+            if limit is not None and len(rows) >= limit:
+                break
+        return rows[:limit]
+
+    async def describe(self, request: RequestHandle | str) -> Description:
+        """Return a request with its tasks and its whole history. Raises NotFound, Ambiguous."""
+        state = (await self._found(request)).state
+        around = await look_around(self._swarm)
+        return Description(
+            request=request_row(state, around),
+            tasks=tuple(task_rows(state, around)),
+            history=tuple(await read_history(self._swarm, state.id)),
+        )
+
+    async def node(self, name: str) -> NodeRow:
+        """Return one node. Raises NotFound, Ambiguous."""
+        rows = {row.name: row for row in await self.nodes()}
+        return rows[the_one(name, rows, "node", hint=f"there are {len(rows)}")]
+
+    async def _found(self, request: RequestHandle | str) -> Found:
+        found = await resolve(self._swarm, str(request))
+        if found.step is not None:
+            raise UsageError(f"{found.id} is a task: give its request, {found.state.id}")
+        return found
+
+    async def _request_id(self, request: RequestHandle | str) -> str:
+        # One that was just handed in may be on its way from the inbox to the log, and found in neither.
+        return request.id if isinstance(request, RequestHandle) else (await self._found(request)).state.id
+
+
+def _asked(
+    text: str,
+    *,
+    capability: str | None,
+    node: str | None,
+    labels: Mapping[str, str] | None,
+    repo: str | Path | None,
+    template: str | None,
+    input: Mapping[str, JsonValue] | None,
+    priority: int,
+    deadline: timedelta | None,
+    unroutable: Unroutable | None,
+    max_attempts: int | None,
+    key: str | None,
+) -> Asked:
+    """Return what is asked, checked. Raises UsageError and its kind."""
+    for what, given in (("the request's text", text), ("template", template or "")):
+        check_text(given, what)
+    if not text.strip():
+        raise UsageError("the request is empty: say what is to be done")
+    if key is not None and not key.strip():
+        raise UsageError("key is empty: give each request a key of its own, or leave it out")
+    if priority not in (0, 1, 2, 3):
+        raise UsageError(f"priority {priority!r} is none: use 0 low, 1 normal, 2 high or 3 critical")
+    if deadline is not None and deadline <= timedelta(0):
+        raise UsageError("deadline must be above zero: give for example timedelta(minutes=10)")
+    if unroutable not in (None, "wait", "fail", "skip", "local"):
+        raise UsageError(f"unroutable {unroutable!r} is none of wait, fail, skip and local")
+    if max_attempts is not None and not 1 <= max_attempts <= 100:
+        raise UsageError(f"max_attempts {max_attempts!r} is out of range: give 1 to 100")
+    demand, does = demand_of(capability, node, labels or {})
+    if demand is not None and template is not None:
+        raise UsageError("capability or node and template do not go together: a template has its own")
+    folder = str(repo) if repo is not None else None
+    if folder is None and demand is None and means_this_folder(text, shipped_templates()):
+        folder = HERE
+    if folder is not None:
+        check_repository(folder)
+    return Asked(
+        text=text, demand=demand, capability=does, repo=folder, template=template, input=input or {},
+        priority=priority, deadline=deadline, unroutable=unroutable, max_attempts=max_attempts, key=key,
+        tell=_tell,
+    )  # fmt: skip
+
+
+def _tell(line: str) -> None:
+    log.warning("%s", line)
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user without one, as container platforms make them
+        return Path("/")

@@ -1,0 +1,30 @@
+"""From what, where and who to the demand of a single task."""
+
+from collections.abc import Mapping
+
+from ..errors import UsageError
+from ..swarm.demand import NODE_PREFIX, parse_demand
+
+
+def demand_of(
+    capability: str | None, node: str | None, labels: Mapping[str, str]
+) -> tuple[str | None, str | None]:
+    """Return the demand, and what is to be done where the demand says only where; None: none is made.
+
+    Raises UsageError, NameRefused or PlanError for what does not go together.
+    """
+    if node is not None:
+        if labels:
+            raise UsageError("node says which node already: leave out labels")
+        demand = str(parse_demand(NODE_PREFIX + node))
+        if capability is None:
+            return demand, None
+        does = parse_demand(capability)
+        if len(does.capabilities) != 1 or does.labels:
+            raise UsageError(f"node with capability {capability!r}: give one capability, without labels")
+        return demand, does.capabilities[0]
+    if capability is None:
+        if labels:
+            raise UsageError("labels say which nodes may do it, but not what: give a capability beside them")
+        return None, None
+    return str(parse_demand(capability, labels)), None
