@@ -61,12 +61,14 @@ def _section(outcome: Outcome) -> str:
         # Quoted line by line, so that its own markup stays inside.
         lines = clean_lines(result.summary, SHOWN_CHARACTERS)
         parts.append("\n".join(f"> {line}".rstrip() for line in lines))
-    if result.data is not None:
-        text = json.dumps(result.data, indent=2, ensure_ascii=False)
+    if result.data is not None and result.data != result.summary:
+        # Text, such as what a command printed, reads as it is; everything else as JSON.
+        plain = isinstance(result.data, str)
+        text = str(result.data) if plain else json.dumps(result.data, indent=2, ensure_ascii=False)
         if len(text) > SHOWN_CHARACTERS:
             parts += [block(text[:SHOWN_CHARACTERS]), "… the rest is in the JSON."]
         else:
-            parts.append(block(text, "json"))
+            parts.append(block(text, "" if plain else "json"))
     if result.artifacts:
         names = "\n".join(
             f"- {inline(ref.filename or ref.name, 200)} ({count(ref.size, 'byte')})"

@@ -152,3 +152,12 @@ def test_of_very_many_tasks_markdown_shows_the_first_and_the_json_all() -> None:
 def test_an_unknown_join_is_refused() -> None:
     with pytest.raises(PlanError, match="'poem', which this version does not know"):
         join(plan("a", join="poem"), REQUEST, [])
+
+
+def test_a_text_reads_as_it_is_and_one_that_is_the_summary_stands_there_once() -> None:
+    report = made(
+        done("a", Result(summary="2 lines", data='say "hi"\n# no heading')),
+        done("b", Result(summary="42", data="42")),
+    )
+    assert '> 2 lines\n\n```\nsay "hi"\n# no heading\n```' in report.markdown
+    assert report.markdown.count("42") == 1
