@@ -1,11 +1,12 @@
 """The guide's quick start, as typed: two terminals, then a review sent to them."""
 
-import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from picoclaw.tests.support.command import RunPicoclaw, Spawned, SpawnPicoclaw
+from picoclaw.tests.support.guide import guide
 from picoclaw.tests.support.nodes import Nodes, serving, slow_to_review
 from picoclaw.tests.support.processes import alive, processes_of
 from picoclaw.tests.support.repositories import make_repository
@@ -13,14 +14,14 @@ from picoclaw.tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
 
-FIRST = "picoclaw --swarm.enabled --swarm.role coordinator --swarm.nats.embedded"
-SECOND = "picoclaw --swarm.enabled --swarm.role worker --swarm.nats.embedded"
-"""Both from the quick start of the guide."""
+QUICK_START = "One machine, nothing installed beside PicoClaw"
+FIRST, SECOND = guide(QUICK_START).commands()
+(THEN,) = guide(QUICK_START, "sh").commands()
 
 
-def typed(spawn: SpawnPicoclaw, line: str, cwd: Path | None = None) -> Spawned:
+def typed(spawn: SpawnPicoclaw, line: Sequence[str], cwd: Path | None = None) -> Spawned:
     """Type a line at a terminal of its own."""
-    program, *args = shlex.split(line)
+    program, *args = line
     assert program == "picoclaw"
     return spawn(*args, terminal=True, cwd=cwd)
 
@@ -39,7 +40,7 @@ def test_two_terminals_then_a_review_from_a_third(
     for node in (coordinator, worker):
         serving(node)
 
-    ran = run_picoclaw("dispatch", "Review this repository", "--repo", str(repository))
+    ran = run_picoclaw(*THEN[1:], cwd=repository)
 
     assert ran.returncode == 0, ran.stderr
     assert "# Code review: project" in ran.stdout

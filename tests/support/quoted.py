@@ -26,6 +26,13 @@ def pattern(message: str) -> str:
     return ".*".join(map(re.escape, message.split(GAP)))
 
 
+def says(output: str, heading: str, nth: int = 0) -> bool:
+    """Whether the output has the message that docs/troubleshooting.md quotes; AssertionError otherwise."""
+    message = quoted("troubleshooting.md")[heading][nth]
+    assert re.search(pattern(message), output), f"not {message!r}:\n{output}"
+    return True
+
+
 def clauses(message: str) -> list[str]:
     """What of a message never differs, cut at its punctuation."""
     parts = re.split(rf"{GAP}|[:;,()]+|\. ", message)

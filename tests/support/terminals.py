@@ -85,7 +85,7 @@ class Terminals:
     def _argv(self, words: Sequence[str]) -> list[str]:
         program, *args = words
         assert program == "nats-server", words
-        return [str(PICOCLAW.with_name(program)), *args]
+        return [str(PICOCLAW.with_name(program)), *map(os.path.expanduser, args)]
 
     def _place(self, folder: Path) -> dict[str, Any]:
         # The files that a line names lie in the folder of all; a server that names no store makes one

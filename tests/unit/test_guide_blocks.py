@@ -10,7 +10,7 @@ import yaml
 from picoclaw.config.keys import BY_ENV
 from picoclaw.config.load import Loaded, load, value_of
 from picoclaw.config.settings import Settings
-from picoclaw.tests.support.docs import DOCS, blocks, document, table
+from picoclaw.tests.support.docs import DOCS, ROOT, blocks, document, table
 
 pytestmark = pytest.mark.unit
 
@@ -70,6 +70,15 @@ def test_each_block_of_the_guide_is_there_as_it_was_and_in_its_order() -> None:
         if (block.language, block.digest) != (language, digest)
     ]
     assert changed == []
+
+
+def test_each_block_of_commands_or_settings_has_a_test_that_takes_it() -> None:
+    acceptance = ROOT / "tests" / "acceptance"
+    tests = [*acceptance.glob("guide/*.py"), acceptance / "test_quick_start.py"]
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in tests)
+
+    headings = {block.heading for block in blocks(document("guide.md")) if block.heading != "Architecture"}
+    assert [heading for heading in headings if f'"{heading}"' not in sources] == []
 
 
 def test_what_the_guide_names_within_its_sentences_is_named() -> None:

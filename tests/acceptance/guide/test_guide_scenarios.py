@@ -161,7 +161,7 @@ def test_each_role_waits_for_a_server_that_nobody_named_and_joins_it_when_it_com
     for node in nodes:
         node.expect(r"waiting for a NATS server at nats://localhost:4222 .*--swarm\.nats\.embedded", 20)
 
-    terminals.nats_server(["nats-server", "-js"])
+    terminals.nats_server(*guide("2. One machine, a server of your own", "sh").commands())
 
     for node in nodes:
         serving(node)

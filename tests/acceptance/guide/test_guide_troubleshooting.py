@@ -1,0 +1,163 @@
+"""Each symptom of the guide and of docs/troubleshooting.md is brought about, and its remedy tried."""
+
+import secrets
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from picoclaw.swarm.embedded.probe import free_port
+from picoclaw.tests.support.command import RunPicoclaw, Spawned, SpawnPicoclaw
+from picoclaw.tests.support.guide import nodes_of, review
+from picoclaw.tests.support.nats import NatsServer, StartNats
+from picoclaw.tests.support.nodes import Nodes, serving, slow_to_review
+from picoclaw.tests.support.quoted import pattern, quoted, says
+from picoclaw.tests.support.terminals import Terminals
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+
+QUOTED = quoted("troubleshooting.md")
+LEAD = ("coordinator", "lead")
+DOCS = ("--swarm.capabilities", "docs")
+
+
+@pytest.fixture
+def nodes(nats_server: NatsServer, spawn_picoclaw: SpawnPicoclaw) -> Nodes:
+    hid = f"trouble {secrets.token_hex(4)}"
+    return Nodes(spawn_picoclaw, "--swarm.hid", hid, "--swarm.nats.urls", nats_server.url)
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and says nothing, as behind a firewall that drops packets."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_no_server_a_closed_port_and_one_without_jetstream(
+    terminals: Terminals, spawn_picoclaw: SpawnPicoclaw, start_nats: StartNats, silent_port: int
+) -> None:
+    def node(*args: str) -> Spawned:
+        return spawn_picoclaw("--swarm.role", "worker", *args)
+
+    def at(port: int) -> tuple[str, ...]:
+        return ("--swarm.nats.urls", f"nats://127.0.0.1:{port}", "--swarm.nats.connect_timeout", "300ms")
+
+    waiting, closed, silent = node(), node(*at(free_port())), node(*at(silent_port))
+    no_account = start_nats(
+        config="accounts { A { users: [{user: a, password: a}] }, B { jetstream: enabled } }\n"
+    )
+    without = node("--swarm.nats.urls", no_account.url_as("a", "a"))
+
+    assert closed.finish() == 3
+    assert says(closed.output, "Nobody answers", 1)
+    assert without.finish() == 3
+    assert says(without.output, "The server has no JetStream", 1)
+    waiting.expect(pattern(QUOTED["Nobody answers"][0]))
+    # `-js` was forgotten: a node says so at once, and joins the server that has it.
+    terminals.nats_server(["nats-server"])
+    assert waiting.finish() == 3
+    assert says(waiting.output, "The server has no JetStream")
+    terminals.end_server()
+    terminals.nats_server(["nats-server", "-js"])
+    serving(terminals.picoclaw(["picoclaw", "--swarm.role", "worker"]))
+    assert silent.finish(20) == 3
+    assert says(silent.output, "It takes connections and says nothing")
+
+
+def test_nodes_of_different_h_ids_do_not_see_each_other_and_of_the_same_do(
+    nodes: Nodes, spawn_picoclaw: SpawnPicoclaw, run_picoclaw: RunPicoclaw, nats_server: NatsServer
+) -> None:
+    astray = Nodes(spawn_picoclaw, "--swarm.hid", "astray", "--swarm.nats.urls", nats_server.url)
+    nodes.start(LEAD)
+    astray.start(("worker", "hand", *DOCS))
+    assert [*nodes_of(run_picoclaw, *nodes.connection)] == ["lead"]
+    nobody = run_picoclaw("get", "nodes", "--swarm.hid", "nobody's", "--swarm.nats.urls", nats_server.url)
+    assert says(nobody.stderr, "Different H-ids")
+
+    nodes.start(("worker", "hand", *DOCS))
+    twin = nodes.begin("worker", "hand", *DOCS)
+
+    assert sorted(nodes_of(run_picoclaw, *nodes.connection)) == ["hand", "lead"]
+    assert twin.finish() == 2
+    assert says(twin.output, "The name is taken")
+
+
+def test_a_task_that_nobody_can_serve_says_what_is_missing_and_runs_once_somebody_can(
+    nodes: Nodes, run_picoclaw: RunPicoclaw, repository: Path
+) -> None:
+    (hand,) = nodes.start(("worker", "hand", "--swarm.capabilities", "docs,research"))
+    assert says(hand.output, "Declared, not ready")
+    door, request = nodes.dispatch("Review", "--capability", "testing", "--repo", str(repository))
+    described = run_picoclaw("describe", "request", request, *nodes.connection)
+    assert described.returncode == 0, described.stderr
+    assert says(described.stdout, "No coordinator")
+
+    nodes.start(LEAD)
+    door.expect("no node offers testing")
+    described = run_picoclaw("describe", "task", f"{request}.task", *nodes.connection)
+    assert described.returncode == 0, described.stderr
+    assert says(described.stdout, "Unroutable: nobody offers it")
+    assert "hand (lacks capability testing)" in described.stdout
+
+    nodes.start(("worker", "tester", "--swarm.capabilities", "testing"))
+    assert door.finish(30) == 0, door.output
+
+
+def test_a_task_waits_while_all_slots_are_busy_and_another_worker_takes_it(
+    nodes: Nodes, run_picoclaw: RunPicoclaw, repository: Path, tmp_path: Path
+) -> None:
+    nodes.start(LEAD, ("worker", "hand", *DOCS, "--swarm.max_concurrent", "1"))
+    slow = slow_to_review(tmp_path / "slow", files=1500)
+    first, request = nodes.dispatch("Review", "--capability", "docs", "--repo", str(slow))
+    first.expect("task +running on hand")
+    second, waiting = nodes.dispatch("Review", "--capability", "docs", "--repo", str(repository))
+    second.expect("planned")
+
+    described = run_picoclaw("describe", "task", f"{waiting}.task", *nodes.connection)
+    assert described.returncode == 0, described.stderr
+    nodes.start(("worker", "other", *DOCS))
+
+    assert says(described.stdout, "All slots are busy", 1)
+    second.expect("task +running on other")
+    assert second.finish() == 0, second.output
+    assert run_picoclaw("cancel", request, *nodes.connection).returncode == 0
+    assert first.finish() == 1
+
+
+def test_memory_limits_of_subscriptions_and_a_silenced_temporal_do_not_stop_a_node(
+    nodes: Nodes, run_picoclaw: RunPicoclaw, repository: Path, home: Path
+) -> None:
+    config = home / ".picoclaw" / "config.yaml"
+    config.parent.mkdir()
+    config.write_text("swarm:\n  temporal:\n    address: localhost:7233\n", encoding="utf-8")
+    less = ("--swarm.nats.pending_msgs_limit", "1000", "--swarm.nats.pending_bytes_limit", "1048576")
+    lead, hand = nodes.start(LEAD, ("worker", "hand", *DOCS, *less, "--swarm.temporal.address="))
+
+    review(run_picoclaw, repository, "--capability", "docs", *nodes.connection)
+
+    assert says(lead.output, "Temporal")
+    assert "Temporal" not in hand.output
+    none = run_picoclaw("--swarm.nats.pending_msgs_limit", "0")
+    assert none.returncode == 2
+    assert "swarm.nats.pending_msgs_limit (flag --swarm.nats.pending_msgs_limit)" in none.stderr
+
+
+def test_mistakes_of_the_settings_are_told_as_the_document_quotes_them(
+    run_picoclaw: RunPicoclaw, home: Path
+) -> None:
+    config = home / "mistaken.yaml"
+    config.write_text("swarm:\n  rolle: worker\n", encoding="utf-8")
+    told = [
+        run_picoclaw("--config", str(config), "--swarm.enabled"),
+        run_picoclaw("--swarm.nats.heartbeat_interval", "10s", "--swarm.nats.node_timeout", "12s"),
+        run_picoclaw("--swarm.nats.token", "a", "--swarm.nats.credentials", "b"),
+        run_picoclaw(
+            "--swarm.nats.urls", "nats://127.0.0.1:1", "get", "nodes", env={"PICOCLAW_SWARM_ROL": "worker"}
+        ),
+    ]
+
+    for nth, ran in enumerate(told):
+        assert says(ran.stderr, "Settings", nth)
+    assert [ran.returncode for ran in told] == [2, 2, 2, 3]
