@@ -94,7 +94,7 @@ def read_demand(
     Raises UsageError, NameRefused or PlanError for those that do not go together.
     """
     from ..config.names import check_label
-    from ..swarm.demand import NODE_PREFIX, parse_demand
+    from ..gateway.demanded import demand_of
 
     wanted: dict[str, str] = {}
     for part in labels:
@@ -104,23 +104,7 @@ def read_demand(
         key, value = check_label(key, value)
         if wanted.setdefault(key, value) != value:
             raise UsageError(f"--label {key} is given twice, and no node has both values: leave one out")
-    if node is not None:
-        if wanted:
-            raise UsageError("--node says which node already: leave out --label")
-        demand = str(parse_demand(NODE_PREFIX + node))
-        if capability is None:
-            return demand, None
-        does = parse_demand(capability)
-        if len(does.capabilities) != 1 or does.labels:
-            raise UsageError(f"--node with --capability {capability!r}: give one capability, without labels")
-        return demand, does.capabilities[0]
-    if capability is None:
-        if wanted:
-            raise UsageError(
-                "--label says which nodes may do it, but not what they are to do: add --capability NAME"
-            )
-        return None, None
-    return str(parse_demand(capability, wanted)), None
+    return demand_of(capability, node, wanted)
 
 
 def read_priority(text: str) -> int:

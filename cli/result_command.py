@@ -1,16 +1,18 @@
 """`picoclaw result ID`: what a request or task brought."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import UsageError
 from .complete import REQUEST
 from .flags import connection_flags, load_settings
 from .formats import json_flag
 from .output import echo, echo_json, safe, safe_lines
+from .sarif import STDOUT, check_sarif, write_sarif
 
 if TYPE_CHECKING:
-    from ..swarm.entries import Entry
     from ..swarm.records import Result
     from ..swarm.resolve import Found
     from ..swarm.swarm import Swarm
@@ -22,6 +24,7 @@ Examples:
   picoclaw result r-k3pq
   picoclaw result r-k3pq.security
   picoclaw result r-k3pq --json
+  picoclaw result r-k3pq --artifacts ./out
 
 \b
 Exit codes: 0 done, 1 failed, dead or cancelled, 2 wrong usage or no such id,
@@ -31,10 +34,11 @@ Exit codes: 0 done, 1 failed, dead or cancelled, 2 wrong usage or no such id,
 
 @click.command(epilog=EPILOG)
 @click.argument("id", type=REQUEST)
+@click.option("--artifacts", metavar="DIR", help="Also fetch the artifacts into this folder.")
 @json_flag
 @connection_flags
 @click.pass_context
-def result(ctx: click.Context, id: str, as_json: bool) -> int:
+def result(ctx: click.Context, id: str, artifacts: str | None, as_json: bool) -> int:
     """Print what a request or task brought: a request's report in Markdown, a task's summary and data.
 
     ID is the id of a request or task, or a beginning of one that fits no other.
@@ -42,22 +46,33 @@ def result(ctx: click.Context, id: str, as_json: bool) -> int:
     \b
     --json of a request, as of `picoclaw dispatch --json`: an object with request,
     state, partial, reason, report (null where there is none).
-    --json of a task: task, state, reason, summary, data, artifacts.
+    --json of a task: task, state, reason, summary, data, artifacts, log.
     """
+    folder = Path(artifacts) if artifacts is not None else None
 
     async def work(swarm: "Swarm") -> int:
         from ..swarm.resolve import resolve
 
-        return await show_result(swarm, await resolve(swarm, id), as_json)
+        found = await resolve(swarm, id)
+        code = await show_result(swarm, found, as_json)
+        if folder is not None and code != NOT_FINISHED:
+            await save_artifacts(swarm, found, folder)
+        return code
 
+    from .saved_artifacts import check_target, save_artifacts
     from .session import run_session
+
+    if folder is not None:
+        check_target(folder)
 
     return run_session(load_settings(ctx), work, name="picoclaw result")
 
 
 async def show_result(swarm: "Swarm", found: "Found", as_json: bool) -> int:
     """Print what a request or task brought and return the exit code; 4: it has not finished yet."""
-    state, reason, brought = await _read(swarm, found)
+    from ..gateway import results
+
+    state, reason, brought = await results.read_result(swarm, found)
     code = _code(state)
     if as_json:
         echo_json(result_json(found, state, "not finished yet" if code == NOT_FINISHED else reason, brought))
@@ -77,7 +92,9 @@ async def show_result(swarm: "Swarm", found: "Found", as_json: bool) -> int:
 
 async def read_result(swarm: "Swarm", found: "Found") -> tuple[dict[str, Any], int]:
     """Return the stable JSON form of what a request or task brought, and the exit code."""
-    state, reason, brought = await _read(swarm, found)
+    from ..gateway import results
+
+    state, reason, brought = await results.read_result(swarm, found)
     return result_json(found, state, reason, brought), _code(state)
 
 
@@ -87,29 +104,6 @@ def _code(state: str) -> int:
     if state not in TERMINAL:
         return NOT_FINISHED
     return 0 if state == "done" else 1
-
-
-async def _read(swarm: "Swarm", found: "Found") -> "tuple[str, str, Result | None]":
-    """Return the state of a request or task, its reason and its result."""
-    from ..swarm.bodies import unpack_result
-    from ..swarm.fold import TaskHead
-    from ..swarm.log import decode
-    from ..swarm.subjects import REQUEST_STEP
-
-    head = found.state.head if found.step is None else found.state.heads.get(found.step, TaskHead())
-    if head.terminal:
-        async for followed in swarm.log.history(found.state.id, found.step or REQUEST_STEP):
-            brought = _result_of(decode(followed))
-            if brought is not None:
-                # The first terminal entry wins.
-                return head.state, head.reason, await unpack_result(brought, swarm.artifacts)
-    return head.state, head.reason, None
-
-
-def _result_of(entry: "Entry | None") -> "Result | None":
-    from ..swarm.entries import Cancelled, Done, Failed
-
-    return entry.result if isinstance(entry, Done | Failed | Cancelled) else None
 
 
 def result_json(found: "Found", state: str, reason: str, brought: "Result | None") -> dict[str, Any]:
@@ -130,6 +124,7 @@ def result_json(found: "Found", state: str, reason: str, brought: "Result | None
         "summary": brought.summary if brought else "",
         "data": data,
         "artifacts": [ref.model_dump(exclude_none=True) for ref in brought.artifacts] if brought else [],
+        "log": (brought.log or "") if brought else "",
     }
 
 
@@ -144,8 +139,13 @@ def _print(found: "Found", brought: "Result | None") -> None:
         return
     if brought.summary:
         echo(safe_lines(brought.summary))
-    if data is not None:
+    if isinstance(data, str):
+        if data != brought.summary:
+            echo(safe_lines(data))
+    elif data is not None:
         # ASCII only, so nothing in it can act on a terminal.
         echo(json.dumps(data, indent=2))
     for ref in brought.artifacts:
         echo(f"artifact: {safe(ref.filename or ref.name)} ({ref.size:,} bytes)")
+    if brought.log:
+        echo(f"log:\n{safe_lines(brought.log)}")

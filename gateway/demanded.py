@@ -15,16 +15,18 @@ def demand_of(
     """
     if node is not None:
         if labels:
-            raise UsageError("node says which node already: leave out labels")
+            raise UsageError("a node is named already: leave out the labels")
         demand = str(parse_demand(NODE_PREFIX + node))
         if capability is None:
             return demand, None
         does = parse_demand(capability)
         if len(does.capabilities) != 1 or does.labels:
-            raise UsageError(f"node with capability {capability!r}: give one capability, without labels")
+            raise UsageError(f"capability {capability!r} at a node: give one capability, without labels")
         return demand, does.capabilities[0]
     if capability is None:
         if labels:
-            raise UsageError("labels say which nodes may do it, but not what: give a capability beside them")
+            raise UsageError(
+                "labels say which nodes may do it, but not what they are to do: add a capability"
+            )
         return None, None
     return str(parse_demand(capability, labels)), None

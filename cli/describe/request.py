@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ..forms import PRIORITIES, history_json, request_json, task_json
 from ..output import age, echo, echo_json, echo_table, safe, stamp
-from .fields import NAME, REASON, TEXT, print_fields, print_history, read_history
+from .fields import NAME, REASON, TEXT, print_fields, print_history
 
 if TYPE_CHECKING:
     from ...swarm.records import RepositoryRef
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 async def describe_request(swarm: "Swarm", state: "RequestState", around: "Around", as_json: bool) -> None:
     """Print everything about a request."""
+    from ...gateway.results import read_history
     from ...swarm.views.requests import request_row, task_rows
 
     row, tasks = request_row(state, around), task_rows(state, around)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..forms import PRIORITIES, history_json, task_json
 from ..output import age, echo, echo_json, echo_table, iso, safe, stamp
-from .fields import NAME, REASON, TEXT, print_fields, print_history, read_history
+from .fields import NAME, REASON, TEXT, print_fields, print_history
 
 if TYPE_CHECKING:
     from ...swarm.resolve import Found
@@ -19,6 +19,7 @@ NEAR = 10
 
 async def describe_task(swarm: "Swarm", found: "Found", around: "Around", as_json: bool) -> None:
     """Print everything about a task."""
+    from ...gateway.results import read_history
     from ...swarm.look import place_in_lane
     from ...swarm.views.near import near_rows
     from ...swarm.views.requests import task_row
