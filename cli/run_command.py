@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,9 +13,12 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import PicoclawError, UsageError
+from .diff import diff_flag, limit_to_change, nothing_to_review, title
 from .dispatch_command import follow
 from .flags import connection_flags, load_settings
 from .hangup import TERMINATED, stop_as_ctrl_c_does
+from .report_file import check_writable
+from .sarif import STDOUT, check_sarif, write_empty_sarif, write_sarif
 
 if TYPE_CHECKING:
     from ..config.load import Loaded
@@ -31,6 +33,7 @@ Examples:
   picoclaw run "Review this repository"
   picoclaw run "Review this repository" --repo ~/src/project --fail-on high
   picoclaw run "Review this repository" --repo https://example.org/x.git
+  picoclaw run "Review this repository" --diff origin/main --sarif review.sarif
 
 \b
 It uses the swarm that it finds (see `picoclaw get nodes`), else brings up a
@@ -50,8 +53,10 @@ SEVERITIES = ("critical", "high", "medium", "low", "info")
 @click.option(
     "--fail-on", type=click.Choice(SEVERITIES), help="Exit 1 for findings of this severity or worse."
 )
+@diff_flag
 @click.option("--allow-partial", is_flag=True, help="With --fail-on: let a part that nobody reviewed pass.")
 @click.option("--output", metavar="FILE", help="Write the report there. [default: ~/.picoclaw/reports]")
+@click.option("--sarif", metavar="FILE", help="Write the review there as SARIF 2.1.0 (- for stdout).")
 @click.option("--local", is_flag=True, help="Bring up a local swarm even when another one is there.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON; no progress.")
 @connection_flags
@@ -61,8 +66,10 @@ def run(
     text: str,
     repo: str | None,
     fail_on: str | None,
+    base: str | None,
     allow_partial: bool,
     output: str | None,
+    sarif: str | None,
     local: bool,
     as_json: bool,
 ) -> int:
@@ -74,23 +81,19 @@ def run(
     quiet_logs(loaded)
     asked = read_asked(text, repo=HERE if repo is None else repo)
     if output is not None:
-        _check_output(Path(output))
-    wanted = _Wanted(fail_on, allow_partial, Path(output) if output else None, local, as_json)
+        check_writable(Path(output), "--output")
+    check_sarif(sarif, as_json=as_json)
+    wanted = _Wanted(fail_on, allow_partial, Path(output) if output else None, local, as_json, sarif)
+    if base is not None:
+        asked, change = limit_to_change(asked, base)
+        if reason := nothing_to_review(change):
+            return _nothing(reason, wanted)
+        if not as_json:
+            click.echo(title(change), err=True)
     try:
         return asyncio.run(_run(loaded, asked, wanted))
     except asyncio.CancelledError:
         return TERMINATED
-
-
-def _check_output(path: Path) -> None:
-    """Raise UsageError for a file that could not be written at the end."""
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise UsageError(f"--output {path}: its folder does not exist: make it first")
-    if path.is_dir():
-        raise UsageError(f"--output {path} is a folder: name a file in it")
-    if not os.access(path if path.exists() else folder, os.W_OK):
-        raise UsageError(f"--output {path} cannot be written: check its permissions, or name another file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ class _Wanted:
     output: Path | None
     local: bool
     as_json: bool
+    sarif: str | None = None
+    """Where the review goes as SARIF; `-` is stdout."""
 
 
 async def _run(loaded: "Loaded", asked: "Asked", wanted: _Wanted) -> int:
@@ -225,12 +230,17 @@ def _print(
 ) -> int:
     from .dispatch_command import print_end
 
-    code = print_end(ended, request_id, as_json=wanted.as_json)
+    stdout_taken = wanted.sarif == STDOUT
+    code = print_end(ended, request_id, as_json=wanted.as_json, report_too=not stdout_taken)
+    if wanted.sarif is not None:
+        _write_sarif(ended, wanted.sarif)
     if not wanted.as_json:
         click.echo("", err=True)
         lines.say(f"{ended.head.state} in {seconds:.1f} s, $0.00 (no model was asked)")
         for place in places:
             lines.say(f"report: {place}")
+        if wanted.sarif is not None and not stdout_taken:
+            lines.say(f"SARIF: {wanted.sarif}")
         lines.say('next: picoclaw run "Review this repository" --repo DIR --fail-on high   (in CI)')
         if nodes:
             lines.say(
@@ -240,6 +250,29 @@ def _print(
                 "      picoclaw --swarm.role worker --swarm.nats.embedded               (in a second terminal)"
             )
     return code or _fail_on(ended, wanted)
+
+
+def _write_sarif(ended: "Ended", file: str) -> None:
+    """Write the report as SARIF; a request that brought none has said why already."""
+    data = ended.result.data if ended.result is not None else None
+    if isinstance(data, dict) and data.get("data") is not None:
+        write_sarif(data["data"], file)
+    else:
+        click.echo("picoclaw: no SARIF is written: the request brought no report", err=True)
+
+
+def _nothing(reason: str, wanted: _Wanted) -> int:
+    """End well without a request: nothing changed, so there is nothing to look at."""
+    from .output import echo, echo_json
+
+    if wanted.as_json:
+        ended = {"request": None, "state": "done", "partial": False, "reason": reason, "report": None}
+        echo_json(ended)
+    else:
+        echo(reason, err=wanted.sarif == STDOUT)
+    if wanted.sarif is not None:
+        write_empty_sarif(wanted.sarif)
+    return 0
 
 
 def _fail_on(ended: "Ended", wanted: _Wanted) -> int:

@@ -31,8 +31,13 @@ class Part:
 
     @property
     def silent_tools(self) -> tuple[ToolRun, ...]:
-        """Tools that should have spoken and could not."""
-        return tuple(run for run in self.review.tools if run.status in _SILENT) if self.review else ()
+        """Tools that should have spoken and could not; a language's own that is not here is no fault."""
+        runs = self.review.tools if self.review else ()
+        return tuple(
+            run
+            for run in runs
+            if run.status in _SILENT and not (run.languages and run.status == "not installed")
+        )
 
     @property
     def unread(self) -> tuple[str, ...]:
@@ -52,6 +57,8 @@ class Part:
             return ""
         if self.silent_tools:
             return "none of its tools could run"
+        if why := "; ".join(why_unread([self], name) for name in self.unread[:5] if why_unread([self], name)):
+            return clean(why, 300)
         if self.unread:
             return f"no tool here reads {clean(', '.join(self.unread[:5]), 200)}"
         return "" if "nothing to do" in ended else "no tool ran"
@@ -120,7 +127,9 @@ def missing(parts: Sequence[Part]) -> tuple[str, ...]:
             dropped = count(part.review.dropped, "more finding")
             lines.append(f"{part.area}: {dropped} beyond the reviewer's limit, counted but not listed")
     for part in parts:
-        skipped = [run for run in part.review.tools if run.status == "not asked"] if part.review else []
+        runs = part.review.tools if part.review is not None else ()
+        # Of a language's own tool the line on the language tells.
+        skipped = [run for run in runs if run.status == "not asked" and not run.languages]
         lines += [f"{part.area}: {tool_in_words(run)}" for run in skipped]
     return tuple(lines)
 
@@ -161,7 +170,11 @@ def not_looked_at(parts: Sequence[Part]) -> tuple[str, ...]:
 def _unread_languages(parts: Sequence[Part]) -> list[str]:
     files = languages(parts)
     nobody = not_looked_at(parts)
-    lines = [f"{name} ({count(files[name], 'file')}): not reviewed, no tool here reads it" for name in nobody]
+    lines = [
+        f"{name} ({count(files[name], 'file')}): not reviewed, "
+        + (why_unread(parts, name) or "no tool here reads it")
+        for name in nobody
+    ]
     readers = {review.area: set(review.looked_at) for review in _reviews(parts)}
     deep = [area for area in ("code", "security") if area in readers]
     for name in files:
@@ -170,6 +183,33 @@ def _unread_languages(parts: Sequence[Part]) -> list[str]:
             others = "neither code nor security" if len(deep) == 2 else f"not {deep[0]}"
             lines.append(f"{name} ({count(files[name], 'file')}): read by {', '.join(by)} only, {others}")
     return lines
+
+
+def why_unread(parts: Sequence[Part], language: str) -> str:
+    """Return why the tool of a language said nothing of it, such as `go is not on the PATH of worker-1`."""
+    reasons = []
+    for part in parts:
+        for run in part.review.tools if part.review is not None else ():
+            if language not in run.languages or run.status == "ok":
+                continue
+            why = clean(run.detail, 300) or run.status
+            if run.status == "not installed" and part.outcome.node and why.endswith(" on the PATH"):
+                reasons.append(f"{why} of {clean(part.outcome.node, 64)}")
+            else:
+                reasons.append(
+                    why if run.status == "not installed" else f"{clean(run.tool, 64)} not run: {why}"
+                )
+    return "; ".join(dict.fromkeys(reasons))
+
+
+def left_out(parts: Sequence[Part]) -> int:
+    """Return how many findings lay outside the change that was to be reviewed."""
+    return sum(review.left_out or 0 for review in _reviews(parts))
+
+
+def unlimited(parts: Sequence[Part]) -> tuple[str, ...]:
+    """Return the areas whose reviewer knew nothing of a change and told of the whole repository."""
+    return tuple(part.area for part in parts if part.review is not None and part.review.left_out is None)
 
 
 def notes(parts: Sequence[Part]) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from ...capabilities.change import Change, change_of
 from ...capabilities.findings import SEVERITIES
+from ...errors import FinalError
 from ...swarm.records import Plan, Request
 from . import areas
 from .areas import Part, read_parts
@@ -10,13 +12,14 @@ from .markdown import clean, count
 from .merge import hot_spots, merge, tally
 from .outcome import Outcome
 from .report import Report
-from .review_data import Counts, RepositoryData, ReviewData
+from .review_data import ChangeData, Counts, RepositoryData, ReviewData
 from .review_markdown import render
 
 
 def join_code_review(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Report:
     """Merge the reviews of all areas into one report; `data` is a ReviewData."""
     parts = [part for outcome in outcomes for part in read_parts(outcome)]
+    change = _change(request)
     found = merge((p.area, f) for p in parts if p.review is not None for f in p.review.findings)
     counts = tally(
         found,
@@ -30,6 +33,7 @@ def join_code_review(plan: Plan, request: Request, outcomes: Sequence[Outcome]) 
             url=repository.url if repository is not None else None,
             commit=repository.commit if repository is not None else None,
         ),
+        change=_change_data(change, parts) if change is not None else None,
         summary=_summary(counts, parts),
         complete=not areas.partial(parts),
         worst=next((severity for severity in SEVERITIES if counts.by_severity[severity]), None),
@@ -40,9 +44,38 @@ def join_code_review(plan: Plan, request: Request, outcomes: Sequence[Outcome]) 
         languages=areas.languages(parts),
         not_looked_at=areas.not_looked_at(parts),
         missing=areas.missing(parts),
-        notes=areas.notes(parts),
+        notes=(*_not_limited(change, parts), *areas.notes(parts)),
     )
     return Report(markdown=render(data), data=data.to_json(), partial=not data.complete, summary=data.summary)
+
+
+def _change(request: Request) -> Change | None:
+    try:
+        return change_of(request.input)
+    except FinalError:
+        # Each task said so and failed; the report tells of that.
+        return None
+
+
+def _change_data(change: Change, parts: Sequence[Part]) -> ChangeData:
+    return ChangeData(
+        base=change.base,
+        commit=change.commit,
+        head=change.head,
+        files=len(change.files),
+        lines=change.lines,
+        left_out=areas.left_out(parts),
+    )
+
+
+def _not_limited(change: Change | None, parts: Sequence[Part]) -> tuple[str, ...]:
+    """Say where a reviewer of an older version took no notice of the change."""
+    unlimited = areas.unlimited(parts) if change is not None else ()
+    return (
+        (f"{', '.join(unlimited)}: of the whole repository, its node does not know --diff: upgrade it",)
+        if unlimited
+        else ()
+    )
 
 
 def only_reviews(outcomes: Sequence[Outcome]) -> bool:

@@ -105,12 +105,29 @@ class RepositoryData(_Part):
     commit: str | None
 
 
+class ChangeData(_Part):
+    """The change that the review was limited to."""
+
+    base: str
+    """As its sender wrote it."""
+    commit: str
+    """The commit compared with: where base and head parted."""
+    head: str
+    """A commit, or `working tree`."""
+    files: int
+    lines: int
+    left_out: int
+    """Findings in other places."""
+
+
 class ReviewData(_Part):
     """The whole review."""
 
     schema_name: Literal["picoclaw.code-review"] = SCHEMA
     version: Literal[1] = VERSION
     repository: RepositoryData
+    change: ChangeData | None = None
+    """None: the whole repository was reviewed."""
     summary: str
     complete: bool
     """False: something is missing that was asked for; see `missing`."""

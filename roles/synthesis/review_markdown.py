@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from ...capabilities.findings import Severity, ToolRun
 from .markdown import clean, code, count, inline, prose, table
 from .merge import WHOLE
-from .review_data import AreaData, MergedFinding, ReviewData
+from .review_data import AreaData, ChangeData, MergedFinding, ReviewData
 
 SHOWN_FINDINGS = 50
 SHOWN_PER_RULE = 5
@@ -38,8 +38,22 @@ def _head(data: ReviewData) -> str:
     lines = [f"# Code review: {inline(repository.label, 120) or 'repository'}"]
     if repository.commit:
         lines.append(f"Commit {code(repository.commit, 40)}")
+    if data.change is not None:
+        lines.append(_change(data.change))
     lines.append(f"**{inline(data.summary[:1].upper() + data.summary[1:])}.**")
     return "\n\n".join(lines)
+
+
+def _change(change: ChangeData) -> str:
+    """Say what the review was limited to."""
+    head = change.head[:12] if len(change.head) >= 40 else change.head
+    elsewhere = (
+        f"{count(change.left_out, 'finding')} elsewhere {'was' if change.left_out == 1 else 'were'} left out"
+    )
+    return (
+        f"Review of the change {code(f'{change.base}..{head}', 200)}: {count(change.files, 'file')}, "
+        f"{count(change.lines, 'line')}; {elsewhere}."
+    )
 
 
 def _table(parts: Sequence[AreaData], data: ReviewData) -> str:
