@@ -9,6 +9,7 @@ import click
 
 from ..errors import UsageError
 from .complete import NODE
+from .diff import diff_flag, limit_to_change, nothing_to_review
 from .flags import connection_flags, load_settings
 from .output import echo, echo_json, safe, safe_lines
 
@@ -25,7 +26,7 @@ Examples:
   picoclaw dispatch "Review this repository"
   picoclaw dispatch "Look for secrets" --capability security --repo . --detach
   picoclaw dispatch "Check the docs" -c docs --repo . -p high --timeout 5m
-  picoclaw dispatch "Back it up" -c backup --label site=berlin --input full:=true
+  picoclaw dispatch "Back it up" -c backup -l site=berlin --input full:=true
   picoclaw dispatch --file request.md -c docs --node worker-1
   git log -1 | picoclaw dispatch --file - -c docs
 
@@ -47,6 +48,7 @@ Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage, 3 no connection,
 @click.option(
     "--repo", metavar="DIR|URL", help="The repository that it is about. [a review's default: this folder]"
 )
+@diff_flag
 @click.option("--template", metavar="NAME", help="The workflow template to follow.")
 @click.option(
     "--priority", "-p", default="normal", show_default=True, help="low, normal, high, critical (0-3)."
@@ -72,6 +74,7 @@ def dispatch(
     labels: tuple[str, ...],
     inputs: tuple[str, ...],
     repo: str | None,
+    base: str | None,
     template: str | None,
     priority: str,
     timeout: str | None,
@@ -110,8 +113,21 @@ def dispatch(
         inputs=inputs,
         max_attempts=max_attempts,
     )
+    if base is not None:
+        asked, change = limit_to_change(asked, base)
+        if reason := nothing_to_review(change):
+            return _nothing_to_send(reason, detach=detach, as_json=as_json)
     quiet_logs(loaded)
     return asyncio.run(_dispatch(loaded, asked, detach=detach, as_json=as_json))
+
+
+def _nothing_to_send(reason: str, *, detach: bool, as_json: bool) -> int:
+    if as_json:
+        end = {"state": "done", "partial": False, "reason": reason, "report": None}
+        echo_json({"request": None, **({"new": False} if detach else end)})
+    else:
+        echo(reason, err=detach)
+    return 0
 
 
 async def _dispatch(loaded: "Loaded", asked: "Asked", *, detach: bool, as_json: bool) -> int:
@@ -212,8 +228,8 @@ async def _say_what_is_missing(swarm: "Swarm", plan: "Plan | None", lines: "Live
             lines.say(safe(why_unroutable(demand, offers)))
 
 
-def print_end(ended: "Ended", request_id: str, *, as_json: bool) -> int:
-    """Print a request's report and return the exit code."""
+def print_end(ended: "Ended", request_id: str, *, as_json: bool, report_too: bool = True) -> int:
+    """Print a request's report, unless `report_too` is False, and return the exit code."""
     head, data = ended.head, ended.result.data if ended.result is not None else None
     report = data if isinstance(data, dict) else {}
     if as_json:
@@ -227,7 +243,7 @@ def print_end(ended: "Ended", request_id: str, *, as_json: bool) -> int:
             }
         )
     else:
-        if report.get("markdown"):
+        if report_too and report.get("markdown"):
             echo(safe_lines(str(report["markdown"])))
         if head.state != "done":
             echo(f"picoclaw: {request_id} {head.state}: {safe(head.reason)}", err=True)
