@@ -100,6 +100,9 @@ def _fail(message: str, code: int) -> int:
 
 
 def _echo(word: str, message: str, colour: str) -> None:
+    from .output import hush  # only what goes wrong pays for it
+
+    hush()
     line = "".join(c if c.isprintable() else " " for c in message)
     # click strips the colour itself where stderr is no terminal.
     label = word if "NO_COLOR" in os.environ else click.style(word, fg=colour, bold=True)
