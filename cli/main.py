@@ -24,6 +24,7 @@ Examples:
   picoclaw dispatch "Review this repository"
   picoclaw get nodes
   picoclaw --swarm.dashboard --once
+  picoclaw --swarm.check-nats
 
 \b
 Each setting is also an environment variable (--swarm.nats.urls is
@@ -49,21 +50,33 @@ Nothing was started: no flag, environment variable or file enables a node. Next:
 )
 @click.version_option(__version__, prog_name="picoclaw", message="%(prog)s %(version)s")
 @click.option("--swarm.dashboard", "dashboard", is_flag=True, help="Show the swarm's status.")
+@click.option(
+    "--swarm.check-nats", "check_nats", is_flag=True, help="Check the way to the swarm, line by line."
+)
 @click.option("--once", is_flag=True, help="With --swarm.dashboard: print it once and end.")
-@click.option("--json", "as_json", is_flag=True, help="With --swarm.dashboard: as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="With either of these: as JSON.")
 @click.option("--node", metavar="NAME", help="With --swarm.dashboard: the node to show as this one.")
 @node_flags
 @click.pass_context
-def picoclaw(ctx: click.Context, dashboard: bool, once: bool, as_json: bool, node: str | None) -> int:
+def picoclaw(
+    ctx: click.Context, dashboard: bool, check_nats: bool, once: bool, as_json: bool, node: str | None
+) -> int:
     """A swarm of agent processes over NATS JetStream in which nothing accepted is ever lost.
 
     With node flags it starts a node in the foreground; with a verb it speaks to a running swarm.
     """
     verb = ctx.invoked_subcommand
-    if dashboard and verb is not None:
-        raise click.UsageError(f"--swarm.dashboard and the verb {verb} do not go together: give one", ctx)
-    for flag, given in (("--once", once), ("--json", as_json), ("--node", node is not None)):
-        if given and not dashboard:
+    for flag, given in (("--swarm.dashboard", dashboard), ("--swarm.check-nats", check_nats)):
+        if given and verb is not None:
+            raise click.UsageError(f"{flag} and the verb {verb} do not go together: give one", ctx)
+    if dashboard and check_nats:
+        raise click.UsageError("--swarm.dashboard and --swarm.check-nats do not go together: give one", ctx)
+    for flag, given, fits in (
+        ("--once", once, dashboard),
+        ("--json", as_json, dashboard or check_nats),
+        ("--node", node is not None, dashboard),
+    ):
+        if given and not fits:
             place = f"; for {verb}, write it after the verb" if verb else ""
             raise click.UsageError(f"{flag} here goes with --swarm.dashboard only{place}", ctx)
     if verb is not None:
@@ -74,6 +87,11 @@ def picoclaw(ctx: click.Context, dashboard: bool, once: bool, as_json: bool, nod
         from .dashboard_command import show
 
         return show(loaded, once, as_json, node)
+    if check_nats:
+        echo_warnings(loaded)
+        from .check_nats_command import check
+
+        return check(loaded, as_json)
     if loaded.settings.swarm.enabled:
         from .node_command import run_node
 

@@ -47,3 +47,5 @@ def quiet_logs(loaded: "Loaded") -> None:
         return
     logging.getLogger("picoclaw").setLevel(logging.ERROR)
     logging.getLogger("nats").setLevel(logging.CRITICAL)
+    # It warns of what a TLS connection does at its end, which concerns nobody.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)

@@ -27,11 +27,16 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "cancel": Verb("cancel_command", "cancel", "Cancel a request or task."),
         "dlq": Verb("dlq_command", "dlq", "Show the dead letters: tasks whose attempts are used up."),
         "logs": Verb("logs_command", "logs", "Print the logs of this machine's nodes."),
+        "doctor": Verb(
+            "doctor_command", "doctor", "Check this machine and the way to the swarm, with the fixes."
+        ),
         "health": Verb("health_command", "health", "Tell whether this machine's nodes are well."),
         "down": Verb("down_command", "down", "Drain this machine's nodes and stop its shared server."),
         "config": Verb("config_command", "config", "Show, write and check the settings."),
         "nats": Verb("nats_command", "nats", "Facts about the NATS server in use."),
-        "completion": Verb("completion_command", "completion", "Print the script that a shell completes with."),
+        "completion": Verb(
+            "completion_command", "completion", "Print the script that a shell completes with."
+        ),
         "help": Verb("help_command", "help_verb", "Print this help, or that of one verb."),
     }
 )

@@ -17,7 +17,7 @@ from ..config.urls import redact_url
 from ..errors import JetStreamDisabled, NoServer, PicoclawError, ServerTooOld, TlsFailed
 from .client import SwarmClient
 from .credentials import auth_options
-from .failures import diagnose
+from .failures import diagnose, own_server
 from .server_version import MINIMUM, format_version, parse_version
 
 Hook = Callable[[], Awaitable[None]]
@@ -315,13 +315,13 @@ async def _check(client: SwarmClient, url: str) -> None:
     if version < MINIMUM:
         raise ServerTooOld(
             f"the NATS server at {at} is version {format_version(version)}, and the swarm needs "
-            f"{format_version(MINIMUM)} or later (priority groups and message schedules): update it"
+            f"{format_version(MINIMUM)} or later (priority groups and message schedules): update it{own_server(url)}"
         )
     try:
         error = await _jetstream_error(client)
     except nats.errors.NoRespondersError:
         raise JetStreamDisabled(
-            f"the NATS server at {at} runs without JetStream: start it with `nats-server -js`"
+            f"the NATS server at {at} runs without JetStream: start it with `nats-server -js`{own_server(url)}"
         ) from None
     except (nats.errors.Error, TimeoutError) as failure:
         raise NoServer(
@@ -331,7 +331,7 @@ async def _check(client: SwarmClient, url: str) -> None:
     if error and error.get("err_code") in _NO_JETSTREAM:
         raise JetStreamDisabled(
             f"JetStream is off for this account on the NATS server at {at}: enable it there "
-            "(`jetstream: enabled` in the account), or use credentials of another account"
+            f"(`jetstream: enabled` in the account), or use credentials of another account{own_server(url)}"
         )
     if error:
         raise NoServer(

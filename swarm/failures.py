@@ -41,7 +41,7 @@ def diagnose(
     if isinstance(cause, nats.errors.AuthorizationError) or (
         isinstance(cause, nats.errors.Error) and _REFUSED.search(text)
     ):
-        return _authorization(text, at, has_credentials)
+        return _authorization(text, at, has_credentials, own_server(url))
     if isinstance(cause, ImportError):
         return ConfigError(
             f"{at}: ws:// and wss:// addresses need a further package: `pip install aiohttp`, or use nats:// or tls://"
@@ -56,7 +56,14 @@ def diagnose(
     return NoServer(f"no NATS server answers at {at}: {_reason(cause)}. {_next_step(url, tls_given)}")
 
 
-def _authorization(text: str, at: str, has_credentials: bool) -> ConnectError:
+def own_server(url: str) -> str:
+    """Return what to do where a server of somebody else has the default port; "" elsewhere."""
+    if not is_default_address(url):
+        return ""
+    return "; if that server is not yours, share one of your own with --swarm.nats.embedded"
+
+
+def _authorization(text: str, at: str, has_credentials: bool, own: str) -> ConnectError:
     if "expired" in text.lower():
         return AuthorizationFailed(
             f"the NATS server at {at} says that these credentials have expired: get new ones for "
@@ -65,11 +72,11 @@ def _authorization(text: str, at: str, has_credentials: bool) -> ConnectError:
     if has_credentials:
         return AuthorizationFailed(
             f"the NATS server at {at} refused these credentials: check --swarm.nats.credentials or "
-            "--swarm.nats.token against what the server accepts"
+            f"--swarm.nats.token against what the server accepts{own}"
         )
     return AuthorizationFailed(
         f"the NATS server at {at} wants credentials and none were given: give --swarm.nats.credentials "
-        "(a .creds file, an nkey seed or user:password) or --swarm.nats.token"
+        f"(a .creds file, an nkey seed or user:password) or --swarm.nats.token{own}"
     )
 
 

@@ -192,7 +192,8 @@ class Members:
         for name in sorted(gone - self._offline):
             member = self._table[name]
             how = "goodbye" if member.sign.goodbye else "no heartbeat"
-            log.warning("Node marked offline", extra={"member": name, "reason": how})
+            level = logging.INFO if member.sign.goodbye else logging.WARNING
+            log.log(level, "Node marked offline", extra={"member": name, "reason": how})
         back = self._offline - gone
         changed = bool(gone ^ self._offline)
         self._offline = gone
