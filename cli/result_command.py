@@ -24,6 +24,7 @@ Examples:
   picoclaw result r-k3pq
   picoclaw result r-k3pq.security
   picoclaw result r-k3pq --json
+  picoclaw result r-k3pq --sarif review.sarif
   picoclaw result r-k3pq --artifacts ./out
 
 \b
@@ -35,10 +36,17 @@ Exit codes: 0 done, 1 failed, dead or cancelled, 2 wrong usage or no such id,
 @click.command(epilog=EPILOG)
 @click.argument("id", type=REQUEST)
 @click.option("--artifacts", metavar="DIR", help="Also fetch the artifacts into this folder.")
+@click.option(
+    "--sarif",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value=STDOUT,
+    help="Write a code review as SARIF 2.1.0; without FILE to stdout.",
+)
 @json_flag
 @connection_flags
 @click.pass_context
-def result(ctx: click.Context, id: str, artifacts: str | None, as_json: bool) -> int:
+def result(ctx: click.Context, id: str, artifacts: str | None, sarif: str | None, as_json: bool) -> int:
     """Print what a request or task brought: a request's report in Markdown, a task's summary and data.
 
     ID is the id of a request or task, or a beginning of one that fits no other.
@@ -54,7 +62,9 @@ def result(ctx: click.Context, id: str, artifacts: str | None, as_json: bool) ->
         from ..swarm.resolve import resolve
 
         found = await resolve(swarm, id)
-        code = await show_result(swarm, found, as_json)
+        if sarif is not None:
+            await _save_sarif(swarm, found, sarif)
+        code = await show_result(swarm, found, as_json, report_too=sarif != STDOUT)
         if folder is not None and code != NOT_FINISHED:
             await save_artifacts(swarm, found, folder)
         return code
@@ -62,21 +72,35 @@ def result(ctx: click.Context, id: str, artifacts: str | None, as_json: bool) ->
     from .saved_artifacts import check_target, save_artifacts
     from .session import run_session
 
+    check_sarif(sarif, as_json=as_json)
     if folder is not None:
         check_target(folder)
 
     return run_session(load_settings(ctx), work, name="picoclaw result")
 
 
-async def show_result(swarm: "Swarm", found: "Found", as_json: bool) -> int:
-    """Print what a request or task brought and return the exit code; 4: it has not finished yet."""
+async def _save_sarif(swarm: "Swarm", found: "Found", file: str) -> None:
+    """Write a request's report as SARIF, if it has one; a request without one says so anyway."""
+    if found.step is not None:
+        whole = f"picoclaw result {found.state.id} --sarif"
+        raise UsageError(f"--sarif takes a whole request and {found.id} is a task: write `{whole}`")
+    brought, _ = await read_result(swarm, found)
+    if brought["report"] is not None:
+        write_sarif(brought["report"], file)
+
+
+async def show_result(swarm: "Swarm", found: "Found", as_json: bool, *, report_too: bool = True) -> int:
+    """Print what a request or task brought, unless `report_too` is False, and return the exit code.
+
+    4: it has not finished yet.
+    """
     from ..gateway import results
 
     state, reason, brought = await results.read_result(swarm, found)
     code = _code(state)
     if as_json:
         echo_json(result_json(found, state, "not finished yet" if code == NOT_FINISHED else reason, brought))
-    elif code != NOT_FINISHED:
+    elif code != NOT_FINISHED and report_too:
         _print(found, brought)
     if code == NOT_FINISHED:
         echo(

@@ -40,9 +40,10 @@ class Captured:
             self._file = self.spool.open("wb")
             self._file.write(self._held)
             self._head = bytes(self._held[: self.keep // 2])
-        if len(self._held) > self.keep and (self._file is not None or self.spool is None):
-            half = self.keep // 2 if self._file is not None else self.keep
-            del self._held[: max(0, len(self._held) - half)]
+        if self._file is not None:
+            del self._held[: max(0, len(self._held) - self.keep // 2)]
+        elif self.spool is None:
+            del self._held[: max(0, len(self._held) - self.keep)]
         return not self.over
 
     def close(self) -> None:

@@ -93,6 +93,7 @@ def _task_data(outcome: Outcome) -> dict[str, JsonValue]:
         "seconds": outcome.seconds,
         "summary": result.summary if result is not None else "",
         "data": result.data if result is not None else None,
+        "log": (result.log or "") if result is not None else "",
         "artifacts": [
             ref.model_dump(mode="json", exclude_none=True)
             for ref in (result.artifacts if result is not None else ())

@@ -105,6 +105,7 @@ def test_the_json_holds_each_task_whole() -> None:
                 "seconds": 0.5,
                 "summary": "s",
                 "data": [1, None],
+                "log": "",
                 "artifacts": [],
             }
         ],
