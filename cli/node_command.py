@@ -41,6 +41,8 @@ def run_node(loaded: Loaded) -> int:
     kept = keep_log(picoclaw_home(), name, lines)
     for warning in loaded.warnings:
         log.warning("%s", warning)
+    for note in loaded.notes:
+        log.info("%s", note)
     source = ""
     if not settings.swarm.nats.embedded:
         located = locate(loaded)

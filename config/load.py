@@ -26,7 +26,7 @@ from .settings import (
     TlsSettings,
 )
 from .spelling import did_you_mean
-from .values import Raw, parse_value, to_raw
+from .values import Raw, alias_notes, parse_value, to_raw
 
 FILE_NAME = Path(".picoclaw") / "config.yaml"
 
@@ -39,6 +39,8 @@ class Loaded:
     origins: Mapping[str, Origin]
     """For every key of `KEYS`."""
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is well, and may not be what it was taken for: for a node's reader."""
 
     def given(self, key: str) -> bool:
         """Whether any source set the very key, be it to its default; a profile does not count."""
@@ -65,6 +67,7 @@ def load(
     path = file if file is not None else home / FILE_NAME
     values: dict[str, object] = {}
     origins: dict[str, Origin] = dict.fromkeys(KEYS, DEFAULT)
+    notes: tuple[str, ...] = ()
     from_environment, warnings = _from_environment(environ)
     # Lowest first; every value is checked, also one that a higher source replaces.
     from_file = _from_file(path, file is not None, environ, refuse)
@@ -76,6 +79,8 @@ def load(
                 refuse(error)
                 continue
             origins[name] = origin
+            if KEYS[name].kind == "capabilities":
+                notes = alias_notes(raw)
     _add_profile(values, origins)
     _imply_enabled(values, origins)
     warnings += settle_conflicts(values, origins, refuse)
@@ -83,7 +88,7 @@ def load(
     settings = build(values)
     check_relations(settings, origins, refuse)
     warnings += temporal_warnings(settings, origins)
-    return Loaded(settings, MappingProxyType(origins), tuple(warnings))
+    return Loaded(settings, MappingProxyType(origins), tuple(warnings), notes)
 
 
 def _here() -> Path:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from ..errors import ConfigError
 from .durations import format_duration, parse_duration
 from .keys import Key
-from .names import canonical_capability, check_label, check_name
+from .names import ALIASES, canonical_capability, check_label, check_name
 from .spelling import did_you_mean
 from .urls import check_url
 
@@ -111,6 +111,15 @@ def _choice(key: Key, text: str) -> str:
         hint = did_you_mean(word, key.choices)
         raise ConfigError(f"{shown(text)} is not one of {', '.join(key.choices)}{hint}")
     return word
+
+
+def alias_notes(raw: Raw) -> tuple[str, ...]:
+    """Return a word on each capability that was given by another name than the one on the wire."""
+    items = raw.split(",") if isinstance(raw, str) else raw
+    names = dict.fromkeys(item.strip().lower() for item in items)
+    return tuple(
+        f"capability {name} is another name for {ALIASES[name]}" for name in names if name in ALIASES
+    )
 
 
 def _list(key: Key, raw: Raw) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from picoclaw.config.credentials import credentials_form, resolve_credentials
 from picoclaw.config.durations import format_duration, parse_duration
 from picoclaw.config.keys import KEYS
 from picoclaw.config.urls import check_url, redact_url
-from picoclaw.config.values import parse_value, to_raw
+from picoclaw.config.values import alias_notes, parse_value, to_raw
 from picoclaw.errors import ConfigError, NameRefused
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(30)]
@@ -164,3 +164,11 @@ def test_typed_values_become_the_text_that_a_person_would_write() -> None:
     assert to_raw(["a", "b"]) == ("a", "b")
     assert to_raw({"gpu": 1}) == {"gpu": "1"}
     assert to_raw(Path("/x")) == "/x"
+
+
+def test_a_capability_by_another_name_is_said() -> None:
+    assert alias_notes("security, Audit,golang") == (
+        "capability audit is another name for security",
+        "capability golang is another name for go",
+    )
+    assert alias_notes(("code", "docs")) == ()
