@@ -167,6 +167,7 @@ class SwarmClient:
             state=ended.head.state,
             partial=ended.head.partial,
             reason=ended.head.reason,
+            summary=ended.result.summary if ended.result is not None else "",
             markdown=str(data.get("markdown") or ""),
             data=data.get("data"),
         )
@@ -183,6 +184,7 @@ class SwarmClient:
             reason=reason,
             summary=brought.summary if brought else "",
             data=brought.data if brought else None,
+            log=(brought.log or "") if brought else "",
             artifacts=tuple(ref.model_dump(exclude_none=True) for ref in brought.artifacts)
             if brought
             else (),

@@ -54,6 +54,8 @@ class Report:
     """Done, but a part is missing; the report says which."""
     reason: str = ""
     """Why it did not end done."""
+    summary: str = ""
+    """The report in a line."""
     markdown: str = ""
     """The report for people; empty where there is none."""
     data: Any = None
@@ -76,6 +78,8 @@ class TaskResult:
     data: Any = None
     artifacts: tuple[Mapping[str, Any], ...] = ()
     """Name, size, digest and media type of each file that it left in the swarm."""
+    log: str = ""
+    """What its program said beside its result."""
 
     @property
     def ended(self) -> bool:
