@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]  # it has no types
 import pytest
 
 from picoclaw import __version__
@@ -101,7 +101,8 @@ def environment(template: dict[str, Any]) -> dict[str, str]:
 
 
 def matches(selector: dict[str, str], template: dict[str, Any]) -> bool:
-    return selector.items() <= template["metadata"]["labels"].items()
+    labels: dict[str, str] = template["metadata"]["labels"]
+    return selector.items() <= labels.items()
 
 
 # --- valid ---
