@@ -1,6 +1,7 @@
 """The user's workflow files: one template in each, in the folders or files that the settings name."""
 
 import logging
+import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,16 +52,19 @@ def workflow_paths(paths: Sequence[Path]) -> tuple[Path, ...]:
 def read_workflow(path: Path) -> Template:
     """Read one file; raises PlanError, in one line, for one that is no template."""
     try:
-        with path.open("rb") as stream:
-            if not stat.S_ISREG(path.stat().st_mode):
+        # A pipe without a writer would else hold a node's start for good.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 raise PlanError(f"template {path} is no plain file: name a YAML file")
             data = stream.read(4 * MAX_CHARACTERS + 1)
     except FileNotFoundError:
         raise PlanError(f"template {path} is not there: check the path") from None
     except IsADirectoryError:
         raise PlanError(f"template {path} is a folder: name a YAML file") from None
-    except OSError as error:
-        raise PlanError(f"template {path} cannot be read ({error.strerror}): check its permissions") from None
+    except (OSError, ValueError) as error:
+        raise PlanError(
+            f"template {path} cannot be read ({getattr(error, 'strerror', None) or error}): check its permissions"
+        ) from None
     if len(data) > MAX_CHARACTERS:
         raise PlanError(f"template {path} is over {MAX_CHARACTERS / 2**20:g} MiB: is it the right file?")
     try:

@@ -19,12 +19,13 @@ MAX_DEPTH = 20
 
 Path = tuple[str | int, ...]
 
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_NUMBER = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)?\.[0-9]+([eE][-+]?[0-9]+)?")
 _WORDS: dict[str, bool | None] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
+_STR = "tag:yaml.org,2002:str"
 _DIGITS = 300
 """Digits of a number that is still read as one."""
 
@@ -109,17 +110,17 @@ def _scalar(node: ScalarNode, line: int) -> JsonValue:
         return text
     if node.tag.startswith("!") or node.tag.startswith("tag:yaml.org,2002:python/"):
         _refuse_tag(line)
-    said_to_be_text = text and node.tag == "tag:yaml.org,2002:str"
-    if text in _WORDS and not said_to_be_text:
+    if text in _WORDS and (not text or node.tag != _STR):
         return _WORDS[text]
-    if len(text) <= _DIGITS:
-        if _INTEGER.fullmatch(text) and not said_to_be_text:
-            return int(text)
-        if _NUMBER.fullmatch(text):
-            number = float(text)
-            if abs(number) == float("inf"):
-                raise PlanError(f"line {line}: the number {text[:40]} is too large")
-            return number
+    if node.tag == _STR or len(text) > _DIGITS:
+        return text
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _NUMBER.fullmatch(text):
+        number = float(text)
+        if abs(number) == float("inf"):
+            raise PlanError(f"line {line}: the number {text[:40]} is too large")
+        return number
     return text
 
 

@@ -20,7 +20,7 @@ def make_plan(request: Request, templates: Sequence[Template]) -> Plan:
     if request.demand is not None and (request.template is not None or request.workflow is not None):
         raise PlanError(
             f"the request asks both for capability {request.demand!r} and for template "
-            f"{request.template!r}: give one of them"
+            f"{request.template or 'that it brings'!r}: give one of them"
         )
     if request.demand is not None:
         return _dispatch(request, request.demand)
