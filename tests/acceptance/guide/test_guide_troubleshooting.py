@@ -1,5 +1,6 @@
 """Each symptom of the guide and of docs/troubleshooting.md is brought about, and its remedy tried."""
 
+import re
 import secrets
 import socket
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import pytest
 
 from picoclaw.swarm.embedded.probe import free_port
 from picoclaw.tests.support.command import RunPicoclaw, Spawned, SpawnPicoclaw
+from picoclaw.tests.support.docs import block
 from picoclaw.tests.support.guide import nodes_of, review
 from picoclaw.tests.support.nats import NatsServer, StartNats
 from picoclaw.tests.support.nodes import Nodes, serving, slow_to_review
@@ -20,6 +22,8 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
 QUOTED = quoted("troubleshooting.md")
 LEAD = ("coordinator", "lead")
 DOCS = ("--swarm.capabilities", "docs")
+CHECK = ["picoclaw", "--swarm.check-nats"]
+"""As the guide spells it."""
 
 
 @pytest.fixture
@@ -36,8 +40,16 @@ def silent_port() -> Iterator[int]:
 
 
 def test_no_server_a_closed_port_and_one_without_jetstream(
-    terminals: Terminals, spawn_picoclaw: SpawnPicoclaw, start_nats: StartNats, silent_port: int
+    terminals: Terminals,
+    spawn_picoclaw: SpawnPicoclaw,
+    run_picoclaw: RunPicoclaw,
+    start_nats: StartNats,
+    silent_port: int,
 ) -> None:
+    def check() -> tuple[int, str]:
+        ran = run_picoclaw(*CHECK[1:])
+        return ran.returncode, ran.stdout
+
     def node(*args: str) -> Spawned:
         return spawn_picoclaw("--swarm.role", "worker", *args)
 
@@ -55,15 +67,37 @@ def test_no_server_a_closed_port_and_one_without_jetstream(
     assert without.finish() == 3
     assert says(without.output, "The server has no JetStream", 1)
     waiting.expect(pattern(QUOTED["Nobody answers"][0]))
+    code, said = check()
+    assert (code, "nobody listens on port 4222" in said) == (3, True), said
     # `-js` was forgotten: a node says so at once, and joins the server that has it.
     terminals.nats_server(["nats-server"])
+    code, said = check()
+    assert code == 1
+    assert "runs without JetStream; fix: start it with `nats-server -js`" in said
     assert waiting.finish() == 3
     assert says(waiting.output, "The server has no JetStream")
     terminals.end_server()
     terminals.nats_server(["nats-server", "-js"])
     serving(terminals.picoclaw(["picoclaw", "--swarm.role", "worker"]))
+    code, said = check()
+    assert (code, "failed" in said) == (0, False), said
     assert silent.finish(20) == 3
     assert says(silent.output, "It takes connections and says nothing")
+
+
+def test_where_to_look_first(terminals: Terminals, run_picoclaw: RunPicoclaw) -> None:
+    terminals.nats_server(["nats-server", "-js"])
+    serving(terminals.picoclaw(["picoclaw", "--swarm.role", "coordinator", "--swarm.name", "lead"]))
+    request = run_picoclaw("dispatch", "Look", "--capability", "docs", "--detach").stdout.strip()
+    lines = block("troubleshooting.md", "Troubleshooting", "sh").commands({"ID": f"{request}.task"})
+    assert CHECK in lines
+
+    told = {words[1]: run_picoclaw(*words[1:]) for words in lines}
+
+    assert {name: ran.returncode for name, ran in told.items()} == dict.fromkeys(told, 0), told
+    assert "lead" in told["get"].stdout
+    assert "unroutable" in told["describe"].stdout
+    assert re.search(r"^swarm\.nats\.urls .*default", told["config"].stdout, re.MULTILINE)
 
 
 def test_nodes_of_different_h_ids_do_not_see_each_other_and_of_the_same_do(
@@ -73,6 +107,8 @@ def test_nodes_of_different_h_ids_do_not_see_each_other_and_of_the_same_do(
     nodes.start(LEAD)
     astray.start(("worker", "hand", *DOCS))
     assert [*nodes_of(run_picoclaw, *nodes.connection)] == ["lead"]
+    checked = run_picoclaw(*CHECK[1:], *astray.connection)
+    assert re.search("^ok +H-id +'astray'", checked.stdout, re.MULTILINE), checked.stdout
     nobody = run_picoclaw("get", "nodes", "--swarm.hid", "nobody's", "--swarm.nats.urls", nats_server.url)
     assert says(nobody.stderr, "Different H-ids")
 
