@@ -15,7 +15,7 @@ from ..findings import Area, Finding
 from ..tool import ToolOutput
 from .analyzer import Order, Reading, Target, ToolBroken, ToolNotRun
 from .programs import Ran, lacks_program, last_line, link_all, order_calls, program, read_calls
-from .rust_sources import is_setting, reads_elsewhere, unstable
+from .rust_sources import has_macros, is_setting, reads_elsewhere, unstable
 from .severity_programs import clippy_rank
 from .survey import SourceFile, Survey
 
@@ -103,9 +103,11 @@ def _refuse(seen: Survey, files: tuple[SourceFile, ...], manifests: list[str]) -
     for path in manifests:
         if unstable((seen.root / path).read_text(encoding="utf-8")):
             raise ToolNotRun(f"{path} asks for unstable features of cargo, which may load code")
-    for file in files:
-        if line := reads_elsewhere(file.path, (seen.root / file.path).read_text(encoding="utf-8")):
-            raise ToolNotRun(f"{file.path}:{line} includes a file whose path cannot be told beforehand")
+    texts = {file.path: (seen.root / file.path).read_text(encoding="utf-8") for file in files}
+    macros = any(has_macros(text) for text in texts.values())
+    for path, text in texts.items():
+        if line := reads_elsewhere(path, text, macros=macros):
+            raise ToolNotRun(f"{path}:{line} includes a file whose path cannot be told beforehand")
 
 
 def cargo_environment(folder: Path) -> dict[str, str]:

@@ -10,12 +10,14 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-INCLUDES = re.compile(
-    r"\b(?:include|include_str|include_bytes)\b(?P<rest>\s*!?\s*[(\[{]?\s*(?P<plain>\"[^\"\\]*\")?)"
+_PLAIN = r'(?P<plain>"[^"\\]*")'
+FILES = re.compile(rf"\binclude_(?:str|bytes)\b(?:\s*!\s*[(\[{{]\s*{_PLAIN})?")
+CODE = re.compile(
+    rf"\binclude\b(?P<called>(?:\s|/\*.*?\*/|//[^\n]*\n)*!)?(?:\s*[(\[{{]\s*{_PLAIN})?", re.DOTALL
 )
-PATH_ATTRIBUTE = re.compile(r"#!?\s*\[[^\]]*?\bpath\s*=\s*(?P<plain>\"[^\"\\]*\")?")
-CALL = re.compile(r"\s*!\s*[(\[{]")
-LINE_COMMENT = re.compile(r"^\s*//.*$", re.MULTILINE)
+ATTRIBUTE = re.compile(rf"#!?\s*\[[^\]]*?\bpath\b(?:\s*=\s*{_PLAIN})?")
+ARGUMENT = re.compile(rf"[(\[{{,]\s*path\s*=\s*{_PLAIN}")
+MACROS = re.compile(r"\bmacro(?:_rules)?\b")
 SETTINGS = frozenset({"rust-toolchain", "rust-toolchain.toml", "clippy.toml", ".clippy.toml"})
 """Files by which a repository chooses the compiler, or tells it what to pass over."""
 
@@ -26,25 +28,36 @@ def is_setting(path: str) -> bool:
     return ".cargo" in parts or parts[-1] in SETTINGS
 
 
-def reads_elsewhere(path: str, text: str) -> int:
-    """Return the line that includes a file by a path outside the repository or no plain path, else 0."""
-    # Comments become empty lines, so that line numbers stay; a comment that ends code is read as code.
-    code = LINE_COMMENT.sub("", text)
-    for pattern in (INCLUDES, PATH_ATTRIBUTE):
+def has_macros(text: str) -> bool:
+    """Return whether a file defines macros, which can make a call out of words that lie apart."""
+    return MACROS.search(text) is not None
+
+
+def reads_elsewhere(path: str, text: str, *, macros: bool = False) -> int:
+    """Return the line that includes a file by a path outside the repository or no plain path, else 0.
+
+    `macros`: some file of the repository defines macros.
+    """
+    # Lines stay, so that they can be counted. One with a quote may end a string and begin code.
+    code = "\n".join(
+        "" if line.lstrip().startswith("//") and '"' not in line else line for line in text.split("\n")
+    )
+    for pattern in (FILES, CODE, ATTRIBUTE, ARGUMENT):
         for found in pattern.finditer(code):
             if (
-                pattern is INCLUDES
-                and CALL.match(found["rest"]) is None
-                and not _imported(code, found.start())
+                pattern is CODE
+                and found["called"] is None
+                and not macros
+                and not _renamed(code, found.start())
             ):
-                # The word alone, as the name of a function or in a string, includes nothing.
+                # The word alone is the name of something else, unless a macro puts a call together.
                 continue
             if not _inside(path, found["plain"]):
                 return code.count("\n", 0, found.start()) + 1
     return 0
 
 
-def _imported(code: str, start: int) -> bool:
+def _renamed(code: str, start: int) -> bool:
     """Return whether the word stands in a `use`, by which the macro may get another name."""
     return re.search(r"\buse\b[^;]*$", code[max(0, start - 400) : start]) is not None
 

@@ -175,7 +175,7 @@ def clippy_rank(code: str, level: str) -> tuple[str, Severity, Kind]:
     """Return the rule's name, severity and kind of a message of clippy or the Rust compiler."""
     lint = code.removeprefix("clippy::")
     if lint != code:
-        return lint, *(("high", "bug") if lint in CLIPPY_WRONG else ("low", "style"))  # type: ignore[return-value]
+        return lint, *(("high", "bug") if lint in CLIPPY_WRONG else ("low", "style"))
     if not code or code.startswith("E"):
         return code or "compile", "high", "types" if code else "syntax"
     if code.startswith(("unused", "dead_code", "unreachable")) and code != "unused_must_use":
