@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
+from .plain_file import open_plain
 
 if TYPE_CHECKING:
     from yaml.error import MarkedYAMLError
@@ -55,7 +56,7 @@ def read_document(path: Path) -> Document:
 
 def _read(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError(f"{path} is not there: check the path") from None
@@ -66,7 +67,9 @@ def _read(path: Path) -> str:
     except PermissionError:
         raise ConfigError(f"{path} cannot be read: give this user the right to, or take it away") from None
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}): check it") from None
+        raise ConfigError(
+            f"{path} cannot be read ({getattr(error, 'strerror', None) or error}): check it"
+        ) from None
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{path} is over 1 MiB: is it the right file?")
     try:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from .keys import KEYS, SECTIONS
+from .plain_file import open_plain
 from .refuse import Refuse, raise_it
 from .spelling import did_you_mean
 from .values import Raw, shown
@@ -80,12 +80,7 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
 
 def _read(path: Path) -> str:
     try:
-        # A pipe without a writer would else hold the command for good.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise ConfigError(
-                    f"configuration file {path} is a pipe, device or the like: name a plain YAML file"
-                )
+        with open_plain(path) as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         what = (
@@ -97,7 +92,9 @@ def _read(path: Path) -> str:
     except PermissionError:
         raise ConfigError(f"configuration file {path} cannot be read: give this user the right to") from None
     except OSError as error:
-        raise ConfigError(f"configuration file {path} cannot be read ({error.strerror}): check it") from None
+        raise ConfigError(
+            f"configuration file {path} cannot be read ({error.strerror}): name a plain YAML file"
+        ) from None
     if len(data) > MAX_BYTES:
         raise ConfigError(f"configuration file {path} is over 1 MiB: is it the right file?")
     try:

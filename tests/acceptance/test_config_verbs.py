@@ -105,7 +105,7 @@ def test_what_is_no_file_of_settings_is_told_at_once(run_picoclaw: RunPicoclaw, 
     (tmp_path / "binary").write_bytes(bytes(range(256)))
     (tmp_path / "text").write_text("Dear diary,\nswarm: nothing: at all\n")
     expected = {
-        "pipe": "is a pipe, device or the like",
+        "pipe": "it is a pipe, device or the like",
         "link": f"is a link to {tmp_path}/gone, which is not there",
         "tabs": "indent with spaces",
         "large": "is over 1 MiB",
@@ -113,7 +113,7 @@ def test_what_is_no_file_of_settings_is_told_at_once(run_picoclaw: RunPicoclaw, 
         "text": "is not valid YAML",
         ".": "is a folder",
         "none": "is not there",
-        "/dev/zero": "is a pipe, device or the like",
+        "/dev/zero": "it is a pipe, device or the like",
     }
 
     ran = run_picoclaw("config", "validate", *(str(tmp_path / name) for name in expected), "--json")
