@@ -32,6 +32,8 @@ class Orders:
     url: str
     credentials: str
     home: str
+    definitions: tuple[str, ...] = ()
+    """Files or folders that define capabilities; none: those of `home`."""
 
     def to_line(self) -> str:
         return json.dumps({key: getattr(self, key) for key in self.__slots__}) + "\n"
@@ -44,7 +46,7 @@ def main() -> None:
 
 
 async def _serve(told: dict[str, object]) -> int:
-    from ..config.settings import LogSettings, NatsSettings, Settings, SwarmSettings
+    from ..config.settings import FilesSettings, LogSettings, NatsSettings, Settings, SwarmSettings
     from ..roles.definitions import definitions
     from ..roles.node import Node
     from .log_setup import set_up_logs
@@ -67,7 +69,8 @@ async def _serve(told: dict[str, object]) -> int:
         drain_timeout=DRAIN,
         nats=nats,
     )
-    settings = Settings(swarm=swarm)
+    paths = FilesSettings(path=tuple(Path(path) for path in orders.definitions))
+    settings = Settings(swarm=swarm, capabilities=paths)
     node = Node(
         settings=settings,
         definitions=definitions(settings, Path(orders.home)),

@@ -9,7 +9,7 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from nats.aio.client import Client
 
+from ..config.names import GENERAL
 from ..config.settings import NatsSettings
 from ..errors import SwarmError
 from ..swarm.connection import connect
@@ -56,8 +57,11 @@ class LocalSwarm:
 
 
 @asynccontextmanager
-async def local_swarm() -> AsyncIterator[LocalSwarm]:
+async def local_swarm(definitions: Sequence[Path] | None = None) -> AsyncIterator[LocalSwarm]:
     """Bring up a coordinator and four specialists on a server of their own.
+
+    With `definitions`, files or folders that define capabilities, one worker for all that this machine
+    can do with them stands in for the specialists.
 
     Raises SwarmError, with the node's last words, when one does not come up.
     """
@@ -70,7 +74,7 @@ async def local_swarm() -> AsyncIterator[LocalSwarm]:
             async with asyncio.TaskGroup() as group:
                 starts = [
                     group.create_task(_start(orders, server.folder))
-                    for orders in _orders(nats, hid, server.folder / "home")
+                    for orders in _orders(nats, hid, server.folder / "home", definitions)
                 ]
             nodes += [start.result() for start in starts]
             async with _open(nats, hid) as swarm:
@@ -80,7 +84,7 @@ async def local_swarm() -> AsyncIterator[LocalSwarm]:
             await asyncio.shield(_stop(nodes))
 
 
-def _orders(nats: NatsSettings, hid: str, home: Path) -> list[Orders]:
+def _orders(nats: NatsSettings, hid: str, home: Path, definitions: Sequence[Path] | None) -> list[Orders]:
     assert nats.credentials is not None
 
     def order(role: str, name: str, capabilities: tuple[str, ...]) -> Orders:
@@ -93,8 +97,11 @@ def _orders(nats: NatsSettings, hid: str, home: Path) -> list[Orders]:
             url=nats.urls[0],
             credentials=nats.credentials or "",
             home=str(home),
+            definitions=tuple(str(path.absolute()) for path in definitions or ()),
         )
 
+    if definitions is not None:
+        return [order("coordinator", "coordinator", ()), order("worker", "worker", (GENERAL,))]
     return [
         order("coordinator", "coordinator", ()),
         *(order("specialist", f"{name}-specialist", (name,)) for name in SPECIALISTS),

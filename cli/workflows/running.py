@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from ...errors import UsageError
+from ..dispatch_command import follow, print_end
 from ..flags import connection_flags, load_settings
 from ..output import echo, echo_json, echo_table, safe
 from .find import NAME, find_workflow
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pydantic import JsonValue
 
     from ...config.load import Loaded
@@ -75,6 +78,7 @@ class _Order:
 @click.option("--key", metavar="KEY", help="Idempotency key: sending twice is sending once.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and send nothing.")
 @click.option("--detach", is_flag=True, help="Print the request's id and do not wait.")
+@click.option("--local", is_flag=True, help="Bring up a local swarm for this request alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result (or the plan) as JSON.")
 @connection_flags
 @click.pass_context
@@ -91,6 +95,7 @@ def run_workflow(
     key: str | None,
     dry_run: bool,
     detach: bool,
+    local: bool,
     as_json: bool,
 ) -> int:
     """Run a workflow on the swarm that is there, and print its report.
@@ -108,6 +113,8 @@ def run_workflow(
     template = find_workflow(name, loaded).template
     for what, given in (("the request's text", text or ""), *(("--input", pair) for pair in pairs)):
         check_text(given, what)
+    if local and detach:
+        raise UsageError("--local and --detach do not go together: the local swarm ends with this command")
     if text is not None and not text.strip():
         raise UsageError(
             "the request is empty: say what is to be done, or leave it out for the workflow's title"
@@ -135,6 +142,8 @@ def run_workflow(
     if dry_run:
         return _print_plan(plan, as_json=as_json)
     quiet_logs(loaded)
+    if local:
+        return _alone(loaded, order, as_json=as_json)
     return asyncio.run(_run(loaded, order, detach=detach, as_json=as_json))
 
 
@@ -224,23 +233,17 @@ def _some(steps: tuple[str, ...]) -> str:
 
 
 async def _run(loaded: "Loaded", order: _Order, *, detach: bool, as_json: bool) -> int:
-    from ...swarm.submission import submit
-    from ..dispatch_command import follow
     from ..live import LiveLines
+    from ..progress import spinning
     from ..session import open_session
 
-    async with open_session(loaded) as swarm:
+    async with spinning("waiting for the swarm"), open_session(loaded) as swarm:
         await swarm.read_members()
         lines = LiveLines(quiet=as_json or detach)
-        if order.asked.repo is not None:
-            lines.say(f"sending {safe(order.asked.repo) if order.asked.repo != '.' else 'this folder'}")
-        request = await order.asked.request(swarm)
-        request = _whole(request, order, await _store(order, swarm, lines))
-        new = await submit(swarm, request)
+        request, new = await _send(order, swarm, lines)
         if detach:
-            click.echo(json.dumps({"request": request.id, "new": new}) if as_json else request.id)
+            echo(json.dumps({"request": request.id, "new": new}) if as_json else request.id)
             return 0
-        lines.say(f"request {request.id}" + ("" if new else " (sent before: following it)"))
         if not swarm.members.coordinators():
             lines.say(
                 "no coordinator is alive: it waits in the inbox; start one with --swarm.role coordinator"
@@ -248,13 +251,59 @@ async def _run(loaded: "Loaded", order: _Order, *, detach: bool, as_json: bool) 
         return _print_end(await follow(swarm, request.id, lines), request.id, as_json=as_json)
 
 
-def _print_end(ended: "Ended", request_id: str, *, as_json: bool) -> int:
-    from ..dispatch_command import print_end
+def _alone(loaded: "Loaded", order: _Order, *, as_json: bool) -> int:
+    """Run it on a swarm of its own, which nothing outlives."""
+    from ..hangup import TERMINATED, stop_as_ctrl_c_does
+    from ..live import LiveLines
+    from ..local_swarm import local_swarm
 
+    capabilities = _capabilities(loaded)
+    lines = LiveLines(quiet=as_json)
+
+    async def run() -> int:
+        stop_as_ctrl_c_does()
+        lines.say("bringing up a local swarm: nats-server, coordinator, one worker")
+        async with local_swarm(capabilities) as local:
+            request, _ = await _send(order, local.swarm, lines)
+            ended = await follow(local.swarm, request.id, lines, stays=False)
+        return _print_end(ended, request.id, as_json=as_json)
+
+    try:
+        return asyncio.run(run())
+    except asyncio.CancelledError:
+        return TERMINATED
+
+
+def _capabilities(loaded: "Loaded") -> "tuple[Path, ...]":
+    """Return the user's definition files; raises ConfigError for one that is wrong."""
+    from ...capabilities.definitions.read import read_definitions
+    from ...swarm.embedded.rundir import picoclaw_home
+
+    # Named, because the local worker has a home of its own.
+    paths = loaded.settings.capabilities.path or (picoclaw_home() / "capabilities",)
+    read_definitions(paths)
+    return tuple(path for path in paths if path.exists())
+
+
+async def _send(order: _Order, swarm: "Swarm", lines: "LiveLines") -> "tuple[Request, bool]":
+    """Store what goes along and hand the request in; the second is false where its key was sent before."""
+    from ...swarm.submission import submit
+
+    repo = order.asked.repo
+    if repo is not None:
+        lines.say(f"sending {safe(repo) if repo != '.' else 'this folder'}")
+    request = await order.asked.request(swarm)
+    request = _whole(request, order, await _store(order, swarm, lines))
+    new = await submit(swarm, request)
+    lines.say(f"request {request.id}" + ("" if new else " (sent before: following it)"))
+    return request, new
+
+
+def _print_end(ended: "Ended", request_id: str, *, as_json: bool) -> int:
     code = print_end(ended, request_id, as_json=as_json)
     if ended.head.state == "done" and ended.head.partial and not as_json:
         what = safe(ended.result.summary, 400) if ended.result is not None else "see the report"
-        click.echo(f"picoclaw: {request_id} done(partial): {what}", err=True)
+        echo(f"picoclaw: {request_id} done(partial): {what}", err=True)
     return code
 
 

@@ -118,6 +118,8 @@ def test_licences_of_many_repositories_in_one_table(readme: Readme) -> None:
         "gamma": "ISC",
     }
 
+    assert readme.does() == report
+
 
 @pytest.mark.parametrize("readme", ["sharded-tests"], indirect=True)
 def test_sharded_tests_with_one_report_that_fails_when_a_test_does(readme: Readme) -> None:
@@ -153,9 +155,13 @@ def test_a_nightly_job_on_the_node_with_the_label_once_a_night(readme: Readme) -
     assert re.search(
         r"^nightly +folder\? +1 +.*/\.picoclaw/workflows/nightly\.yaml", readme.does(), re.MULTILINE
     )
+
     # The coordinator looks at its folder every now and then.
-    by_name = wait_for(lambda: (ran := readme.type(again=True)).returncode == 0 and ran, 20)
-    assert "Nightly report of " in by_name.stdout
+    def by_name() -> str:
+        ran = readme.type(again=True)
+        return ran.stdout if ran.returncode == 0 else ""
+
+    assert "Nightly report of " in wait_for(by_name, 20)
     readme.left.pop()
 
 
