@@ -17,7 +17,7 @@ ANSWER = 2.0
 """Seconds that it may take to answer; then it counts as away."""
 AGAIN = 1.0
 """Seconds until a server that is away is looked for again."""
-REFUSED_AGAIN = 5.0
+REFUSED_AGAIN = 3.0
 """The same where somebody answered and refused."""
 PROBED = 10
 """Nodes asked at each beat whether they are there, those silent for longest first."""
@@ -71,8 +71,8 @@ class Watch:
                 self.problem = str(error).removeprefix("nats: ")
             except PicoclawError as error:
                 if not _passes(error):
-                    if self.heard is None:
-                        raise
+                    if self.heard is None and self._loaded.given("swarm.nats.urls"):
+                        raise  # else a shared server may come, which is another one than this
                     pause = REFUSED_AGAIN
                 self.problem = str(error)
             self.changed.set()

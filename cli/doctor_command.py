@@ -41,7 +41,7 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
     (ok, warning, failed), detail, fix.
     """
     from ..swarm.checks.nats import check_nats
-    from ..swarm.checks.row import failed_with
+    from ..swarm.checks.row import failed
     from .doctor.folders import folder_rows
     from .doctor.machine import machine_rows
     from .doctor.settings import definition_rows, settings_rows
@@ -53,7 +53,11 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
     try:
         loaded: Loaded = load_settings(ctx, quiet=True)
     except ConfigError as error:
-        rows += [failed_with("config", str(error)), *folder_rows(picoclaw), *tool_rows()]
+        rows += [
+            failed("config", str(error), "correct it; `picoclaw config validate` tells whether it is"),
+            *folder_rows(picoclaw),
+            *tool_rows(),
+        ]
         return report(rows, reached=True, as_json=as_json)
     quiet_logs(loaded)
     rows += settings_rows(loaded, config_file(ctx), home)

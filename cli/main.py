@@ -78,7 +78,8 @@ def picoclaw(
     ):
         if given and not fits:
             place = f"; for {verb}, write it after the verb" if verb else ""
-            raise click.UsageError(f"{flag} here goes with --swarm.dashboard only{place}", ctx)
+            fits_all = "--swarm.dashboard or --swarm.check-nats" if flag == "--json" else "--swarm.dashboard"
+            raise click.UsageError(f"{flag} here goes with {fits_all} only{place}", ctx)
     if verb is not None:
         return 0
     loaded = load_settings(ctx, quiet=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ...config.load import FILE_NAME, Loaded
 from ...errors import PicoclawError
-from ...swarm.checks.row import Row, failed_with, ok, warning
+from ...swarm.checks.row import Row, failed, ok, warning
 
 
 def settings_rows(loaded: Loaded, file: Path | None, home: Path) -> list[Row]:
@@ -28,17 +28,17 @@ def definition_rows(loaded: Loaded, home: Path) -> list[Row]:
     capabilities = settings.capabilities.path or (home / "capabilities",)
     workflows = settings.workflows.path or (usual_folder(home),)
     rows = [
-        _read("capability files", capabilities, lambda: load_executors(capabilities)),
-        _read("workflow files", workflows, lambda: load_templates(workflows)),
+        _read("capability files", capabilities, lambda: load_executors(capabilities), "capabilities"),
+        _read("workflow files", workflows, lambda: load_templates(workflows), "workflows validate"),
     ]
     return rows + (_ready(capabilities) if rows[0].status == "ok" else [])
 
 
-def _read(name: str, paths: Sequence[Path], load: Callable[[], object]) -> Row:
+def _read(name: str, paths: Sequence[Path], load: Callable[[], object], verb: str) -> Row:
     try:
         load()
     except PicoclawError as error:
-        return failed_with(name, str(error))
+        return failed(name, str(error), f"correct it; `picoclaw {verb}` reads it again")
     there = [str(path) for path in paths if path.exists()]
     return ok(name, f"valid: {', '.join(there)}" if there else "none")
 

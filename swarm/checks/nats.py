@@ -102,8 +102,7 @@ async def _logged_in(located: Located, told: Told, greeting: Greeting) -> list[R
     except AuthorizationFailed as error:
         return [_server_row(info), failed_with("auth", str(error))]
     except JetStreamDisabled as error:
-        said = [_server_row(info), _auth_row(info, located), failed_with("jetstream", str(error))]
-        return said
+        return [_server_row(info), _auth_row(info, located), failed_with("jetstream", str(error))]
     except PicoclawError as error:
         return [failed_with("connect", str(error))]
     rows = [await _round_trip(client), _tls_row(client), _auth_row(client._server_info, located)]
@@ -143,7 +142,7 @@ def _auth_row(info: dict[str, Any], located: Located) -> Row:
 
 
 def _tls_row(client: SwarmClient) -> Row:
-    writer = client._transport._io_writer if hasattr(client._transport, "_io_writer") else None
+    writer = getattr(client._transport, "_io_writer", None)  # a WebSocket has none
     certificate = writer.get_extra_info("peercert") if writer is not None else None
     if writer is None or writer.get_extra_info("ssl_object") is None:
         return ok("TLS", "off")

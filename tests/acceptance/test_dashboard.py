@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from picoclaw.tests.support.command import PICOCLAW, RunPicoclaw, Spawned, SpawnPicoclaw, command_environment
-from picoclaw.tests.support.nats import StartNats
-from picoclaw.tests.support.nodes import serving
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
 
@@ -134,39 +132,13 @@ def test_a_reader_that_goes_away_is_no_error(two_terminals: tuple[Spawned, Spawn
     assert said == b""
 
 
-def test_at_a_terminal_statuses_are_coloured_and_the_live_view_ends_with_ctrl_c(
+def test_at_a_terminal_statuses_are_coloured(
     two_terminals: tuple[Spawned, Spawned], spawn_picoclaw: SpawnPicoclaw
 ) -> None:
     listed = spawn_picoclaw("get", "nodes", terminal=True)
+
     listed.expect("\x1b\\[32monline")
     assert listed.finish() == 0
-
-    live = spawn_picoclaw("--swarm.dashboard", terminal=True)
-    live.expect("2 total, 2 online, 0 offline")
-    two_terminals[1].terminate()
-    live.expect("2 total, 1 online, 1 offline", 15)
-    live.interrupt()
-
-    assert live.finish() == 0
-
-
-def test_the_live_view_says_that_the_server_is_away_and_comes_back(
-    spawn_picoclaw: SpawnPicoclaw, start_nats: StartNats
-) -> None:
-    server = start_nats()
-    where = ("--swarm.nats.urls", server.url)
-    serving(spawn_picoclaw("--swarm.role", "worker", *where))
-    live = spawn_picoclaw("--swarm.dashboard", *where, terminal=True)
-    live.expect("✓ Yes")
-
-    server.freeze()
-    live.expect("✗ No.* nats://", 15)
-    seen = len(live.lines)
-    server.thaw()
-    live.expect("✓ Yes", 15, after=seen)
-    live.interrupt()
-
-    assert live.finish() == 0
 
 
 def test_without_a_node_of_this_machine_the_panel_says_how_to_start_one(
