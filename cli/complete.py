@@ -8,11 +8,15 @@ import click
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    _Text = click.ParamType[str]
+else:
+    _Text = click.ParamType  # generic for readers of types only, in the oldest click that we take
+
 MOST = 50
 """Ids offered at most; more of them help nobody."""
 
 
-class Offered(click.ParamType):
+class Offered(_Text):
     """A text whose completions are looked up only when a shell asks for them."""
 
     def __init__(self, name: str, look_up: Callable[[click.Context], Iterable[str]]) -> None:

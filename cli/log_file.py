@@ -13,6 +13,8 @@ LIMIT = 5_000_000
 """Bytes of one file; with the one before it a node keeps twice that."""
 KEPT = timedelta(days=7)
 """How long the log of a node that has gone stays after its last line."""
+MOST = 50
+"""Gone nodes whose logs stay; a node that starts under a new name each minute must not fill the disk."""
 LOOK = timedelta(milliseconds=500)
 SUFFIX = ".log"
 OLDER = ".log.1"
@@ -47,15 +49,22 @@ def keep_log(home: Path, node: str, formatter: logging.Formatter) -> "NodeLog | 
 
 
 def sweep(folder: Path, living: Collection[str], *, now: float) -> None:
-    """Remove the files that no living node's slug owns and that are older than `KEPT`."""
+    """Remove the logs of gone nodes that are older than `KEPT`, and the oldest of more than `MOST`.
+
+    `living`: the slugs of those that are there.
+    """
+    last: dict[str, float] = {}
     for path in folder.glob("*.log*"):
-        if path.name.partition(".")[0] in living:
-            continue
+        slug = path.name.partition(".")[0]
         try:
-            if now - path.stat().st_mtime > KEPT.total_seconds():
-                path.unlink(missing_ok=True)
+            last[slug] = max(last.get(slug, 0.0), path.stat().st_mtime)
         except FileNotFoundError:
             continue  # another node that starts now was quicker
+    gone = sorted(last.keys() - living, key=lambda slug: -last[slug])
+    for number, slug in enumerate(gone):
+        if number >= MOST or now - last[slug] > KEPT.total_seconds():
+            for suffix in (SUFFIX, OLDER):
+                (folder / f"{slug}{suffix}").unlink(missing_ok=True)
 
 
 class NodeLog(logging.Handler):

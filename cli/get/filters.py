@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..complete import NODE
+
 if TYPE_CHECKING:
     from ...swarm.views.filters import Filter, Kind
 
@@ -39,7 +41,7 @@ all_flag = click.option("--all", "everything", is_flag=True, help="All of them."
 
 def node_flag(what: str) -> Callable[[F], F]:
     """Declare `--node`; `what`: what it says of the rows."""
-    return click.option("--node", "nodes", multiple=True, metavar="NAME", help=what)
+    return click.option("--node", "names", multiple=True, metavar="NAME", type=NODE, help=what)
 
 
 def read_filter(

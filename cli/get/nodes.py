@@ -8,7 +8,7 @@ from ..flags import connection_flags, load_settings
 from ..formats import Format, Listing, format_flags, read_format
 from ..forms import node_json
 from ..output import age, safe
-from .filters import capability_flag, label_flag, read_filter, role_flag, status_flag
+from .filters import capability_flag, label_flag, node_flag, read_filter, role_flag, status_flag
 
 if TYPE_CHECKING:
     from ...swarm.swarm import Swarm
@@ -34,6 +34,7 @@ connection.
 @status_flag
 @capability_flag
 @role_flag
+@node_flag("Only the node of this name.")
 @label_flag
 @format_flags
 @connection_flags
@@ -43,6 +44,7 @@ def nodes(
     statuses: tuple[str, ...],
     capabilities: tuple[str, ...],
     roles: tuple[str, ...],
+    names: tuple[str, ...],
     labels: tuple[str, ...],
     output: Format | None,
     as_json: bool,
@@ -60,7 +62,9 @@ def nodes(
     version, run, sid.
     """
     form = read_format(output, as_json)
-    wanted = read_filter("node", statuses=statuses, capabilities=capabilities, roles=roles, labels=labels)
+    wanted = read_filter(
+        "node", statuses=statuses, capabilities=capabilities, roles=roles, nodes=names, labels=labels
+    )
 
     async def work(swarm: "Swarm") -> int:
         from ...swarm.look import look_around

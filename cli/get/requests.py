@@ -44,7 +44,7 @@ connection.
 def requests(
     ctx: click.Context,
     statuses: tuple[str, ...],
-    nodes: tuple[str, ...],
+    names: tuple[str, ...],
     limit: int,
     everything: bool,
     output: Format | None,
@@ -59,7 +59,7 @@ def requests(
     text.
     """
     form = read_format(output, as_json)
-    wanted = read_filter("request", statuses=statuses, nodes=nodes)
+    wanted = read_filter("request", statuses=statuses, nodes=names)
 
     async def work(swarm: "Swarm") -> int:
         from ...swarm.look import list_requests, look_around, read_requests

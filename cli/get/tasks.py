@@ -52,7 +52,7 @@ def tasks(
     request_id: str | None,
     statuses: tuple[str, ...],
     capabilities: tuple[str, ...],
-    nodes: tuple[str, ...],
+    names: tuple[str, ...],
     labels: tuple[str, ...],
     limit: int,
     everything: bool,
@@ -71,7 +71,7 @@ def tasks(
     priority (0 to 3), created_at, changed_at, reason.
     """
     form = read_format(output, as_json)
-    wanted = read_filter("task", statuses=statuses, capabilities=capabilities, nodes=nodes, labels=labels)
+    wanted = read_filter("task", statuses=statuses, capabilities=capabilities, nodes=names, labels=labels)
 
     async def work(swarm: "Swarm") -> int:
         from ...swarm.look import look_around

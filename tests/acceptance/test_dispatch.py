@@ -105,7 +105,7 @@ def test_ctrl_c_leaves_the_request_running_and_says_how_to_come_back(
     door.interrupt()
 
     assert door.finish() == 130
-    assert f"{request} goes on; come back with `picoclaw result {request}`" in door.output
+    assert f"{request} goes on; come back with `picoclaw watch {request}`" in door.output
     assert "Traceback" not in door.output
     assert run_picoclaw("result", request, *nodes.connection).returncode in (0, 4)
     wait_for(lambda: run_picoclaw("result", request, *nodes.connection).returncode == 0, 20)

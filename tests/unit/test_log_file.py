@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from picoclaw.cli.log_file import KEPT, NodeLog, keep_log, sweep
+from picoclaw.cli.log_file import KEPT, MOST, NodeLog, keep_log, sweep
 from picoclaw.cli.log_setup import JsonLines
 from picoclaw.cli.node_logs import NodeFiles, Tail, find_logs, merged
 from picoclaw.swarm.subjects import token
@@ -111,6 +111,18 @@ def test_only_what_gone_nodes_left_long_ago_is_removed(folder: Path) -> None:
     sweep(folder, {"living"}, now=now)
 
     assert sorted(path.name for path in folder.iterdir()) == ["living.log", "young.log"]
+
+
+def test_nodes_that_start_under_ever_new_names_do_not_fill_the_disk(folder: Path) -> None:
+    for number in range(MOST + 5):
+        (folder / f"claw-{number:03}.log").touch()
+        os.utime(folder / f"claw-{number:03}.log", (0, 1000.0 + number))
+
+    sweep(folder, {"claw-001"}, now=2000.0)
+
+    left = sorted(path.name for path in folder.iterdir())
+    assert left[:2] == ["claw-001.log", "claw-005.log"]
+    assert len(left) == MOST + 1
 
 
 def test_several_nodes_are_read_by_time_and_torn_lines_are_passed_over(tmp_path: Path) -> None:
