@@ -11,6 +11,7 @@ from ..config.profiles import PROFILES
 from ..config.spelling import did_you_mean
 from ..errors import UsageError
 from .aliases import AliasGroup
+from .complete import Offered
 from .flags import all_flags, config_file, given_flags, home_folder, load_settings
 from .output import echo, echo_json, echo_table, safe
 
@@ -65,7 +66,9 @@ def config() -> None:
 
 
 @config.command(epilog=SHOW_EXAMPLES, short_help="Each value, and where it came from.")
-@click.argument("keys", nargs=-1, metavar="[KEY]...")
+@click.argument(
+    "keys", nargs=-1, metavar="[KEY]...", type=Offered("key", lambda _: sorted({*KEYS, *SECTIONS}))
+)
 @click.option("--origin", "with_origin", is_flag=True, help="Show where each value came from.")
 @json_flag
 @all_flags
@@ -183,7 +186,7 @@ def path(ctx: click.Context, as_json: bool) -> int:
     if as_json:
         echo_json({"file": str(read), "exists": read.exists()})
     else:
-        echo(safe(str(read)))
+        echo(str(read))
     return 0
 
 

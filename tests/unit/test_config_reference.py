@@ -4,6 +4,7 @@ import json
 import re
 import stat
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,21 @@ def test_a_folder_without_the_right_to_write_is_refused(unprivileged: Path) -> N
     unprivileged.chmod(0o500)
     with pytest.raises(ConfigError, match="Permission denied"):
         write_private(unprivileged / "config.yaml", "text")
+
+
+def test_each_profile_has_the_figures_of_the_guides_file(tmp_path: Path) -> None:
+    for size in PROFILES:
+        (text,) = [
+            block.text
+            for block in blocks(document("guide.md"))
+            if block.heading.lower().startswith(f"{size} swarm") and block.language == "yaml"
+        ]
+        (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
+        by_file = load({}, {}, file=tmp_path / "c.yaml", home=tmp_path)
+        by_profile = load({}, {"PICOCLAW_SWARM_PROFILE": size}, file=None, home=tmp_path)
+        same = replace(by_profile.settings.swarm, profile=None)
+        assert same == by_file.settings.swarm
+        assert {name for name in KEYS if by_file.given(name)} == PROFILES[size].keys()
 
 
 def test_the_schema_is_one() -> None:
