@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TICK = 1.0
 """Seconds after which ages are drawn anew, whatever happens."""
-REST = 0.25
+REST = 0.5
 """Shortest time between two frames, in seconds: a thousand heartbeats are not a thousand frames."""
 CLOSE = 5.0
 """Seconds that the connection may take to close."""

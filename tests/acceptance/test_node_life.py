@@ -60,7 +60,7 @@ def test_sigterm_drains_the_running_task_ends_and_the_node_says_goodbye(
     assert (shown["hand"]["status"], shown["lead"]["status"]) == ("offline", "online")
     lead.expect("Node marked offline")
     (offline,) = events(log_lines(lead), "Node marked offline")
-    assert (offline["member"], offline["reason"]) == ("hand", "goodbye")
+    assert (offline["member"], offline["reason"], offline["level"]) == ("hand", "goodbye", "info")
 
 
 def test_what_does_not_end_within_the_drain_is_handed_back_and_costs_no_attempt(
