@@ -33,8 +33,10 @@ class FolderFiles:
             listed = _walk(root)
         return tuple(sorted(path for path in listed if (root / path).is_file() and _is_text(path)))
 
-    def fitting(self, patterns: Sequence[str], what: str) -> tuple[str, ...]:
+    def fitting(self, patterns: Sequence[str], what: str, *, may_be_none: bool = False) -> tuple[str, ...]:
         """Return the files that fit one of the patterns, each once; raises UsageError when one fits none.
+
+        `may_be_none`: then that is no mistake.
 
         `*` stays within a folder, `**` does not; a pattern without a slash fits names in any folder, and
         one that ends with a slash all that is below.
@@ -51,7 +53,7 @@ class FolderFiles:
             fits = _compiled(pattern, what)
             some = [path for path in self.paths if fits.fullmatch(path)]
             found.update(dict.fromkeys(some))
-            if not some:
+            if not some and not may_be_none:
                 raise UsageError(
                     f"{what}: no file of {self.repo} fits {pattern!r} (of those that git tracks or does not ignore)"
                 )

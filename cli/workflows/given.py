@@ -77,7 +77,9 @@ def read_inputs(
         elif declared.type == "files":
             wanted = _lines(name, one.texts) if one is not None else list(declared.patterns)
             if wanted:
-                values[name] = list[JsonValue](files.fitting(wanted, f"--input {name}"))
+                lacking = one is None and not declared.required
+                fitting = files.fitting(wanted, f"--input {name}", may_be_none=lacking)
+                values[name] = list[JsonValue](fitting)
         elif one is not None:
             values[name] = _value(name, declared, one.texts)
     return values, repositories

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.command("list", short_help="The workflows that this machine knows.")
+@click.command("list", epilog=LIST_EPILOG, short_help="The workflows that this machine knows.")
 @json_flag
 @connection_flags
 @click.pass_context
@@ -53,7 +53,7 @@ def list_workflows(ctx: click.Context, as_json: bool) -> int:
     return 2 if wrong else 0
 
 
-@click.command("show", short_help="What a workflow needs and does.")
+@click.command("show", epilog=SHOW_EPILOG, short_help="What a workflow needs and does.")
 @click.argument("name", type=NAME)
 @json_flag
 @connection_flags

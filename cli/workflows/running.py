@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Examples:
-  picoclaw workflows run licences --input repositories=~/src/a --input repositories=~/src/b
-  picoclaw workflows run licences --input repositories=@repositories.txt --json
+  picoclaw workflows run licences --input repositories=~/src/a
+  picoclaw workflows run licences --input repositories=@list.txt --json
   picoclaw workflows run ./tests.yaml --repo . --input shards=8 --dry-run
   picoclaw workflows run nightly --detach --key "nightly-$(date +%F)"
 

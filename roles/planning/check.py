@@ -21,6 +21,7 @@ MAX_STEM = 64 - len(f"-{MAX_TASKS}")
 """Longest name of a step that fans out, in characters: its tasks' names are longer."""
 ITEM = "${item}"
 _ONE_OF = re.compile(r"(?P<step>.+)-\$\{index\}")
+_INPUT = re.compile(r"\$\{inputs\.(?P<name>[^{}]*)\}")
 _ANY = re.compile(r"\$\{[^{}]*\}")
 
 
@@ -42,7 +43,8 @@ def for_each_input(task: TemplateTask) -> str | None:
     """Return the name of the input that a task fans out over; None for a list of its own, or none."""
     if not isinstance(task.for_each, str):
         return None
-    return task.for_each.removeprefix("${inputs.").removesuffix("}")
+    reference = _INPUT.fullmatch(task.for_each)
+    return reference["name"] if reference is not None else task.for_each
 
 
 def step_of(entry: str) -> str | None:
@@ -102,9 +104,10 @@ def _check_fan(template: Template, task: TemplateTask, key: str) -> None:
 
 
 def _check_number(template: Template, text: str, key: str) -> None:
-    name = text.removeprefix("${inputs.").removesuffix("}")
-    if text != f"${{inputs.{name}}}":
+    reference = _INPUT.fullmatch(text)
+    if reference is None:
         raise PlanError(f"key {key}: {text[:40]!r} is no number: write one, or ${{inputs.NAME}}")
+    name = reference["name"]
     if name not in template.inputs:
         _refuse_input(template, name, key)
     if template.inputs[name].type != "number":

@@ -52,7 +52,7 @@ def validate(
         raise PlanError(
             f"the plan has {len(plan.tasks)} tasks, {max_tasks} are allowed: split the request into several"
         )
-    check_join(plan.join, plan.join_options, "the plan's join", joins)
+    check_join(plan.join, plan.join_options, "join", joins)
     _check_steps(plan.tasks)
     step = joined_step(plan.join)
     if step is not None and step not in {task.step for task in plan.tasks}:

@@ -55,6 +55,7 @@ def refusal(text: str) -> str:
             8,
             "'note' is of type text: only files, list, repositories",
         ),
+        ("- {step: a, demand: code, for_each: 'things}'}", 8, "there is no input 'things}'"),
         ("- {step: a, demand: code, for_each: []}", 8, "key tasks.0.for_each: the list is empty"),
         ("- {step: a, demand: code, when: nope}", 8, "key tasks.0.when: there is no input 'nope'"),
         ("- {step: a, demand: code, shards: 2}", 8, "key tasks.0.shards: it needs for_each"),

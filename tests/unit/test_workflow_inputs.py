@@ -99,6 +99,22 @@ def test_patterns_name_files_of_the_folder(folder: Path, patterns: list[str], fi
     assert read(*(f"files={pattern}" for pattern in patterns))["files"] == files
 
 
+@pytest.mark.parametrize("required", [True, False])
+def test_where_no_file_fits_the_declared_pattern_only_one_that_is_required_is_a_mistake(
+    folder: Path, required: bool
+) -> None:
+    template = read_template(
+        f"name: a\ninputs: {{f: {{type: files, pattern: '*.rs', required: {required}}}}}\n"
+        "tasks: [{step: a, demand: code}]",
+        "a.yaml",
+    )
+    if required:
+        with pytest.raises(UsageError, match=r"no file of project fits '\*\.rs'"):
+            read_inputs(template, {}, FolderFiles("project"))
+    else:
+        assert read_inputs(template, {}, FolderFiles("project"))[0] == {"f": []}
+
+
 def test_in_a_work_tree_ignored_files_are_not_there(folder: Path) -> None:
     make_repository(folder, {".gitignore": "docs/\n"}, git=True)
     (folder / "new.py").write_text("1")
