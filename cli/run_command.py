@@ -33,7 +33,7 @@ Examples:
   picoclaw run "Review this repository"
   picoclaw run "Review this repository" --repo ~/src/project --fail-on high
   picoclaw run "Review this repository" --repo https://example.org/x.git
-  picoclaw run "Review this repository" --diff origin/main --sarif review.sarif
+  picoclaw run "Review this repository" --diff origin/main --sarif r.sarif
 
 \b
 It uses the swarm that it finds (see `picoclaw get nodes`), else brings up a
@@ -265,11 +265,18 @@ def _nothing(reason: str, wanted: _Wanted) -> int:
     """End well without a request: nothing changed, so there is nothing to look at."""
     from .output import echo, echo_json
 
+    ended = {"request": None, "state": "done", "partial": False, "reason": reason, "report": None}
     if wanted.as_json:
-        ended = {"request": None, "state": "done", "partial": False, "reason": reason, "report": None}
         echo_json(ended)
     else:
         echo(reason, err=wanted.sarif == STDOUT)
+    if wanted.output is not None:
+        said = (
+            json.dumps(ended, indent=2)
+            if wanted.output.suffix == ".json"
+            else f"# Code review\n\n{reason}.\n"
+        )
+        wanted.output.write_text(said, encoding="utf-8")
     if wanted.sarif is not None:
         write_empty_sarif(wanted.sarif)
     return 0
