@@ -1,39 +1,20 @@
 """`--diff BASE`: a request is about what changed since BASE, worked out here before anything is sent."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from ..errors import UsageError
+from ..gateway.change import limit_to_change
 from .output import safe
 
 if TYPE_CHECKING:
     from ..capabilities.change import Change
-    from ..gateway.asked import Asked
+
+__all__ = ["diff_flag", "limit_to_change", "nothing_to_review", "title"]
 
 diff_flag = click.option(
     "--diff", "base", metavar="BASE", help="Only what changed since it parted from this commit or branch."
 )
-
-
-def limit_to_change(asked: "Asked", base: str) -> "tuple[Asked, Change]":
-    """Return the request with the lines that changed since `base`; blocking.
-
-    Raises UsageError for a base that is none, or a request without a repository, and RepositoryError
-    when there is nothing to compare with.
-    """
-    from ..capabilities.change import INPUT
-    from ..capabilities.repository.diff import check_base, read_change
-
-    check_base(base)
-    if asked.repo is None:
-        raise UsageError("--diff needs a repository: add --repo DIR, or --repo URL")
-    if INPUT in asked.input:
-        raise UsageError(f"--diff and --input {INPUT} do not go together: leave one out")
-    change = read_change(asked.repo, base)
-    carried = change.model_dump(mode="json", exclude_defaults=True)
-    return replace(asked, input={**asked.input, INPUT: carried}), change
 
 
 def nothing_to_review(change: "Change") -> str:

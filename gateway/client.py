@@ -24,6 +24,7 @@ from ..swarm.views.history import history_row
 from ..swarm.views.nodes import NodeRow
 from ..swarm.views.requests import RequestRow, TaskRow, request_row, task_rows
 from .asked import HERE, Asked, check_repository, check_text, means_this_folder, sender
+from .change import limit_to_change
 from .demanded import demand_of
 from .results import read_history, read_result
 from .seen import Description, Event, Report, RequestHandle, TaskResult
@@ -101,6 +102,7 @@ class SwarmClient:
         node: str | None = None,
         labels: Mapping[str, str] | None = None,
         repo: str | Path | None = None,
+        diff: str | None = None,
         template: str | None = None,
         input: Mapping[str, JsonValue] | None = None,
         priority: int = 1,
@@ -113,7 +115,8 @@ class SwarmClient:
 
         With `capability` (such as `code`, `docs+security`), `node` or `labels` it is one task for
         whoever offers that; else a coordinator plans it. `repo` is a folder or git URL; a review of
-        "this repository" without one means the current folder. `input` is what the executor gets
+        "this repository" without one means the current folder; with `diff` only what changed since
+        that commit or branch counts. `input` is what the executor gets
         beside the text. `priority` is 0 low to 3 critical; past `deadline` the request ends failed;
         `unroutable` says what to do while no node serves a task (wait, fail, skip, local); `key` makes
         sending twice sending once. Raises
@@ -123,6 +126,8 @@ class SwarmClient:
             text, capability=capability, node=node, labels=labels, repo=repo, template=template, input=input,
             priority=priority, deadline=deadline, unroutable=unroutable, max_attempts=max_attempts, key=key,
         )  # fmt: skip
+        if diff is not None:
+            asked, _ = await asyncio.to_thread(limit_to_change, asked, diff)
         request = await asked.request(self._swarm)
         return RequestHandle(request.id, await submit(self._swarm, request))
 

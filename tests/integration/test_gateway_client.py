@@ -25,8 +25,10 @@ from picoclaw.errors import (
 )
 from picoclaw.gateway import SwarmClient
 from picoclaw.swarm.records import QueuedTask, Result
+from picoclaw.tests.support.docs import ROOT
 from picoclaw.tests.support.executors import Gate, Runs, executors
 from picoclaw.tests.support.nats import NatsServer
+from picoclaw.tests.support.repositories import make_repository
 from picoclaw.tests.support.swarm import Lab
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(30)]
@@ -163,6 +165,8 @@ async def test_who_stops_watching_changes_nothing(lab: Lab, client: SwarmClient)
         ({"node": "n", "labels": {"zone": "a"}}, UsageError),
         ({"capability": "noop", "template": "code-review"}, UsageError),
         ({"repo": "/not/there"}, RepositoryError),
+        ({"diff": "main"}, UsageError),
+        ({"diff": "no such base", "repo": str(ROOT)}, PicoclawError),
     ],
 )
 async def test_wrong_input_is_refused_before_anything_is_sent(
@@ -171,6 +175,20 @@ async def test_wrong_input_is_refused_before_anything_is_sent(
     with pytest.raises(kind):
         await client.submit(**{"text": "do it", **options})
     assert await client.requests() == []
+
+
+async def test_a_change_goes_along_as_the_command_line_sends_it(client: SwarmClient, tmp_path: Path) -> None:
+    folder = make_repository(tmp_path / "small", {"a.py": "x = 1\n"}, git=True)
+    (folder / "a.py").write_text("x = 1\ny = 2\n", encoding="utf-8")
+
+    handle = await client.submit("Look", capability="noop", repo=folder, diff="HEAD")
+
+    assert (await client.wait(handle, timeout=SOON)).ok
+    state = (await client._found(handle)).state
+    assert state.request is not None
+    change = state.request.input["change"]
+    assert isinstance(change, dict)
+    assert "a.py" in str(change["files"])
 
 
 async def test_ids_that_mean_nothing_or_the_wrong_thing_are_told(client: SwarmClient) -> None:
