@@ -31,6 +31,7 @@ Examples:
 \b
 Every node flag may stand before or after the verb: it shows what that
 command line would mean. Secrets and passwords are shown as ***.
+Exit codes: 0 done, 2 wrong usage or a wrong setting.
 """
 INIT_EXAMPLES = """\b
 Examples:
@@ -38,6 +39,9 @@ Examples:
   picoclaw config init --profile medium
   picoclaw config init --file ./picoclaw.yaml
   picoclaw config init --file -                  on stdout
+
+\b
+Exit codes: 0 done, 2 wrong usage, or there is a file already.
 """
 VALIDATE_EXAMPLES = """\b
 Examples:
@@ -55,12 +59,29 @@ Examples:
 \b
 Then, as the first line of the file, for editors with YAML support:
   # yaml-language-server: $schema=config.schema.json
+Exit codes: 0 done, 2 wrong usage.
+"""
+PATH_EXAMPLES = """\b
+Examples:
+  picoclaw config path
+
+\b
+Exit codes: 0 done, 2 wrong usage.
+"""
+EPILOG = """\b
+Examples:
+  picoclaw config show --origin
+  picoclaw config init
+  picoclaw config validate
+
+\b
+Exit codes: 0 done, 2 wrong usage or a wrong file.
 """
 
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group(cls=AliasGroup, aliases={})
+@click.group(cls=AliasGroup, aliases={}, epilog=EPILOG)
 def config() -> None:
     """Show, write and check the settings."""
 
@@ -169,7 +190,7 @@ def schema() -> int:
     return 0
 
 
-@config.command(short_help="Which file is read.")
+@config.command(epilog=PATH_EXAMPLES, short_help="Which file is read.")
 @json_flag
 @all_flags
 @click.pass_context

@@ -19,6 +19,9 @@ Examples:
   picoclaw health            liveness: restart the node when this fails
   picoclaw health --ready    readiness: the node takes part in its swarm
   picoclaw health --json     what each node said of itself
+
+\b
+Exit codes: 0 well, 1 unwell, 2 wrong usage.
 """
 )
 @click.option("--ready", is_flag=True, help="Also fail unless each has joined, is connected and beats.")

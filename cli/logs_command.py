@@ -133,7 +133,7 @@ def _printer(as_json: bool, width: int) -> "Callable[[LogLine], None]":
             for key, value in line.whole.items()
             if key not in _SHOWN_ELSEWHERE
         ]
-        label = f"{line.level:<8}"
+        label = f"{safe(line.level, 8):<8}"
         if colour and line.level in COLOURS:
             label = click.style(label, fg=COLOURS[line.level])
         text = "  ".join([_local(line.at), label, f"{safe(line.node):<{width}}", safe(line.event), *words])

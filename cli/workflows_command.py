@@ -12,7 +12,7 @@ Examples:
   picoclaw workflows list
   picoclaw workflows show licences
   picoclaw workflows validate licences.yaml
-  picoclaw workflows run licences --input repositories=~/src/a --input repositories=~/src/b
+  picoclaw workflows run licences --input repositories=@repositories.txt
   picoclaw workflows run tests --repo . --input shards=8 --dry-run
 
 \b

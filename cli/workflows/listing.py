@@ -13,6 +13,23 @@ if TYPE_CHECKING:
     from ...roles.planning.inputs import Input
     from ...roles.planning.template import TemplateTask
 
+LIST_EPILOG = """\b
+Examples:
+  picoclaw workflows list
+  picoclaw workflows list --json
+
+\b
+Exit codes: 0 done, 2 wrong usage or a wrong file.
+"""
+SHOW_EPILOG = """\b
+Examples:
+  picoclaw workflows show code-review
+  picoclaw workflows show licences --json
+
+\b
+Exit codes: 0 done, 2 wrong usage, no such workflow or a wrong file.
+"""
+
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -106,6 +106,7 @@ def test_watch_of_what_has_ended_shows_it_all_and_ends_with_its_code(shared: Sha
     ]
     assert ran.stdout == shared.run("result", request_id).stdout + "\n"
     assert task.stdout.startswith("docs: ")
+    assert "accepted by" not in task.stderr
     assert [line.get("what", "") for line in lines] == [
         "accepted",
         "planned",

@@ -151,6 +151,8 @@ async def test_what_fits_nothing_or_several_names_what_there_is(lab: Lab, verb: 
     kind = await verb("describe", "taks", request)
     get = await verb("get", request)
     one = await verb("describe", "r-lea")
+    await lab.worker(executors(Runs()), name=request[:6])
+    whole = await verb("describe", request[:6])
 
     assert {ran.returncode for ran in (several, both, nothing, status, two, kind, get)} == {2}
     assert "'hand' fits 2 nodes: hand-1, hand-2; type more of it" in several.stderr
@@ -161,6 +163,7 @@ async def test_what_fits_nothing_or_several_names_what_there_is(lab: Lab, verb: 
     assert "'taks' is none of: request, task, node; did you mean 'tasks'?" in kind.stderr
     assert f"did you mean `picoclaw describe {request}`?" in get.stderr
     assert one.stdout.startswith("Name:            r-lead\n")
+    assert whole.stdout.startswith(f"Name:            {request[:6]}\n")
 
 
 async def _queued(swarm: Any, request: str) -> bool:
