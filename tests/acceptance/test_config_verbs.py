@@ -9,7 +9,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from picoclaw.config.keys import KEYS
-from picoclaw.tests.support.command import RunPicoclaw
+from picoclaw.tests.support.command import RunPicoclaw, SpawnPicoclaw
+from picoclaw.tests.support.nats import NatsServer
+from picoclaw.tests.support.nodes import serving
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
 
@@ -136,3 +138,20 @@ def test_the_schema_is_printed_whole(run_picoclaw: RunPicoclaw) -> None:
     Draft202012Validator.check_schema(schema)
     assert Draft202012Validator(schema).is_valid({"swarm": {"nats": {"heartbeat_interval": "10s"}}})
     assert not Draft202012Validator(schema).is_valid({"swarm": {"nats": {"heartbeat_interval": 10}}})
+
+
+def test_a_node_runs_with_the_figures_of_its_profile_but_for_what_was_said(
+    run_picoclaw: RunPicoclaw, spawn_picoclaw: SpawnPicoclaw, nats_server: NatsServer
+) -> None:
+    way = {"PICOCLAW_SWARM_HID": "profiles", "PICOCLAW_SWARM_NATS_URLS": nats_server.url}
+    nodes = [
+        spawn_picoclaw("--swarm.profile", "large", "--swarm.name", "all", env=way),
+        spawn_picoclaw("--swarm.profile", "large", "--swarm.max_concurrent", "3", "--swarm.name", "said", env=way),
+    ]  # fmt: skip
+    for node in nodes:
+        node.expect(r"swarm\.temporal\.enabled \(profile large\) has no effect")
+        serving(node)
+
+    listed = json.loads(run_picoclaw("get", "nodes", "--json", env=way).stdout)
+
+    assert {row["name"]: row["slots"] for row in listed} == {"all": 20, "said": 3}
