@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..errors import UsageError
 from .flags import load_settings
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def logged_nodes() -> list[str]:
 
     try:
         return logged_names(log_folder(picoclaw_home()))
-    except OSError:
+    except (OSError, UsageError):
         return []
 
 

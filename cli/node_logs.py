@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import UsageError
 from .log_file import OLDER, SUFFIX, log_folder
 
 __all__ = ["LogLine", "NodeFiles", "Tail", "find_logs", "log_folder", "logged_names", "merged"]
@@ -91,6 +92,10 @@ def _lines(path: Path, node: str) -> Iterator[LogLine]:
                     yield line
     except FileNotFoundError:
         return
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read ({error.strerror}): check whose it is, or remove it"
+        ) from None
 
 
 class Tail:

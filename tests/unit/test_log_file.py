@@ -13,6 +13,7 @@ import pytest
 from picoclaw.cli.log_file import KEPT, MOST, NodeLog, keep_log, sweep
 from picoclaw.cli.log_setup import JsonLines
 from picoclaw.cli.node_logs import NodeFiles, Tail, find_logs, merged
+from picoclaw.errors import UsageError
 from picoclaw.swarm.subjects import token
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(10)]
@@ -142,6 +143,13 @@ def test_several_nodes_are_read_by_time_and_torn_lines_are_passed_over(tmp_path:
         ("one", "c"),
         ("two", "d"),
     ]
+
+
+def test_a_log_that_cannot_be_read_is_named(folder: Path) -> None:
+    (folder / "odd.log").mkdir()
+
+    with pytest.raises(UsageError, match=r"odd\.log cannot be read \(Is a directory\): check whose it is"):
+        find_logs(folder)
 
 
 def test_a_tail_misses_nothing_when_the_file_is_put_aside_between_two_looks(tmp_path: Path) -> None:
