@@ -1,5 +1,8 @@
 """Doors of the swarm: how programs other than a node hand in requests and look at what became of them.
 
+A door is one file here; what all of them need is shared: what is asked (`asked`, `demanded`, `change`),
+the way to the swarm (`session`), and what came of it (`results`).
+
 The Python client stands here: `async with picoclaw.gateway.connect() as swarm: …`. It loads when it
 is first asked for, so that a command that only needs a part of this folder does not pay for it.
 """
