@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import shutil
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -64,7 +63,9 @@ class JobContext:
         return await checkout(repository, self.swarm.artifacts, self.cache)
 
     async def close(self) -> None:
-        """Remove the workspace."""
+        """Remove the workspace, read-only folders that a job left in it included."""
+        from ..capabilities.repository.checkout import remove
+
         if self._workspace is not None:
-            await asyncio.to_thread(shutil.rmtree, self._workspace, ignore_errors=True)
+            await asyncio.to_thread(remove, self._workspace)
             self._workspace = None

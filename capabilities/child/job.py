@@ -76,7 +76,7 @@ async def prepare(definition: Definition, task: QueuedTask, context: Context, *,
         worktree=worktree,
         values=values,
         env=child_environment({**private, **given, **own}),
-        mask=mask_for(given),
+        mask=mask_for({**given, **own}),
     )
 
 

@@ -47,6 +47,6 @@ class Mask:
 
 
 def mask_for(given: Mapping[str, str]) -> Mask:
-    """Return the mask for the variables that a child is given of the node's: those whose name says secret."""
+    """Return the mask for the variables that a child is given: those whose name says secret."""
     values = {value for name, value in given.items() if _SECRET_NAME.search(name) and len(value) >= SHORTEST}
     return Mask(tuple(sorted(values, key=lambda value: (-len(value), value))))

@@ -3,16 +3,18 @@
 import asyncio
 import json
 import os
+import secrets
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from ..tool import ERRORS_LIMIT, python_argv
+from .hunt import hunt
 from .output import Captured
 from .progress import Progress, read_progress
 
@@ -24,6 +26,8 @@ PROGRESS_EVERY = timedelta(milliseconds=200)
 """Between two words of progress; of more, the last one is told."""
 BACKSTOP = timedelta(seconds=5)
 """How long after its grace a supervisor may take before it is killed itself."""
+
+MARK = "TASK_RUN"
 
 Tell = Callable[[str, float | None], Awaitable[None]]
 
@@ -84,7 +88,10 @@ class _Child:
         self._stdout = Captured(keep=order.keep, cap=order.cap, spool=order.folder / "stdout")
         self._stderr = Captured(keep=ERRORS_LIMIT, cap=ERRORS_LIMIT)
         self._control = -1
+        self._mark = secrets.token_hex(8)
+        """What each process of this run bears in its environment, unless it takes it out."""
         self._timed_out = False
+        self._end: dict[str, Any] = {"signal": int(signal.SIGKILL)}
         self._process: asyncio.subprocess.Process
 
     async def run(self) -> ChildEnd:
@@ -98,16 +105,16 @@ class _Child:
             finally:
                 for descriptor in (theirs, told, progress):
                     os.close(descriptor)
-            whole = asyncio.create_task(self._converse(heard), name="child")
-            heard = -1  # the task's from here on
+            whole = asyncio.create_task(self._converse(heard, report), name="child")
+            heard = report = -1  # the task's from here on
             await self._until_gone(whole)
-            end = await asyncio.to_thread(_read_report, report)
         finally:
             self._close_control()
-            os.close(report)
-            if heard >= 0:
-                os.close(heard)
+            for descriptor in (heard, report):
+                if descriptor >= 0:
+                    os.close(descriptor)
             await asyncio.to_thread(self._stdout.close)
+        end = self._end
         refused = end.get("refused")
         return ChildEnd(
             code=end.get("exit"),
@@ -139,7 +146,7 @@ class _Child:
         self._process = await asyncio.create_subprocess_exec(
             *python_argv(SUPERVISE, str(file)),
             cwd=order.folder,
-            env=order.env,
+            env={**order.env, MARK: self._mark},
             stdin=asyncio.subprocess.PIPE if order.stdin is not None else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -149,7 +156,7 @@ class _Child:
 
     # --- while it runs ---
 
-    async def _converse(self, heard: int) -> None:
+    async def _converse(self, heard: int, report: int) -> None:
         process = self._process
         assert process.stdout is not None
         assert process.stderr is not None
@@ -159,7 +166,23 @@ class _Child:
             group.create_task(self._listen(heard))
             if self._order.stdin is not None:
                 group.create_task(self._feed(self._order.stdin))
+            group.create_task(self._await_report(report))
         await process.wait()
+
+    async def _await_report(self, report: int) -> None:
+        """Read how it ended. Where the supervisor was killed itself, end what it can no longer end.
+
+        The pipe tells that at once; asyncio waits for a process's output too, which others may hold.
+        """
+        told: dict[str, Any] = {}
+        async with _reading(report) as reader:
+            for line in (await reader.read()).splitlines():
+                told |= json.loads(line)
+        if "left" in told:
+            self._end = told
+        else:
+            # It may have been killed before it could tell whom it had started.
+            await asyncio.to_thread(hunt, told.get("pid"), f"{MARK}={self._mark}")
 
     async def _pump(self, stream: asyncio.StreamReader, into: Captured) -> None:
         while chunk := await stream.read(CHUNK):
@@ -179,15 +202,10 @@ class _Child:
 
     async def _listen(self, heard: int) -> None:
         """Pass on what it says of its progress, the last word of each interval."""
-        reader = asyncio.StreamReader(limit=CHUNK)
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(heard, "rb", buffering=0)
-        )
-        try:
-            rest = b""
-            told_at = 0.0
-            pending: Progress | None = None
+        rest = b""
+        told_at = 0.0
+        pending: Progress | None = None
+        async with _reading(heard) as reader:
             while chunk := await reader.read(CHUNK):
                 *lines, rest = (rest + chunk).split(b"\n")
                 rest = rest[:LINE]
@@ -196,11 +214,9 @@ class _Child:
                 if pending is not None and time.monotonic() - told_at >= PROGRESS_EVERY.total_seconds():
                     await self._say(pending)
                     told_at, pending = time.monotonic(), None
-            last = read_progress(rest) or pending
-            if last is not None:
-                await self._say(last)
-        finally:
-            transport.close()
+        last = read_progress(rest) or pending
+        if last is not None:
+            await self._say(last)
 
     async def _say(self, progress: Progress) -> None:
         if self._tell is not None:
@@ -252,10 +268,14 @@ class _Child:
             self._control = -1
 
 
-def _read_report(report: int) -> dict[str, Any]:
-    said = b""
-    while chunk := os.read(report, 4096):
-        said += chunk
-    # Nothing: the supervisor itself was killed, and with it the program.
-    read: dict[str, Any] = json.loads(said) if said else {"signal": int(signal.SIGKILL)}
-    return read
+@asynccontextmanager
+async def _reading(descriptor: int) -> AsyncIterator[asyncio.StreamReader]:
+    """A reader of a pipe, which is closed with the block."""
+    reader = asyncio.StreamReader(limit=CHUNK)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
+    )
+    try:
+        yield reader
+    finally:
+        transport.close()

@@ -3,7 +3,7 @@
 `python -I -S supervise.py ORDER.json`. Processes that fork away from the program come back to this one
 (Linux: subreaper), so all can be found and ended. The node orders by a pipe: a byte means end it with
 SIGTERM and, after the grace, SIGKILL; its closing, as by the node's death, means SIGKILL at once. How the
-program ended goes to the node by another pipe, one line of JSON.
+program ended goes to the node by another pipe, in lines of JSON.
 """
 
 import ctypes
@@ -45,6 +45,8 @@ def main() -> None:
     program, why = start(order, libc, progress)
     os.close(progress)
     _let_go_of_stdin()
+    # At once: should this process be killed, the node has to know whom to look for.
+    os.write(report, json.dumps({"pid": program}).encode() + b"\n")
     told: dict[str, Any] = why if program is None else watch(program, control, woken, order["grace_s"])
     told["left"] = sweep(program)
     os.write(report, json.dumps(told).encode())
@@ -192,7 +194,7 @@ def sweep(program: int | None) -> int:
             _kill_group(program, signal.SIGKILL)
         if not below:
             break
-        seen |= below
+        seen.update(below)
         for pid in below:
             _kill(pid, signal.SIGKILL)
         _collect()
@@ -230,10 +232,10 @@ def _kill(pid: int, number: int) -> None:
         return
 
 
-def descendants() -> set[int]:
-    """Return the living processes below this one, as /proc tells; none where there is no /proc."""
+def descendants() -> list[int]:
+    """Return the living processes below this one, parents first, as /proc tells; none where there is no /proc."""
     if not LINUX:
-        return set()
+        return []
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -246,14 +248,11 @@ def descendants() -> set[int]:
             continue
         if state != b"Z":
             children.setdefault(int(parent), []).append(int(name))
-    found: set[int] = set()
-    ask = [os.getpid()]
-    while ask:
-        for pid in children.get(ask.pop(), ()):
-            if pid not in found:
-                found.add(pid)
-                ask.append(pid)
-    return found
+    # A parent hears of the end before its child's end can tell it anything else.
+    found = [os.getpid()]
+    for pid in found:
+        found += [child for child in children.get(pid, ()) if child not in found]
+    return found[1:]
 
 
 if __name__ == "__main__":

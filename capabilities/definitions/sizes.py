@@ -4,7 +4,7 @@ import re
 
 from ...errors import ConfigError
 
-_SIZE = re.compile(r"(\d{1,12})\s*([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,15})\s*([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 

@@ -38,6 +38,7 @@ capabilities:
     timeout: 1s
     grace: 200ms
   leaves: {shell: "setsid sleep 604 >/dev/null 2>&1 & echo gone"}
+  lasts: {shell: "trap '' TERM; setsid sleep 605 & sleep 606", grace: 100ms}
   floods: {shell: "yes", output_cap: 1MB}
   binary: {shell: 'printf "\\\\377\\\\376 ok\\\\n"'}
   long: {shell: "seq 100000"}
@@ -266,18 +267,23 @@ def test_capabilities_tells_what_is_ready_and_what_it_needs(here: Here) -> None:
     assert rows["writing"]["needs"] == "needs a model"
     assert rows["environment"]["ready"]
     assert rows["general"]["ready"]
-    for name, code in (
-        ("word-count", 0),
-        ("count-words", 0),
-        ("writing", 1),
-        ("audit", 0),
-        ("nothing-like-it", 1),
-    ):
+    for name, code in (("audit", 0), ("nothing-like-it", 1), ("a b", 2)):
         assert run(here.home, "capabilities", "--check", name).returncode == code, name
-    assert run(here.home, "capabilities", "--check", "a b").returncode == 2
     table = run(here.home, "capabilities").stdout.splitlines()
     assert table[0].split() == ["CAPABILITY", "STATUS", "BY", "DETAIL"]
     assert any(line.startswith("word-count") and "~/.picoclaw/capabilities/" in line for line in table)
+
+
+def test_a_task_that_is_cancelled_takes_its_processes_along(here: Here) -> None:
+    standing = {process.pid for process in processes_of(here.home)}
+
+    def of_the_job() -> list[str]:
+        return describe([one for one in alive(processes_of(here.home)) if one.pid not in standing])
+
+    request = here.dispatch("do it", "lasts", "--detach").stdout.strip()
+    wait_for(lambda: any("sleep 606" in line for line in of_the_job()), 15)
+    assert run(here.home, "cancel", request, *here.told).returncode == 0
+    wait_for(lambda: not of_the_job(), 15, "its processes are gone")
 
 
 def test_a_wrong_definition_keeps_a_node_from_starting(run_picoclaw: RunPicoclaw, tmp_path: Path) -> None:
