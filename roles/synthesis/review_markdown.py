@@ -89,7 +89,10 @@ def _found(part: AreaData) -> str:
     """Say what an area found so that silence and failure never look alike."""
     if not part.reviewed and not part.reported:
         return "**not reviewed**"
-    unable = sum(run.status in ("failed", "timed out", "not installed") for run in part.tools)
+    unable = sum(
+        run.status in ("failed", "timed out") or (run.status == "not installed" and not run.languages)
+        for run in part.tools
+    )
     idle = not any(run.status == "ok" for run in part.tools)
     found = f"{part.reported:,}" if part.reported else "nothing to do" if idle else "no findings"
     if part.dropped:

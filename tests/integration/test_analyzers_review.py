@@ -254,12 +254,12 @@ async def test_mypy_follows_imports_inside_the_repository(
 
 async def test_no_python_is_nothing_to_do_and_said_so(tmp_path: Path, context: FolderContext) -> None:
     review = await review_folder(
-        make_repository(tmp_path / "r", {"a.go": "package a\n", "b.go": "x\n"}), "code", context
+        make_repository(tmp_path / "r", {"a.rb": "puts 1\n", "b.rb": "x\n"}), "code", context
     )
     assert {run.status for run in review.tools} == {"nothing to do"}
     assert review.findings == ()
     assert review.looked_at == ()
-    assert review.notes == ("go (2 files): not reviewed, this version has no analyzer for it",)
+    assert review.notes == ("ruby (2 files): not reviewed, this version has no analyzer for it",)
 
 
 async def test_a_review_without_a_repository_says_what_would_make_it_work(context: FolderContext) -> None:

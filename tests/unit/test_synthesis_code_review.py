@@ -254,6 +254,33 @@ def test_a_tool_that_is_not_installed_beside_one_that_ran_is_named_but_the_repor
     assert not made.partial
 
 
+GO_VET = ToolRun(tool="go vet", status="not installed", detail="go is not on the PATH", languages=("go",))
+CLIPPY = ToolRun(
+    tool="clippy", status="not asked", detail="it would run the build script of x", languages=("rust",)
+)
+
+
+def test_a_language_whose_tool_is_not_on_a_node_is_named_once_and_accuses_nobody() -> None:
+    made = report(
+        reviewed("code", tools=(ran("ruff"), GO_VET, CLIPPY), languages={"python": 9, "go": 3, "rust": 1},
+                 looked_at=("python",)),
+        reviewed("security", languages={"python": 9, "go": 3, "rust": 1}, looked_at=("python",)),
+    )  # fmt: skip
+    assert "- go (3 files): not reviewed, go is not on the PATH of claw-code\n" in made.markdown
+    assert (
+        "- rust (1 file): not reviewed, clippy not run: it would run the build script of x\n" in made.markdown
+    )
+    assert made.markdown.count("go is not on the PATH") == 1
+    assert "could not run" not in made.markdown
+    assert not made.partial
+
+
+def test_a_repository_that_nothing_could_read_was_not_reviewed_and_says_why() -> None:
+    made = report(reviewed("code", tools=(ran("ruff", "nothing to do"), GO_VET), languages={"go": 3}))
+    assert "- code: not reviewed, go is not on the PATH of claw-code\n" in made.markdown
+    assert made.partial
+
+
 def test_an_area_where_no_tool_ran_at_all_is_not_reviewed() -> None:
     made = report(reviewed("code", tools=()))
     assert "code: not reviewed, no tool ran" in made.markdown
