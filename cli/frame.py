@@ -44,9 +44,12 @@ def frame(
     are over, which are counted.
     """
     longest = max(SHORTEST_NAME, min(LONGEST_NAME, columns - BESIDE_NAME))
-    header, *middle, nodes = sections(panel, paint=paint, none_here=none_here, longest_name=longest)
+    header, this, *further, nodes = sections(
+        panel, paint=paint, none_here=_indented(none_here, columns), longest_name=longest
+    )
+    middle = [[line for text in this for line in text.split("\n")], *further]
     title, *rows = nodes
-    bottom = textwrap.wrap(foot, max(columns, 1))[:FOOT]
+    bottom = textwrap.wrap(foot, max(columns, 2), max_lines=FOOT, placeholder="…")
     room = lines - len(bottom)
     fixed = sum(map(len, middle)) + 1
     wide = columns >= len(HEADER[0])
@@ -59,6 +62,10 @@ def frame(
     body = [line for part in parts for line in [*part, *[""] * gap]][: max(room, 0)]
     body += [""] * (room - len(body))
     return [cut(line, columns) for line in [*body, *bottom]][: max(lines, 0)]
+
+
+def _indented(text: str, columns: int) -> str:
+    return "\n  ".join(textwrap.wrap(text, max(columns - 2, SHORTEST_NAME)))
 
 
 def _first(rows: Sequence[str], room: int) -> list[str]:

@@ -21,7 +21,12 @@ def folder_rows(home: Path) -> list[Row]:
     folder = _home(home)
     if folder.status == "failed" or not home.exists():
         return [folder]
-    return [folder, _server(home), _nodes(home), _cache(home)]
+    try:
+        return [folder, _server(home), _nodes(home), _cache(home)]
+    except OSError as error:
+        where = error.filename or home
+        detail = f"{where} cannot be read: {error.strerror}"
+        return [folder, failed("run directory", detail, f"sudo chown -R {os.geteuid()} {home}")]
 
 
 def _home(home: Path) -> Row:

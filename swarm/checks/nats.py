@@ -67,7 +67,12 @@ async def check_nats(told: Told, *, home: Path | None = None) -> Checked:
     Nothing is started or changed, and no secret is in what is returned. `home` is `~/.picoclaw`
     unless given.
     """
-    located = locate(told, home=home or picoclaw_home())
+    home = home or picoclaw_home()
+    try:
+        located = locate(told, home=home)
+    except OSError as error:
+        detail = f"the run directory's record cannot be read: {error.strerror}"
+        return Checked((failed("address", detail, f"chmod -R u+rwX {home}"),), True)
     rows = [ok("address", f"{shown(located.nats)} ({located.source})")]
     greetings = await asyncio.gather(*map(greet, located.nats.urls))
     reached = [greeting for greeting in greetings if greeting.reached]
@@ -159,7 +164,7 @@ async def _stored(wire: Wire, client: SwarmClient, located: Located, told: Told)
         account = await wire.api("INFO", timeout=ASK)
         store = Store(await _streams(wire))
     except PermissionDenied as error:
-        return [warning("jetstream", str(error), "nothing to do if this user is meant to have few rights")]
+        return [failed_with("jetstream", str(error))]
     rows = [account_row(account)]
     wanted = told.settings.swarm.hid
     try:

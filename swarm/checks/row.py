@@ -36,10 +36,22 @@ def failed(name: str, detail: str, fix: str) -> Row:
 def failed_with(name: str, message: str) -> Row:
     """Return the row of an error of ours, whose message ends in what to do."""
     for separator in (". ", ": "):
-        head, found, advice = message.rpartition(separator)
-        if found:
-            return failed(name, head, advice[:1].lower() + advice[1:])
+        at = _last(separator, message)
+        if at is not None:
+            advice = message[at + len(separator) :]
+            return failed(name, message[:at], advice[:1].lower() + advice[1:])
     return failed(name, message, "")
+
+
+def _last(separator: str, message: str) -> int | None:
+    """Return where the separator stands last outside of brackets and quoted commands."""
+    depth, quoted, found = 0, False, None
+    for at, sign in enumerate(message):
+        quoted ^= sign == "`"
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if not quoted and depth == 0 and message.startswith(separator, at):
+            found = at
+    return found
 
 
 def listed(names: Iterable[str], most: int = 5) -> str:

@@ -202,6 +202,26 @@ def test_a_server_without_jetstream(run_picoclaw: RunPicoclaw, tmp_path: Path) -
     assert {"connect", "server", "auth"} <= checked.well()
 
 
+def test_an_account_without_jetstream_and_a_user_without_the_rights(
+    run_picoclaw: RunPicoclaw, start_nats: StartNats
+) -> None:
+    rights = '{ user: "few", password: "s3cret", permissions: { publish: ["x"], subscribe: ["_INBOX.>"] } }'
+    server = start_nats(
+        config=f"""accounts {{
+            A: {{ users: [{{ user: "ann", password: "s3cret" }}] }}
+            B: {{ jetstream: enabled, users: [{rights}] }}
+        }}"""
+    )
+    off = Checked(run_picoclaw, "--swarm.nats.urls", server.url_as("ann", "s3cret"))
+    few = Checked(run_picoclaw, "--swarm.nats.urls", server.url_as("few", "s3cret"))
+
+    assert (off.code, few.code) == (1, 1)
+    assert "JetStream is off for this account" in off.row("jetstream", "failed")
+    assert "FIX enable it there (`jetstream: enabled` in the account)" in off.row("jetstream", "failed")
+    assert "does not let this user publish to $JS.API" in few.row("jetstream", "failed")
+    assert "FIX grant it in the server's permissions" in few.row("jetstream", "failed")
+
+
 def test_a_swarm_from_its_streams_to_its_waiting_tasks(
     run_picoclaw: RunPicoclaw, spawn_picoclaw: SpawnPicoclaw, start_nats: StartNats
 ) -> None:

@@ -80,6 +80,9 @@ def test_it_is_drawn_in_place_fits_each_size_and_outlives_its_server(
     assert terminal.rows[-1] == ENDS
     terminal.resize(80, 24)
     terminal.until("╔═══")
+    drawn = len(terminal.raw)
+    terminal.resize(79, 24)
+    wait_for(lambda: b"\x1b[2J" in terminal.raw[drawn:], 10, "a frame for the new width, drawn whole")
 
     server.kill()
     stale = terminal.until("stale: last heard", 10)

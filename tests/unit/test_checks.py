@@ -122,3 +122,12 @@ def test_an_errors_advice_becomes_the_fix() -> None:
         "the NATS server at nats://h:4222 refused these credentials",
         "check them",
     )
+
+
+def test_a_command_in_the_message_is_not_torn() -> None:
+    row = failed_with("jetstream", "JetStream is off (as: it was): enable it (`jetstream: enabled` there)")
+
+    assert (row.detail, row.fix) == (
+        "JetStream is off (as: it was)",
+        "enable it (`jetstream: enabled` there)",
+    )

@@ -44,6 +44,21 @@ def test_with_room_for_all_it_is_the_panel_as_it_is_printed() -> None:
     assert drawn[-1] == "the end"
 
 
+def test_what_to_do_without_a_node_here_and_why_it_is_stale_is_wrapped_by_words() -> None:
+    drawn = frame(
+        panel(0),
+        40,
+        30,
+        foot="stale: " + "word " * 100,
+        none_here="none: start one with a command of many words",
+    )
+
+    at = drawn.index("【This Node】")
+    assert drawn[at + 1 : at + 3] == ["  none: start one with a command of many", "  words"]
+    assert [line.split()[0] for line in drawn[-3:]] == ["stale:", "word", "word"]
+    assert drawn[-1].endswith("…")
+
+
 def test_nodes_that_do_not_fit_are_counted() -> None:
     drawn = frame(panel(100), 80, 24, foot="the end")
     shown = [line for line in drawn if "claw-" in line and "●" in line and "online" in line]
