@@ -155,8 +155,6 @@ class _Maker:
     def _after(self, name: str, values: Mapping[str, JsonValue]) -> tuple[str, ...]:
         found: list[str] = []
         for entry in self._task.after:
-            if entry in self._left_out:
-                continue
             tasks = self._names.get(entry)
             if tasks is None:
                 one = substitute_text(entry, values, f"{self._key}.after")

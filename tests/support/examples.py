@@ -24,7 +24,7 @@ REPOSITORY = RepositoryRef(
     label="demo",
 )
 TASK = Task(
-    step="security", title="Look for secrets", demand="security@region=us",
+    step="security", title="Look for secrets", demand="security@region=us", capability="security",
     input={"text": "Review this repository", "deep": {"list": [1, None, "ä"]}}, repository=REPOSITORY,
     after=("code", "docs"), needs="settled", priority=2, timeout_s=60.5, max_attempts=5, unroutable="skip",
     grace_s=2.5,
@@ -37,7 +37,7 @@ RESULT = Result(
 )  # fmt: skip
 REQUEST = Request(
     id="r-abcdefghijklmnop", key_digest="cd" * 32, text="Review this repository", demand="code",
-    repository=REPOSITORY, template="code-review", input={"depth": 2}, priority=3, deadline_s=600.0,
+    capability="code", repository=REPOSITORY, template="code-review", workflow={"name": "code-review"}, input={"depth": 2}, priority=3, deadline_s=600.0,
     unroutable="fail", max_attempts=2, ref=ARTIFACT, sender="claw-1a2b3c4d",
 )  # fmt: skip
 DELIVERY = Delivery(seq=7, count=2)
