@@ -86,16 +86,23 @@ def show(ctx: click.Context, id: str, as_json: bool) -> int:
     """
 
     async def work(swarm: "Swarm") -> int:
+        from ..errors import SwarmError
         from ..swarm.bodies import unpack_queued
         from ..swarm.dead_letters import read_letters
         from ..swarm.look import server_time
         from ..swarm.resolve import the_one
+        from .errors import echo_warning
 
         letters = {letter.id: letter for letter in await read_letters(swarm)}
         typed = id.strip().lower()
         typed = typed if typed.startswith("r-") or typed == "r" else f"r-{typed}"
         letter = letters[the_one(typed, letters, "dead letter", hint="see `picoclaw dlq list`")]
-        queued = await unpack_queued(letter.dead.queued, swarm.artifacts)
+        queued = letter.dead.queued
+        try:
+            queued = await unpack_queued(queued, swarm.artifacts)
+        except SwarmError as error:
+            # What its letter says itself is better than nothing.
+            echo_warning(f"its body cannot be read: {error}")
         if as_json:
             echo_json(
                 {

@@ -105,7 +105,7 @@ def _echo(word: str, message: str, colour: str) -> None:
     hush()
     line = "".join(c if c.isprintable() else " " for c in message)
     # click strips the colour itself where stderr is no terminal.
-    label = word if "NO_COLOR" in os.environ else click.style(word, fg=colour, bold=True)
+    label = word if os.environ.get("NO_COLOR") else click.style(word, fg=colour, bold=True)
     click.echo(f"picoclaw: {label}: {line}", err=True)
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ...swarm.swarm import Swarm
     from ...swarm.views.requests import RequestRow
 
-AT_ONCE = 200
-"""Requests read at a time while more are wanted that fit the filter."""
+AT_FIRST = 200
+"""Requests looked through at first with a filter; if more are wanted, all others at once."""
 TEXT = 60
 """Characters of free text in a column."""
 
@@ -69,14 +69,15 @@ def requests(
         around = await look_around(swarm)
         listed = await list_requests(swarm)
         most = len(listed) if everything else limit
-        several = most if wanted == Filter() or everything else AT_ONCE
+        first = most if wanted == Filter() or everything else AT_FIRST
         rows: list[RequestRow] = []
-        read = 0
-        while read < len(listed) and len(rows) < most:
-            states = await read_requests(swarm, listed[read : read + several])
-            rows += [row for row in (request_row(state, around) for state in states) if wanted.request(row)]
-            read += several
-        shown, left = rows[:most], len(rows[most:]) + max(0, len(listed) - read)
+        unread = len(listed)
+        for part in (listed[:first], listed[first:]):
+            if len(rows) < most:
+                states = await read_requests(swarm, part)
+                rows += [row for row in (request_row(one, around) for one in states) if wanted.request(row)]
+                unread -= len(part)
+        shown, left = rows[:most], len(rows[most:]) + unread
         listing(around.now).show(shown, form)
         if left and form in ("table", "wide"):
             fits = "" if wanted == Filter() else " to look through"

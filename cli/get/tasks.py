@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ...swarm.views.nodes import Around
     from ...swarm.views.requests import TaskRow
 
-AT_ONCE = 50
-"""Requests read at a time while tasks are still wanted."""
+AT_FIRST = 50
+"""Requests read at first; if more tasks are wanted, all others at once, which for many costs far less."""
 NAME = 60
 """Characters of a name in a column."""
 
@@ -102,12 +102,11 @@ async def _read(
         return [row for row in task_rows(state, around, each) if wanted.task(row)][:most]
     rows: list[TaskRow] = []
     listed = await list_requests(swarm)
-    several = AT_ONCE if most is not None else max(1, len(listed))
-    for start in range(0, len(listed), several):
-        for state in await read_requests(swarm, listed[start : start + several]):
-            rows += [row for row in task_rows(state, around, each) if wanted.task(row)]
-        if most is not None and len(rows) >= most:
-            break
+    first = AT_FIRST if most is not None else len(listed)
+    for part in (listed[:first], listed[first:]):
+        if most is None or len(rows) < most:
+            for state in await read_requests(swarm, part):
+                rows += [row for row in task_rows(state, around, each) if wanted.task(row)]
     return rows[:most]
 
 
