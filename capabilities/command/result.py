@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from ...errors import FinalError
 from ..definitions.schema import CommandDefinition
 from ..definitions.sizes import format_size
-from ..definitions.substitution import Values, fill
+from ..definitions.substitution import Pattern, Values, fill
 
 SUMMARY = 300
 """Characters of a summary."""
@@ -85,16 +85,23 @@ def make_summary(
 ) -> str:
     """Return one line for people: the template's, else the output itself if it is one line."""
     if body.summary is not None:
-        text = data if isinstance(data, str) else ""
-        own: Values = {**values, **end, "result": data, "output": _one_line(text)}
-        return _one_line(fill(body.summary, own))
+        return filled_summary(body.summary, values, data, end)
     if isinstance(data, str):
         lines = [line for line in data.splitlines() if line.strip()]
         if len(lines) == 1:
-            return _one_line(lines[0])
+            return one_line(lines[0])
     return f"exit code {end['exit_code']}, {format_size(size)} of output" if size else "no output"
 
 
-def _one_line(text: str) -> str:
+def filled_summary(summary: Pattern, values: Values, data: JsonValue, end: Mapping[str, JsonValue]) -> str:
+    """Return a template's summary; one that cannot be filled says so, as the work itself is done."""
+    output = one_line(data) if isinstance(data, str) else ""
+    try:
+        return one_line(fill(summary, {**values, **end, "result": data, "output": output}))
+    except FinalError as error:
+        return one_line(f"done, but for its summary: {error}")
+
+
+def one_line(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= SUMMARY else line[: SUMMARY - 1] + "…"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from ...config.durations import format_duration
 from ...errors import FinalError, RetryableError
 from ...swarm.bodies import BODY_LIMIT
@@ -15,11 +17,11 @@ from ..child.job import Job, limits_of, prepare
 from ..child.keep import keep_change, keep_files
 from ..child.run import ChildEnd, ChildOrder, run_child
 from ..child.words import last_words, log_of
+from ..command.result import filled_summary
 from ..definitions.read import Definition
 from ..definitions.readiness import ready_to_run
 from ..definitions.schema import FunctionDefinition
 from ..definitions.sizes import format_size
-from ..definitions.substitution import fill
 from ..executor import Context, Described, Readiness
 from ..tool import python_argv
 from .answer import read_answer, summary_of
@@ -71,9 +73,8 @@ class FunctionExecutor:
             kept.append(change[0])
         kept += await keep_files(job, self.body.artifacts, context)
         if self.body.summary is not None:
-            facts = {"exit_code": 0, "seconds": round(end.seconds, 3), "result": value}
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            summary = " ".join(fill(self.body.summary, {**job.values, **facts, "output": text}).split())[:300]
+            facts: dict[str, JsonValue] = {"exit_code": 0, "seconds": round(end.seconds, 3)}
+            summary = filled_summary(self.body.summary, job.values, value, facts)
         else:
             summary = summary_of(value)
         log = log_of(job.mask, end.stdout.shown, end.stderr)

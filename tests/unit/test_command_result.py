@@ -12,7 +12,6 @@ from picoclaw.capabilities.child.run import ChildEnd
 from picoclaw.capabilities.command.executor import meaning_of
 from picoclaw.capabilities.command.result import make_summary, read_data
 from picoclaw.capabilities.definitions.schema import CommandDefinition
-from picoclaw.capabilities.definitions.substitution import read_pattern
 from picoclaw.capabilities.function.answer import read_answer, summary_of
 from picoclaw.capabilities.function.call import arguments, failure, known_arguments, serialised
 from picoclaw.errors import FinalError, RetryableError
@@ -99,7 +98,8 @@ def test_the_summary_is_the_templates_or_the_one_line_that_was_printed() -> None
     assert make_summary(defined(), {}, "two\nlines", 2048, facts) == "exit code 1, 2 KB of output"
     assert make_summary(defined(), {}, "", 0, facts) == "no output"
     assert len(make_summary(defined(), {}, "x" * 999, 9, facts)) == 300
-    assert read_pattern("${output}", also=("output",))
+    lacking = make_summary(defined(summary="${result.m}"), {}, {"n": 3}, 9, facts)
+    assert lacking == "done, but for its summary: ${result.m}: there is no 'm' in it (there is: n)"
 
 
 # --- functions ---
@@ -167,6 +167,7 @@ def test_what_an_exception_means(error: BaseException, retry: bool) -> None:
 
 
 def test_a_value_is_summed_up() -> None:
-    assert [summary_of(value) for value in (None, "one", "a\nb", [1], {"a": 1, "b": 2}, 3, True)] == [
+    values: tuple[Any, ...] = (None, "one", "a\nb", [1], {"a": 1, "b": 2}, 3, True)
+    assert [summary_of(value) for value in values] == [
         "done", "one", "2 lines", "1 entry", "2 keys: a, b", "3", "true",
     ]  # fmt: skip
