@@ -163,7 +163,7 @@ def limits_words(key: Key) -> str:
 
         return f"`{format_duration(timedelta(seconds=key.minimum or 0))}` to 365 days"
     low = int(key.minimum or 0)
-    return f"{low} to {int(key.maximum):,}" if key.maximum is not None else f"{low} and more"
+    return f"{low:,} to {int(key.maximum):,}" if key.maximum is not None else f"{low:,} and more"
 
 
 def joined(raw: Raw) -> str:
