@@ -14,6 +14,7 @@ from .planning.template import Template, read_template, shipped_templates
 log = logging.getLogger(__name__)
 
 SUFFIXES = (".yaml", ".yml")
+MOST_FILES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ def usual_folder(home: Path) -> Path:
 def workflow_paths(paths: Sequence[Path]) -> tuple[Path, ...]:
     """Return the files that are meant: a file itself, of a folder its `*.yaml` and `*.yml` by name.
 
-    Raises PlanError for a folder that cannot be read. A path that is not there means no files.
+    Raises PlanError for a folder that cannot be read or holds over 1000 of them. A path that is not
+    there means no files.
     """
     found: list[Path] = []
     for path in paths:
@@ -46,6 +48,10 @@ def workflow_paths(paths: Sequence[Path]) -> tuple[Path, ...]:
             raise PlanError(
                 f"{path} cannot be read ({error.strerror}): give this user the right to"
             ) from None
+    if len(found) > MOST_FILES:
+        raise PlanError(
+            f"{len(found):,} workflow files are over {MOST_FILES:,}: is it the right folder ({found[-1].parent})?"
+        )
     return tuple(dict.fromkeys(found))
 
 

@@ -86,3 +86,10 @@ def test_a_folder_a_pipe_and_nothing_at_all_are_no_workflow_files(tmp_path: Path
 def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
     path = write(tmp_path, "a.yaml", b"\xef\xbb\xbfname: a\ntasks: [{step: a, demand: code}]")
     assert read_workflow(path).name == "a"
+
+
+def test_a_folder_of_thousands_of_files_is_not_the_right_one(tmp_path: Path) -> None:
+    for number in range(1001):
+        (tmp_path / f"{number}.yaml").touch()
+    with pytest.raises(PlanError, match="1,001 workflow files are over 1,000"):
+        load_templates([tmp_path])
