@@ -24,6 +24,8 @@ SHOWN = "src"
 CLIPPY = ("clippy", "--offline", "--message-format=json", "--workspace", "--all-targets")
 LINTS = ("--", "-W", "clippy::all")
 """Whatever a manifest switches off; what the source itself allows at its place stays allowed."""
+NO_TOOLCHAIN = ("is not installed for the toolchain", "could not choose a version", "is not installed\n")
+"""What rustup says on a machine whose `cargo` is there and leads nowhere."""
 ABSENT = ("no matching package", "failed to get", "failed to download", "offline", "failed to load source")
 
 
@@ -149,5 +151,7 @@ def _why_not(run: Ran) -> str:
     """Return why a workspace was not checked; raises ToolBroken when that is no matter of dependencies."""
     if any(words in run.stderr for words in ABSENT):
         return "its dependencies are not on this machine (`cargo fetch` fetches them)"
+    if any(words in run.stderr for words in NO_TOOLCHAIN):
+        return "this machine's Rust toolchain has no clippy (`rustup component add clippy`)"
     errors = [line for line in run.stderr.splitlines() if line.startswith("error")]
     raise ToolBroken(f"exit code {run.returncode}: {(errors or [last_line(run.stderr)])[0][:300]}")

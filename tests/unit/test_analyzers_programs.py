@@ -126,6 +126,27 @@ def test_a_go_module_that_cannot_be_loaded_here_is_no_fault(stderr: str, why: st
         GoVet().read(said(target, {"about": ".", "returncode": 1, "stderr": stderr}), target)
 
 
+@pytest.mark.parametrize(
+    ("stderr", "why"),
+    [
+        (
+            "error: failed to get `serde` as a dependency\n  you may need to run without --offline",
+            "dependencies",
+        ),
+        ("error: 'cargo-clippy' is not installed for the toolchain 'stable'", "no clippy"),
+        ("error: rustup could not choose a version of cargo to run", "no clippy"),
+    ],
+)
+def test_a_rust_workspace_that_cannot_be_checked_here_is_no_fault(
+    stderr: str, why: str, target: Target
+) -> None:
+    with pytest.raises(ToolNotRun, match=why):
+        Clippy().read(said(target, {"about": ".", "returncode": 101, "stderr": stderr}), target)
+    with pytest.raises(ToolBroken, match="exit code 101: error: no such command"):
+        bad = {"about": ".", "returncode": 101, "stderr": "error: no such command\nmore"}
+        Clippy().read(said(target, bad), target)
+
+
 def test_words_of_go_that_may_quote_any_file_are_not_passed_on(target: Target) -> None:
     stderr = "/etc/shadow:1: unrecognized instruction root:$6$secret\nasm: assembly failed"
     with pytest.raises(ToolBroken) as broken:

@@ -185,6 +185,12 @@ def test_what_is_no_code_review_is_refused_in_words(data: Any) -> None:
         to_sarif(data, "0.1")
 
 
+def test_a_message_is_no_link_and_one_line() -> None:
+    log = made(finding(message="see [this](https://evil.example)\nand more\x1b[31m"))
+    text = run_of(log, "ruff")["results"][0]["message"]["text"]
+    assert text == "see [this] (https://evil.example) and more�[31m"
+
+
 @given(st.lists(st.builds(
     finding,
     path=st.text(min_size=1, max_size=20), rule=st.text(max_size=20), message=st.text(max_size=60),
