@@ -126,7 +126,7 @@ _TABLE = (
         "int",
         "node",
         "Messages a subscription may hold (524288).",
-        minimum=1,
+        minimum=100,  # under that each burst is cut, and deliveries wait for the ack wait
         maximum=2**31 - 1,
     ),
     Key(
@@ -134,7 +134,7 @@ _TABLE = (
         "int",
         "node",
         "Bytes a subscription may hold (134217728).",
-        minimum=1024,
+        minimum=2**21,  # twice NATS' largest message: what exceeds the limit alone would never arrive
         maximum=2**40,
     ),
     Key(

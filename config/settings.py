@@ -33,9 +33,9 @@ class NatsSettings:
     token: str | None = field(default=None, repr=False)
     tls: TlsSettings = TlsSettings()
     pending_msgs_limit: int = 524_288
-    """Messages a subscription may hold before it drops; 1 and more."""
+    """Messages a subscription may hold before it drops; 100 and more."""
     pending_bytes_limit: int = 134_217_728
-    """Bytes a subscription may hold before it drops; 1024 and more."""
+    """Bytes a subscription may hold before it drops; 2 MiB and more."""
     heartbeat_interval: timedelta = timedelta(seconds=10)
     node_timeout: timedelta = timedelta(seconds=60)
     """A node that is silent for longer is offline; at least twice the heartbeat interval."""

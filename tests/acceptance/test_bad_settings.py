@@ -74,7 +74,7 @@ BAD = {
         ("PICOCLAW_SWARM_MAX_CONCURRENT", "from 1 to 10000"), PICOCLAW_SWARM_MAX_CONCURRENT="9" * 5000
     ),
     "max_concurrent as a list": yaml("swarm:\n  max_concurrent: [1]\n", "swarm.max_concurrent", "list"),
-    "pending bytes under a kilobyte": flag("--swarm.nats.pending_bytes_limit", "10", says=("from 1024",)),
+    "pending bytes under two megabytes": flag("--swarm.nats.pending_bytes_limit", "10", says=("from 2097152",)),
     "two replicas": flag("--swarm.nats.replicas", "2", says=("swarm.nats.replicas", "1, 3 or 5")),
     # Durations.
     "duration that is none": flag(
