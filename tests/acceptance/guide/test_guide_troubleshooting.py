@@ -168,7 +168,7 @@ def test_memory_limits_of_subscriptions_and_a_silenced_temporal_do_not_stop_a_no
     config = home / ".picoclaw" / "config.yaml"
     config.parent.mkdir()
     config.write_text("swarm:\n  temporal:\n    address: localhost:7233\n", encoding="utf-8")
-    less = ("--swarm.nats.pending_msgs_limit", "1000", "--swarm.nats.pending_bytes_limit", "1048576")
+    less = ("--swarm.nats.pending_msgs_limit", "1000", "--swarm.nats.pending_bytes_limit", "4194304")
     lead, hand = nodes.start(LEAD, ("worker", "hand", *DOCS, *less, "--swarm.temporal.address="))
 
     review(run_picoclaw, repository, "--capability", "docs", *nodes.connection)
