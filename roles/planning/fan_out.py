@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from ...capabilities.change import INPUT as CHANGE
 from ...errors import PlanError
 from ...swarm.records import RepositoryRef, Request, Task
 from .check import for_each_input
@@ -30,7 +31,9 @@ def make_tasks(template: Template, request: Request) -> tuple[Task, ...]:
     Raises PlanError for inputs that are missing or of another type, for more than `MAX_TASKS` tasks or
     `MAX_AFTER` dependencies, and when nothing is left to do.
     """
-    inputs = take_inputs(template.inputs, request.input) if template.inputs else {}
+    # What changed is the sender's word on the repository, whatever inputs a template declares.
+    told = {name: value for name, value in request.input.items() if name != CHANGE or name in template.inputs}
+    inputs = take_inputs(template.inputs, told) if template.inputs else {}
     values: dict[str, JsonValue] = {"text": request.text, "inputs": inputs}
     groups = {
         task.step: _items(task, values) for task in template.tasks if task.when is None or inputs[task.when]
@@ -123,7 +126,11 @@ class _Maker:
         """Return the task of this name."""
         task, key = self._task, self._key
         # With declared inputs a task gets what it names: lists of all items would travel with each.
-        given = {} if self._template.inputs else self._request.input
+        repository = self._repository(values)
+        given = self._request.input
+        if self._template.inputs:
+            ours = repository is not None and repository == self._request.repository
+            given = {CHANGE: given[CHANGE]} if ours and CHANGE in given else {}
         own = substitute(task.input, values, f"{key}.input")
         assert isinstance(own, dict)
         return Task(
@@ -132,7 +139,7 @@ class _Maker:
             demand=substitute_text(task.demand, values, f"{key}.demand"),
             capability=task.capability,
             input={"text": self._request.text, **given, **own},
-            repository=self._repository(values),
+            repository=repository,
             after=self._after(name, values),
             **self._limits,
         )

@@ -74,7 +74,9 @@ def take_inputs(declared: Mapping[str, Input], given: Mapping[str, JsonValue]) -
         value = one.default if value is None else value
         if one.required and (value is None or value == []):
             what = "is an empty list" if value == [] else "is missing"
-            raise PlanError(f"input {name!r} {what}: give {_WORDS[one.type]} with --input {name}=…")
+            # Both are made by the sender, of its own folders.
+            verb = "`picoclaw workflows run` and " if one.type in ("files", "repositories") else ""
+            raise PlanError(f"input {name!r} {what}: give {_WORDS[one.type]} with {verb}--input {name}=…")
         values[name] = check_value(name, one, value) if value is not None else None
     return values
 
