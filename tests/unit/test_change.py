@@ -16,9 +16,11 @@ from picoclaw.capabilities.findings import Finding, Review, ToolRun
 from picoclaw.capabilities.repository.diff import parse_patch
 from picoclaw.cli.diff import nothing_to_review
 from picoclaw.errors import FinalError
+from picoclaw.roles.planning.plan import make_plan
+from picoclaw.roles.planning.template import read_template
 from picoclaw.roles.synthesis.join import join
 from picoclaw.roles.synthesis.outcome import Outcome
-from picoclaw.swarm.records import Plan, Request, Result, Task
+from picoclaw.swarm.records import Plan, RepositoryRef, Request, Result, Task
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(20)]
 
@@ -143,3 +145,27 @@ def test_content_that_reads_like_a_patch_is_content() -> None:
         "a.py": (False, ((1, 3),)),
         "b c": (True, ((1, 1),)),
     }
+
+
+WORKFLOW = """
+name: look
+inputs: {others: {type: repositories}}
+tasks:
+  - {step: here, demand: code}
+  - {step: there, demand: code, for_each: others, repository: "${item}"}
+"""
+
+
+def test_with_declared_inputs_the_change_goes_with_its_own_repository_and_no_other() -> None:
+    ours, other = (
+        RepositoryRef(url="https://a.org/x", commit="a" * 40),
+        {"url": "https://b.org/y", "commit": "b" * 40},
+    )
+    carried = CHANGE.model_dump(mode="json", exclude_defaults=True)
+    request = Request(
+        id="r", key_digest="0", text="Look", repository=ours, input={"change": carried, "others": [other]},
+        workflow=read_template(WORKFLOW, "look.yaml").to_json(),
+    )  # fmt: skip
+    here, there = make_plan(request, ()).tasks
+    assert change_of(here.input) == CHANGE
+    assert change_of(there.input) is None
