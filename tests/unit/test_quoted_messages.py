@@ -2,6 +2,7 @@
 
 import pytest
 
+from picoclaw.tests.support.docs import ROOT
 from picoclaw.tests.support.quoted import GAP, clauses, quoted, runs
 
 pytestmark = pytest.mark.unit
@@ -27,3 +28,14 @@ def test_the_check_finds_a_message_that_nobody_prints() -> None:
         True,
         True,
     ]
+
+
+ELSEWHERE = {"The home directory is on a network"}
+"""Cannot be brought about without such a file system: tests/unit/test_embedded_filesystem.py."""
+
+
+def test_each_symptom_is_brought_about_by_an_acceptance_test() -> None:
+    tests = (ROOT / "tests" / "acceptance").rglob("*.py")
+    sources = "\n".join(path.read_text(encoding="utf-8") for path in tests)
+
+    assert {heading for heading in quoted("troubleshooting.md") if f'"{heading}"' not in sources} == ELSEWHERE

@@ -13,9 +13,10 @@ from picoclaw.tests.support.guide import guide, nodes_of, review
 from picoclaw.tests.support.jwt import make_key, make_tenant, user_key
 from picoclaw.tests.support.nats import NatsServer, StartNats
 from picoclaw.tests.support.nodes import serving
-from picoclaw.tests.support.quoted import says
+from picoclaw.tests.support.quoted import pattern, quoted, says
 from picoclaw.tests.support.terminals import Terminals
 from picoclaw.tests.support.tls import make_certificates
+from picoclaw.tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
 
@@ -98,6 +99,22 @@ def test_a_server_that_demands_it_lets_the_right_nodes_in_and_tells_the_others_w
         assert not any(
             secret in line for given, _ in made.wrong for secret in given[1::2] if "/" not in secret
         )
+
+
+def test_credentials_that_expire_are_told_and_new_ones_in_the_same_file_bring_the_node_back(
+    start_nats: StartNats, spawn_picoclaw: SpawnPicoclaw, run_picoclaw: RunPicoclaw, tmp_path: Path
+) -> None:
+    tenant = make_tenant()
+    server = start_nats(config=tenant.config)
+    path = tmp_path / "node.creds"
+    path.write_text(tenant.creds(seconds=4), encoding="utf-8")
+    at = ("--swarm.nats.urls", server.url, "--swarm.nats.credentials", str(path))
+    node = serving(spawn_picoclaw("--swarm.role", "worker", "--swarm.name", "hand", *at))
+
+    node.expect(pattern(quoted("troubleshooting.md")["Credentials"][2]))
+    path.write_text(tenant.creds(), encoding="utf-8")
+
+    wait_for(lambda: nodes_of(run_picoclaw, *at)["hand"]["status"] == "online", 20)
 
 
 def test_a_token_as_in_the_guide_and_the_form_that_fits(

@@ -61,11 +61,14 @@ def test_no_server_a_closed_port_and_one_without_jetstream(
         config="accounts { A { users: [{user: a, password: a}] }, B { jetstream: enabled } }\n"
     )
     without = node("--swarm.nats.urls", no_account.url_as("a", "a"))
+    in_clear = node("--swarm.nats.urls", no_account.url_as("a", "a").replace("nats:", "tls:"))
 
     assert closed.finish() == 3
     assert says(closed.output, "Nobody answers", 1)
     assert without.finish() == 3
     assert says(without.output, "The server has no JetStream", 1)
+    assert in_clear.finish() == 3
+    assert says(in_clear.output, "TLS", 2)
     waiting.expect(pattern(QUOTED["Nobody answers"][0]))
     code, said = check()
     assert (code, "nobody listens on port 4222" in said) == (3, True), said
