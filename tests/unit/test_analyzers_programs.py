@@ -55,7 +55,7 @@ def said(target: Target, *runs: dict[str, object]) -> ToolOutput:
     return ToolOutput(returncode=0, stdout=body.encode(), stderr="", seconds=0.1)
 
 
-SEEN = {
+SEEN: dict[str, tuple[Analyzer, str, set[tuple[str, str, str, str, int]]]] = {
     "go-vet": (
         GoVet(), "1.26.8",
         {

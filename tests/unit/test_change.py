@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import JsonValue
 
 from picoclaw.capabilities.analyzers.analyzer import Reading
 from picoclaw.capabilities.analyzers.radon import Radon
@@ -83,7 +84,7 @@ def test_it_travels_in_the_input_and_a_damaged_one_is_refused() -> None:
         change_of({"change": {**carried, "files": {"a": {"spans": [[0, 1]]}}}})
 
 
-def joined(review: Review | None, change: Change | None) -> tuple[str, dict[str, object]]:
+def joined(review: Review | None, change: Change | None) -> tuple[str, dict[str, JsonValue]]:
     data = review.model_dump(mode="json") if review is not None else None
     outcome = Outcome(step="code", demand="code", state="done", node="n", result=Result(data=data))
     carried = {"change": change.model_dump(mode="json")} if change is not None else {}

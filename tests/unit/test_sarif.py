@@ -65,6 +65,7 @@ def made(*findings: Finding, **more: Any) -> dict[str, Any]:
 
 
 def run_of(log: dict[str, Any], tool: str) -> dict[str, Any]:
+    found: dict[str, Any]
     (found,) = [run for run in log["runs"] if run["tool"]["driver"]["name"] == tool]
     return found
 
