@@ -142,9 +142,9 @@ def test_a_rust_workspace_that_cannot_be_checked_here_is_no_fault(
 ) -> None:
     with pytest.raises(ToolNotRun, match=why):
         Clippy().read(said(target, {"about": ".", "returncode": 101, "stderr": stderr}), target)
+    bad = said(target, {"about": ".", "returncode": 101, "stderr": "error: no such command\nmore"})
     with pytest.raises(ToolBroken, match="exit code 101: error: no such command"):
-        bad = {"about": ".", "returncode": 101, "stderr": "error: no such command\nmore"}
-        Clippy().read(said(target, bad), target)
+        Clippy().read(bad, target)
 
 
 def test_words_of_go_that_may_quote_any_file_are_not_passed_on(target: Target) -> None:
