@@ -129,4 +129,4 @@ def read_said(run: Ran) -> object:
     try:
         return json.loads(run.stdout)
     except (ValueError, RecursionError):
-        raise refused(run) from None
+        raise ToolBroken("its output is not JSON") from None

@@ -3,10 +3,13 @@
 import os
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
+from picoclaw.capabilities.analyzers.review import ReviewExecutor
 from picoclaw.capabilities.findings import Review
 from picoclaw.tests.support.polyglot import FAULTS, POLYGLOT, need, tool_homes
 from picoclaw.tests.support.repositories import FolderContext, make_repository, review_folder, tool
@@ -258,3 +261,41 @@ async def test_a_file_of_the_node_never_comes_into_a_report(tmp_path: Path, cont
     )
     assert "horse" not in review.model_dump_json()
     assert {run.tool: run.status for run in review.tools} == {"clippy": "not asked", "go vet": "not asked"}
+
+
+@pytest.mark.parametrize(
+    ("program", "status", "words"),
+    [
+        ("sleep 300 & sleep 300", "timed out", "ended after 2 s"),
+        ("trap '' TERM INT; while :; do sleep 1; done", "timed out", "ended after 2 s"),
+        ("head -c 60000000 /dev/zero", "failed", "it printed more than 48 MB"),
+        ("head -c 300 /dev/urandom", "failed", "its output is not JSON"),
+        ("echo '{\"comments\": [{}]}'", "failed", "has a form that this version does not know"),
+        ("echo '[]'", "failed", "has a form that this version does not know"),
+        ("echo fell over >&2; exit 9", "failed", "exit code 9: fell over"),
+        ("kill -SEGV $$", "failed", "ended by signal 11"),
+    ],
+    ids=["hangs", "ignores signals", "floods", "binary", "another form", "a list", "falls over", "crashes"],
+)
+async def test_a_tool_that_misbehaves_is_named_and_nothing_of_it_is_left(
+    program: str,
+    status: str,
+    words: str,
+    tmp_path: Path,
+    context: FolderContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    fake = tools / "shellcheck"
+    fake.write_text(f'#!/bin/sh\n[ "$1" = --version ] && exit 0\n{program}\n', encoding="utf-8")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    folder = make_repository(tmp_path / "r", {"a.sh": "#!/bin/sh\n"})
+    executor = ReviewExecutor(tool_timeout=timedelta(seconds=2))
+    review = await review_folder(folder, "shell", context, executor)
+    run = tool(review, "shellcheck")
+    assert (run.status, review.findings) == (status, ())
+    assert words in run.detail
+    assert review.looked_at == ()
+    assert not psutil.Process().children(recursive=True)
