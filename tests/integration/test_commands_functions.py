@@ -137,8 +137,8 @@ async def test_exit_codes_mean_what_the_definition_says(bench: Bench) -> None:
 
 async def test_all_of_a_result_and_the_files_that_it_left(bench: Bench) -> None:
     result = await bench.run(
-        "shell: echo out; echo err >&2; mkdir -p d; echo 1 > d/a.html; echo 2 > b.txt; ln -s /etc/passwd d/c.html; exit 3\n"
-        'exit_codes: {3: done}\nresult: all\nartifacts: ["**/*.html", "*.txt"]'
+        "shell: echo out; echo err >&2; mkdir -p d; echo 1 > d/a.html; echo 2 > b.txt; ln -s /etc/passwd d/c.html; ln -s /etc e; mkfifo f.html; exit 3\n"
+        'exit_codes: {3: done}\nresult: all\nartifacts: ["**/*.html", "*.txt", e/passwd]'
     )
     assert isinstance(result.data, dict)
     assert {**result.data, "seconds": 0} == {"exit_code": 3, "seconds": 0, "stdout": "out", "stderr": "err"}
