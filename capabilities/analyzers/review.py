@@ -14,7 +14,7 @@ from ...swarm.records import QueuedTask, Result
 from ..change import Change, change_of
 from ..executor import Context, Readiness
 from ..findings import SEVERITIES, Area, Finding, Review, ToolRun
-from ..languages import PROGRAMMING
+from ..languages import PROGRAMMING, language_of
 from .analyzer import Analyzer, OnPath, Target, lacks
 from .bandit import Bandit
 from .clippy import Clippy
@@ -66,6 +66,15 @@ MAX_MESSAGE = 400
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a demand asks for in one area."""
+
+    tools: tuple[Analyzer, ...]
+    languages: frozenset[str] = frozenset()
+    """By name, as `go` does; empty: whatever is there."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewExecutor:
     """Reviews a repository without a model: real tools in child processes, findings with their place."""
 
@@ -111,21 +120,21 @@ class ReviewExecutor:
         seen = await asyncio.to_thread(survey, root)
         project = await asyncio.to_thread(read_project, root)
         reviews = []
-        for area, tools in wanted.items():
+        for area, asked in wanted.items():
             folder = workspace / area
             folder.mkdir()
             target = Target(
                 seen, project, folder, label=task.task.repository.label, timeout=self.tool_timeout
             )
-            reviews.append(await self.review(area, target, context, tools, change))
+            reviews.append(await self.review(area, target, context, asked, change))
         data: list[JsonValue] = [review.model_dump(mode="json") for review in reviews]
         return Result(
             summary="; ".join(summarize(review) for review in reviews),
             data=data[0] if len(data) == 1 else data,
         )
 
-    def _wanted(self, task: QueuedTask) -> dict[Area, list[Analyzer]]:
-        """Return the tools that the task's demand asks for, by area; raises FinalError for one unknown."""
+    def _wanted(self, task: QueuedTask) -> dict[Area, Wanted]:
+        """Return what the task's demand asks for, by area; raises FinalError for one unknown."""
         demand = parse_demand(task.task.demand)
         named = list(demand.capabilities) or [
             task.task.capability or str(task.task.input.get("area", "code"))
@@ -134,18 +143,27 @@ class ReviewExecutor:
             raise FinalError(
                 f"no analyzer for {', '.join(unknown)} on this node: ask for {', '.join(sorted(AREAS))}"
             )
-        wanted: dict[Area, list[Analyzer]] = {}
-        for name in named:
-            chosen = wanted.setdefault(AREAS[name], [])
-            chosen += [tool for tool in self._tools(name) if tool not in chosen]
-        return wanted
+        by_area = {AREAS[name]: [n for n in named if AREAS[n] == AREAS[name]] for name in named}
+        return {
+            area: Wanted(
+                # In the order of the analyzers, whatever the order of the names.
+                tuple(tool for tool in self.analyzers if any(tool in self._tools(name) for name in names)),
+                frozenset(names) if LANGUAGES.issuperset(names) else frozenset(),
+            )
+            for area, names in by_area.items()
+        }
 
     async def review(
-        self, area: Area, target: Target, context: Context, tools: Sequence[Analyzer], change: Change | None
+        self, area: Area, target: Target, context: Context, asked: Wanted, change: Change | None
     ) -> Review:
-        """Run these analyzers of one area, as many at once as there are processors."""
+        """Run the analyzers that were asked for, as many at once as there are processors."""
         slots = asyncio.Semaphore(max(2, os.cpu_count() or 1))
-        mine = [tool for tool in tools if not isinstance(tool, OnPath) or tool.files(target)]
+        # Who did not ask for a language by name hears nothing of a tool for one that is not here.
+        mine = [
+            tool
+            for tool in asked.tools
+            if asked.languages or not isinstance(tool, OnPath) or tool.files(target)
+        ]
 
         async def run(analyzer: Analyzer) -> Outcome:
             async with slots:
@@ -156,7 +174,9 @@ class ReviewExecutor:
         async with asyncio.TaskGroup() as group:
             running = [group.create_task(run(analyzer)) for analyzer in mine]
         outcomes = [task.result() for task in running]
-        return assemble(area, target.survey, mine, outcomes, self.max_findings, change)
+        return assemble(
+            area, target.survey, mine, outcomes, self.max_findings, change=change, only=asked.languages
+        )
 
 
 def assemble(
@@ -165,11 +185,20 @@ def assemble(
     analyzers: list[Analyzer],
     outcomes: list[Outcome],
     limit: int,
+    *,
     change: Change | None = None,
+    only: frozenset[str] = frozenset(),
 ) -> Review:
-    """Put the outcomes of one area together; of a change, what lies on its lines. Pure."""
+    """Put the outcomes of one area together. Pure.
+
+    Of a change, what lies on its lines is kept. `only`: the languages that were asked for; none: all.
+    """
     everything = [_cleaned(finding) for outcome in outcomes for finding in outcome.findings]
-    everything += [_encoding_finding(path, line, why) for path, line, why in seen.broken]
+    everything += [
+        _encoding_finding(path, line, why)
+        for path, line, why in seen.broken
+        if not only or language_of(path) in only
+    ]
     findings = [f for f in everything if change is None or change.touches(f.path, f.line)]
     findings.sort(key=lambda f: (SEVERITIES.index(f.severity), f.path, f.line, f.rule, f.tool))
     facts: dict[str, JsonValue] = {}
@@ -177,7 +206,7 @@ def assemble(
     for outcome in outcomes:
         facts |= outcome.reading.facts
         notes += outcome.reading.notes
-    languages = seen.languages()
+    languages = {name: count for name, count in seen.languages().items() if not only or name in only}
     looked_at = {
         language
         for analyzer, outcome in zip(analyzers, outcomes, strict=True)

@@ -48,6 +48,8 @@ async def test_each_language_has_its_fault_found_by_its_own_tool_alone(
     assert tool(review, name).status == "ok"
     assert tool(review, name).version
     assert name == "ruff" or {run.tool for run in review.tools} == {name}
+    assert list(review.languages) == [language]
+    assert review.notes == ()
 
 
 async def test_a_repository_in_python_hears_nothing_of_other_tools(
@@ -55,6 +57,24 @@ async def test_a_repository_in_python_hears_nothing_of_other_tools(
 ) -> None:
     review = await look(tmp_path / "r", {"app.py": "import os\n"}, "code", context)
     assert [run.tool for run in review.tools] == ["mypy", "vulture", "radon", "ruff", "ruff format"]
+
+
+async def test_two_languages_in_one_demand_are_one_review_of_both(
+    tmp_path: Path, context: FolderContext
+) -> None:
+    need("go")
+    review = await look(tmp_path / "r", POLYGLOT, "python+go", context)
+    assert review.looked_at == ("go", "python")
+    assert {"go vet", "mypy"} <= {run.tool for run in review.tools}
+    assert "clippy" not in {run.tool for run in review.tools}
+
+
+async def test_a_language_that_the_repository_does_not_have_is_nothing_to_do(
+    tmp_path: Path, context: FolderContext
+) -> None:
+    review = await look(tmp_path / "r", {"app.py": "import os\n"}, "go", context)
+    assert [(run.tool, run.status) for run in review.tools] == [("go vet", "nothing to do")]
+    assert (review.languages, review.notes) == ({}, ())
 
 
 async def test_a_tool_that_is_not_here_is_named_with_its_language_and_nothing_else_suffers(

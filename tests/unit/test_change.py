@@ -53,7 +53,7 @@ KEPT = [("new.py", 0), ("new.py", 2), ("old.py", 3), ("old.py", 9)]
 
 def reviewed(change: Change | None, *found: Finding, limit: int = 100) -> Review:
     run = ToolOutcome(ToolRun(tool="t", status="ok"), Reading(found))
-    return assemble("code", Survey(Path("/r"), ()), [Radon()], [run], limit, change)
+    return assemble("code", Survey(Path("/r"), ()), [Radon()], [run], limit, change=change)
 
 
 def test_only_what_the_change_wrote_is_kept_and_the_rest_is_counted() -> None:
