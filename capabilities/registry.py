@@ -109,6 +109,9 @@ def find_executor(demand: Demand, executors: Executors, capability: str | None =
     apart = len(wanted) > 1 and all(find_executor(demand, executors, name) for name in wanted)
     if not ready and apart:
         return _Unclear(f"no one executor serves {' and '.join(sorted(wanted))}: ask for one of them")
+    if not ready and demand.node is not None:
+        what = capability or "any task"
+        return _Unclear(f"node {demand.node} cannot do {what}: see `picoclaw describe node {demand.node}`")
     return min(ready, key=lambda executor: not wanted <= executor.capabilities, default=None)
 
 

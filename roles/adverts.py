@@ -97,6 +97,8 @@ class Adverts:
     make: Callable[[Executors], Offering]
     """Looks at the machine; raises NameRefused only for settings, so at the first look or never."""
     templates: tuple[Template, ...] = field(default=(), init=False)
+    begun: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    """Set once the first look found nothing wrong in the definitions."""
     _offering: Offering | None = field(default=None, init=False)
 
     @property
@@ -118,6 +120,7 @@ class Adverts:
         catalogue = await asyncio.to_thread(self.definitions.first)
         self.templates = catalogue.templates
         self._offering = await asyncio.to_thread(self.make, catalogue.executors)
+        self.begun.set()
         return self._offering
 
     async def run(

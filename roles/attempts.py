@@ -189,7 +189,12 @@ class Attempts:
     async def _run(self, job: Job, queued: QueuedTask, head: TaskHead) -> None:
         executor = self._find(queued)
         if executor is None:
-            await self._retry(job, queued, head, f"no executor here serves {queued.task.demand} any more")
+            await self._retry(
+                job,
+                queued,
+                head,
+                f"no executor here serves {queued.task.capability or queued.task.demand} any more",
+            )
             return
         context = JobContext(self._swarm, queued, job.attempt, self._cache, self._scratch)
         limit = queued.task.timeout_s

@@ -16,6 +16,7 @@ async def tell_health(node: Node) -> None:
     """Keep the node's file of health current until cancelled; never fails because of the disk."""
     file = HealthFile(run_dir(node.home), node.run)
     beats: tuple[int, float] | None = None
+    await node.adverts.begun.wait()  # a node that is refused at once leaves nothing behind
     try:
         while True:
             beats = _last_beat(node, beats)

@@ -122,7 +122,8 @@ def test_a_capability_says_what_is_done_where_the_demand_only_says_where() -> No
     gpu = Fixed(frozenset({"gpu"}))
     assert find_executor(parse_demand("node:n"), table(REVIEWS, gpu), "gpu") is gpu
     assert find_executor(parse_demand("node:n"), table(REVIEWS, gpu), "code") is REVIEWS
-    assert find_executor(parse_demand("node:n"), table(REVIEWS, gpu), "tpu") is None
+    assert asks_for_more(find_executor(parse_demand("node:n"), table(REVIEWS, gpu), "tpu"), "cannot do tpu")
+    assert find_executor(parse_demand("gpu"), table(REVIEWS, gpu), "tpu") is None
 
 
 def test_an_executor_that_is_not_ready_is_not_found() -> None:
