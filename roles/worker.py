@@ -19,6 +19,10 @@ from .jobs import Job, JobTable
 
 log = logging.getLogger(__name__)
 
+HAND_BACK = timedelta(seconds=8)
+"""How long stopped jobs may take to end and to be handed back: however short the drain, a goodbye before
+that would look like a loss and cost an attempt."""
+
 
 class Worker:
     """Serves the lanes that its offer meets, one job per slot."""
@@ -150,6 +154,6 @@ class Worker:
             job.draining = True
             job.stop()
         if late:
-            await asyncio.wait(late, timeout=limit.total_seconds())
+            await asyncio.wait(late, timeout=HAND_BACK.total_seconds())
         for future in waiting:
             future.cancel()
