@@ -30,8 +30,9 @@ class Terminals:
         """Start `picoclaw`; what is added to the document's words is printed."""
         program, *args = words
         assert program == "picoclaw", words
-        for added in (*more, *(f"{name}={value}" for name, value in (env or {}).items())):
-            print(f"picoclaw {' '.join(args)}: added {added}")
+        added = [*(f"{name}={value}" for name, value in (env or {}).items()), *more]
+        if added:
+            print(f"picoclaw {' '.join(args)}: added {' '.join(added)}")
         self._nodes.append(self._spawn(*args, *more, terminal=True, env=env, cwd=cwd))
         return self._nodes[-1]
 
@@ -63,7 +64,7 @@ class Terminals:
 
     def refused(self, words: Sequence[str]) -> str:
         """What a server says that does not start."""
-        done = subprocess.run(
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             self._argv(words), capture_output=True, text=True, timeout=10, check=False, **self._place(self.folder)
         )  # fmt: skip
         assert done.returncode, done.stdout

@@ -13,7 +13,7 @@ from picoclaw.tests.support.command import RunPicoclaw, Spawned, SpawnPicoclaw
 from picoclaw.tests.support.docs import block
 from picoclaw.tests.support.guide import nodes_of, review
 from picoclaw.tests.support.nats import NatsServer, StartNats
-from picoclaw.tests.support.nodes import Nodes, serving, slow_to_review
+from picoclaw.tests.support.nodes import Nodes, serving
 from picoclaw.tests.support.quoted import pattern, quoted, says
 from picoclaw.tests.support.terminals import Terminals
 
@@ -24,6 +24,17 @@ LEAD = ("coordinator", "lead")
 DOCS = ("--swarm.capabilities", "docs")
 CHECK = ["picoclaw", "--swarm.check-nats"]
 """As the guide spells it."""
+
+
+LONG_AND_SHORT = """
+capabilities:
+  long:
+    description: Takes a slot for as long as it is let.
+    command: [sleep, "60"]
+  short:
+    description: Takes no time.
+    command: ["true"]
+"""
 
 
 @pytest.fixture
@@ -145,18 +156,21 @@ def test_a_task_that_nobody_can_serve_says_what_is_missing_and_runs_once_somebod
 
 
 def test_a_task_waits_while_all_slots_are_busy_and_another_worker_takes_it(
-    nodes: Nodes, run_picoclaw: RunPicoclaw, repository: Path, tmp_path: Path
+    nodes: Nodes, run_picoclaw: RunPicoclaw, home: Path
 ) -> None:
-    nodes.start(LEAD, ("worker", "hand", *DOCS, "--swarm.max_concurrent", "1"))
-    slow = slow_to_review(tmp_path / "slow", files=1500)
-    first, request = nodes.dispatch("Review", "--capability", "docs", "--repo", str(slow))
+    folder = home / ".picoclaw" / "capabilities"
+    folder.mkdir(parents=True)
+    (folder / "both.yaml").write_text(LONG_AND_SHORT, encoding="utf-8")
+    able = ("--swarm.capabilities", "long,short")
+    nodes.start(LEAD, ("worker", "hand", *able, "--swarm.max_concurrent", "1"))
+    first, request = nodes.dispatch("Take your time", "--capability", "long")
     first.expect("task +running on hand")
-    second, waiting = nodes.dispatch("Review", "--capability", "docs", "--repo", str(repository))
+    second, waiting = nodes.dispatch("Be quick", "--capability", "short")
     second.expect("planned")
 
     described = run_picoclaw("describe", "task", f"{waiting}.task", *nodes.connection)
     assert described.returncode == 0, described.stderr
-    nodes.start(("worker", "other", *DOCS))
+    nodes.start(("worker", "other", *able))
 
     assert says(described.stdout, "All slots are busy", 1)
     second.expect("task +running on other")
