@@ -15,7 +15,7 @@ from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
 WIDTH = 104
-HEIGHT = 46
+HEIGHT = 62
 """Lines that are shown: the first ones, since what scrolled away is what a reader sees first."""
 
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -40,9 +41,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Give each process of a parallel run a network of its own, so that ports are nobody else's."""
     if hasattr(session.config, "workerinput"):
-        network = own_network()
-        network.__enter__()
-        session.config.add_cleanup(lambda: network.__exit__(None, None, None))
+        network = ExitStack()
+        network.enter_context(own_network())
+        session.config.add_cleanup(network.close)
 
 
 @pytest.fixture(autouse=True)
