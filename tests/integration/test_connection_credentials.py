@@ -9,7 +9,7 @@ import nkeys
 import pytest
 
 from picoclaw.config.settings import NatsSettings, TlsSettings
-from picoclaw.errors import AuthorizationFailed
+from picoclaw.errors import AuthorizationFailed, ConfigError
 from picoclaw.swarm.connection import connect
 from picoclaw.tests.support.jwt import make_key, make_tenant, user_key
 from picoclaw.tests.support.nats import StartNats
@@ -26,11 +26,14 @@ async def user_of(nats: NatsSettings) -> str:
     return str(json.loads(reply.data)["data"]["user"])
 
 
-async def test_user_and_password(start_nats: StartNats) -> None:
+async def test_user_and_password(start_nats: StartNats, tmp_path: Path) -> None:
     server = start_nats(config='authorization { user: "ann", password: "s3c:r/t@" }')
     nats = NatsSettings(urls=(server.url,))
 
+    file = tmp_path / "password"
+    file.write_text("ann:s3c:r/t@\n")
     assert await user_of(replace(nats, credentials="ann:s3c:r/t@")) == "ann"
+    assert await user_of(replace(nats, credentials=str(file))) == "ann"
     assert await user_of(NatsSettings(urls=(server.url_as("ann", "s3c%3Ar%2Ft%40"),))) == "ann"
 
 
@@ -43,6 +46,17 @@ async def test_a_token(start_nats: StartNats) -> None:
         await client.close()
     client = await connect(NatsSettings(urls=(server.url.replace("//", "//t0ken@"),)), name="test")
     await client.close()
+
+
+@pytest.mark.parametrize("held", ["", "two words", "one\ntwo", "bin\x00ary"])
+async def test_a_file_that_holds_none_of_them_is_refused_without_its_content(
+    tmp_path: Path, held: str
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(held)
+    with pytest.raises(ConfigError, match="holds neither a user JWT") as refused:
+        await connect(NatsSettings(credentials=str(file)), name="test")
+    assert not held or held not in str(refused.value)
 
 
 async def test_an_nkey_seed_and_a_file_with_one(start_nats: StartNats, tmp_path: Path) -> None:

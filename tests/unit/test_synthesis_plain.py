@@ -5,8 +5,8 @@ from markdown_it import MarkdownIt
 
 from picoclaw.errors import PlanError
 from picoclaw.roles.synthesis.join import join
+from picoclaw.roles.synthesis.missing import SHOWN_TASKS
 from picoclaw.roles.synthesis.outcome import Outcome
-from picoclaw.roles.synthesis.plain import SHOWN_TASKS
 from picoclaw.roles.synthesis.report import Report
 from picoclaw.swarm.records import ArtifactRef, Plan, Request, Result, Task
 

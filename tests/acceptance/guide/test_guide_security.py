@@ -129,7 +129,10 @@ def test_a_token_as_in_the_guide_and_the_form_that_fits(
     tenant.write_text(make_tenant().creds(), encoding="utf-8")
     print(f"substituted: /path/to/creds -> {tenant}")
     refused = terminals.picoclaw([word.replace("/path/to/creds", str(tenant)) for word in with_file])
-    fitting = [terminals.picoclaw(line, *ALONE) for line in guide("For production", "sh").commands()]
+    tenant = tmp_path / "token"
+    tenant.write_text(f"{server[-1]}\n", encoding="utf-8")
+    held = terminals.picoclaw([word.replace("/path/to/creds", str(tenant)) for word in with_file], *ALONE)
+    fitting = [held] + [terminals.picoclaw(line, *ALONE) for line in guide("For production", "sh").commands()]
 
     assert missing.finish() == 2
     assert says(missing.output, "Credentials", 3)
