@@ -213,6 +213,12 @@ class Node:
         serves = ", ".join(sorted(offering.offer.capabilities)) or "no tasks itself"
         self.say(f"{self.name} ({settings.role}, pid {os.getpid()}) is in swarm {swarm.names.hid!r}")
         self.say(f"serves: {serves}; slots: {settings.max_concurrent}")
+        if not offering.offer.capabilities and settings.role != "coordinator":
+            log.warning(
+                "this %s serves no task: give it --swarm.capabilities, such as general (it was told %s)",
+                settings.role,
+                ", ".join(settings.capabilities),
+            )
         for name, why in offering.not_ready.items():
             self.say(f"declared, not ready: {name}: {why}")
 
