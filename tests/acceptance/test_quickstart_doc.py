@@ -1,0 +1,58 @@
+"""docs/quickstart.md from its second section on, line by line as typed, in one home and one repository."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from picoclaw.tests.support.command import RunPicoclaw, SpawnPicoclaw
+from picoclaw.tests.support.docs import Block, blocks, document
+from picoclaw.tests.support.nodes import serving
+from picoclaw.tests.support.repositories import make_repository
+from picoclaw.tests.support.waiting import wait_for
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(90)]
+
+TEXT = document("quickstart.md")
+
+
+def section(number: int) -> list[Block]:
+    """The blocks of a section."""
+    return [block for block in blocks(TEXT) if block.heading.startswith(f"{number}. ")]
+
+
+def lines(number: int) -> list[list[str]]:
+    """The arguments of the picoclaw commands of a section."""
+    found = [words for block in section(number) if block.language == "bash" for words in block.commands()]
+    return [words[1:] for words in found if words[0] == "picoclaw"]
+
+
+def test_the_quick_start_as_typed(
+    spawn_picoclaw: SpawnPicoclaw, run_picoclaw: RunPicoclaw, home: Path, tmp_path: Path
+) -> None:
+    here = make_repository(tmp_path / "project", {"app.py": "import os\n"}, git=True)
+    coordinator, worker, *rest = lines(2)
+    for node in (spawn_picoclaw(*coordinator), spawn_picoclaw(*worker)):
+        serving(node)
+
+    said = []
+    for words in rest:
+        ran = run_picoclaw(*words, cwd=here)
+        assert ran.returncode == 0, f"picoclaw {shlex.join(words)}: {ran.stderr}"
+        said.append(ran.stdout)
+    assert "# Code review: project" in said[0]
+    assert "# Code review: project" in said[-1], "by the beginning of its id"
+
+    (file,) = (block for block in section(3) if block.language == "yaml")
+    folder = home / ".picoclaw" / "capabilities"
+    folder.mkdir()
+    (folder / "words.yaml").write_text(file.text, encoding="utf-8")
+    shown, asked = lines(3)
+    ran = run_picoclaw(*shown)
+    assert "words" in ran.stdout
+    ran = run_picoclaw(*asked)
+    assert (ran.returncode, "5" in ran.stdout) == (0, True), ran.stdout + ran.stderr
+
+    (down,) = lines(4)
+    assert run_picoclaw(*down).returncode == 0
+    wait_for(lambda: run_picoclaw("health").returncode == 1, 10, "no node is left")
