@@ -10,6 +10,7 @@ from ..errors import PlanError
 from ..swarm.bodies import INLINE_LIMIT
 from ..swarm.entries import Accepted, Cancelled, Entry, Failed, Planned
 from ..swarm.follow import Followed
+from ..swarm.records import Plan, Request
 from ..swarm.swarm import Swarm
 from . import dispatch
 from .ending import last_entry, past_deadline
@@ -112,7 +113,8 @@ class Owner:
     async def _plan(self) -> None:
         ledger, me = self.ledger, self.swarm.me
         try:
-            plan = validate(make_plan(ledger.request, self.templates))
+            # In a thread: fifty thousand tasks take seconds, and nobody's heartbeat waits for that.
+            plan = await asyncio.to_thread(_planned, ledger.request, self.templates)
         except PlanError as error:
             log.warning("Request failed: %s", error, extra={"request": self.request_id})
             await ledger.append_request(Failed(by=me.node, reason="plan", error=str(error)))
@@ -123,9 +125,12 @@ class Owner:
             why = f"it could not be planned ({type(error).__name__}): this is a defect, see the node's log"
             await ledger.append_request(Failed(by=me.node, reason="plan", error=why))
             return
+        if ledger.head.cancelling:
+            return
         entry = Planned(by=me.node, owner=me.node, run=me.run, plan=plan)
-        if len(entry.to_bytes()) > INLINE_LIMIT:
-            ref = await self.swarm.artifacts.put(plan.to_bytes(), media_type="application/json")
+        if len(await asyncio.to_thread(entry.to_bytes)) > INLINE_LIMIT:
+            data = await asyncio.to_thread(plan.to_bytes)
+            ref = await self.swarm.artifacts.put(data, media_type="application/json")
             entry = Planned(id=entry.id, by=me.node, owner=me.node, run=me.run, ref=ref)
         await ledger.append_request(entry)
         ledger.take_plan(plan)
@@ -164,3 +169,7 @@ class Owner:
             for step in open_steps
         )
         await self.swarm.queue.withdraw(self.request_id)
+
+
+def _planned(request: Request, templates: Sequence[Template]) -> Plan:
+    return validate(make_plan(request, templates))

@@ -1,6 +1,7 @@
 """Fan-out: the tasks that a template makes of one request, one or many for each of its steps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import JsonValue
@@ -12,7 +13,7 @@ from .check import for_each_input
 from .inputs import read_repository, take_inputs
 from .substitute import substitute, substitute_text
 from .template_model import Template, TemplateTask
-from .validate import MAX_AFTER, MAX_TASKS
+from .validate import MAX_AFTER, MAX_TASKS, check_plan_size
 
 TITLE_LENGTH = 100
 """Longest title of a task, in characters."""
@@ -28,8 +29,8 @@ def title_of(text: str) -> str:
 def make_tasks(template: Template, request: Request) -> tuple[Task, ...]:
     """Return all tasks, in the order of the template; the same request always gets the same ones.
 
-    Raises PlanError for inputs that are missing or of another type, for more than `MAX_TASKS` tasks or
-    `MAX_AFTER` dependencies, and when nothing is left to do.
+    Raises PlanError for inputs that are missing or of another type, for more than `MAX_TASKS` tasks,
+    `MAX_AFTER` dependencies or `MAX_PLAN_BYTES`, and when nothing is left to do.
     """
     # What changed is the sender's word on the repository, whatever inputs a template declares.
     told = {name: value for name, value in request.input.items() if name != CHANGE or name in template.inputs}
@@ -43,21 +44,43 @@ def make_tasks(template: Template, request: Request) -> tuple[Task, ...]:
         step: (step,) if items is None else tuple(f"{step}-{i}" for i in range(1, len(items) + 1))
         for step, items in groups.items()
     }
+    steps = _Steps(
+        names, frozenset(name for step in names.values() for name in step),
+        frozenset(task.step for task in template.tasks if task.step not in groups),
+    )  # fmt: skip
     tasks: list[Task] = []
+    size = 0
     for number, task in enumerate(template.tasks):
         if task.step not in groups:
             continue
-        make = _Maker(template, task, request, f"tasks.{number}", names)
+        make = _Maker(template, task, request, f"tasks.{number}", steps)
         items = groups[task.step]
-        if items is None:
-            tasks.append(make.task(task.step, values))
-            continue
-        for i, item in enumerate(items, start=1):
-            of_item = {**values, "item": item, "index": i, "count": len(items)}
-            tasks.append(make.task(f"{task.step}-{i}", of_item))
+        each: Iterable[tuple[str, Mapping[str, JsonValue]]] = (
+            [(task.step, values)]
+            if items is None
+            else (
+                (f"{task.step}-{i}", {**values, "item": item, "index": i, "count": len(items)})
+                for i, item in enumerate(items, start=1)
+            )
+        )
+        for name, of_item in each:
+            made = make.task(name, of_item)
+            # Before all of them are made: a few texts in each of many tasks can be more than memory holds.
+            size += _characters(made.input)
+            check_plan_size(size)
+            tasks.append(made)
     if not tasks:
         raise PlanError("there is nothing to do: the lists that it goes over are empty")
     return tuple(tasks)
+
+
+def _characters(value: JsonValue) -> int:
+    """Return the text in a value, in characters: never more than its wire form has bytes."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(len(name) + _characters(entry) for name, entry in value.items())
+    return sum(map(_characters, value)) if isinstance(value, list) else 1
 
 
 def _items(task: TemplateTask, values: Mapping[str, JsonValue]) -> Sequence[JsonValue] | None:
@@ -99,26 +122,29 @@ def _check_width(groups: Mapping[str, Sequence[JsonValue] | None]) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """The steps of one plan, worked out once for all of its tasks."""
+
+    names: Mapping[str, tuple[str, ...]]
+    """Step to the names of its tasks."""
+    every: frozenset[str]
+    """The names of all tasks."""
+    left_out: frozenset[str]
+    """Steps whose `when` has no value."""
+
+
 class _Maker:
     """Makes the tasks of one step."""
 
     def __init__(
-        self,
-        template: Template,
-        task: TemplateTask,
-        request: Request,
-        key: str,
-        names: Mapping[str, tuple[str, ...]],
+        self, template: Template, task: TemplateTask, request: Request, key: str, steps: _Steps
     ) -> None:
         self._template = template
         self._task = task
         self._request = request
         self._key = key
-        self._names = names
-        self._every = (
-            frozenset(name for step in names.values() for name in step) if task.after else frozenset()
-        )
-        self._left_out = {t.step for t in template.tasks} - names.keys()
+        self._steps = steps
         # What does not differ from task to task, made once.
         self._limits = _limits(task, template, request)
 
@@ -162,11 +188,11 @@ class _Maker:
     def _after(self, name: str, values: Mapping[str, JsonValue]) -> tuple[str, ...]:
         found: list[str] = []
         for entry in self._task.after:
-            tasks = self._names.get(entry)
+            tasks = self._steps.names.get(entry)
             if tasks is None:
                 one = substitute_text(entry, values, f"{self._key}.after")
-                if one not in self._every:
-                    if entry.removesuffix("-${index}") in self._left_out:
+                if one not in self._steps.every:
+                    if entry.removesuffix("-${index}") in self._steps.left_out:
                         continue
                     raise PlanError(
                         f"step {name!r} waits for {one!r}, which is not there: are the lists as long?"

@@ -155,9 +155,14 @@ def _check_sizes(tasks: Sequence[Task]) -> None:
                 f"step {task.step!r} has a body of {_mib(size)}, {_mib(MAX_TASK_BYTES)} are allowed: "
                 "pass large data as a repository or an artifact"
             )
-    if total > MAX_PLAN_BYTES:
+        check_plan_size(total)
+
+
+def check_plan_size(size: int) -> None:
+    """Raise PlanError when so many bytes of tasks are more than a plan may have."""
+    if size > MAX_PLAN_BYTES:
         raise PlanError(
-            f"the plan's tasks have {_mib(total)} together, {_mib(MAX_PLAN_BYTES)} are allowed: "
+            f"the plan's tasks have over {_mib(MAX_PLAN_BYTES)} together, which is what is allowed: "
             "pass large data as a repository or an artifact, or split the request"
         )
 

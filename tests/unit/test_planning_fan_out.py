@@ -1,6 +1,8 @@
 """Fan-out: how many tasks a step becomes, what they are called and given, and what is refused."""
 
 import itertools
+import time
+import tracemalloc
 from collections.abc import Sequence
 
 import pytest
@@ -213,6 +215,26 @@ def test_inputs_that_do_not_fit_are_refused_in_one_line(
 def test_fifty_thousand_tasks_are_planned() -> None:
     made = plan("- {step: a, demand: code, for_each: things}", things=list(range(MAX_TASKS)))
     assert len(made.tasks) == MAX_TASKS
+
+
+def test_a_plan_that_no_memory_holds_is_refused_before_it_is_made() -> None:
+    tasks = "- {step: a, demand: code, for_each: things, input: {ask: 'of ${item}: ${inputs.note}'}}"
+    tracemalloc.start()
+    try:
+        with pytest.raises(PlanError, match=r"tasks have over 64\.0 MiB together"):
+            plan(tasks, things=list(range(MAX_TASKS)), note="n" * 100_000)
+        assert tracemalloc.get_traced_memory()[1] < 400 * 2**20, "of the 5 GB that all of them would have"
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_workflow_of_thousands_of_steps_that_wait_is_planned_in_a_moment() -> None:
+    steps_of = "".join(f"- {{step: s{i}, demand: code, after: [first]}}\n" for i in range(4000))
+    found = template("- {step: first, demand: code}\n" + steps_of)
+    request = Request(id="r", key_digest="0", text="do it", template="fan")
+    began = time.process_time()
+    assert len(make_plan(request, [found]).tasks) == 4001
+    assert time.process_time() - began < 2, "it took 6 s where each step looked at all others"
 
 
 def test_a_required_list_that_is_empty_is_named() -> None:
