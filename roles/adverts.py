@@ -10,17 +10,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from ..capabilities.executor import Executor, Executors
 from ..errors import ConfigError, PlanError
+from ..swarm.apart import apart
 from ..swarm.records import QueuedTask
 from .offering import Offering, changes
 from .planning.template import Template
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 EVERY = timedelta(seconds=2)
 """Between two looks: some file states and PATH searches, a millisecond or so."""
+
+SLOW = timedelta(seconds=10)
+"""After which a look is worth a word; no other one begins before it ends."""
 
 MOST_FILES = 1000
 """Definition files that are looked at in one folder."""
@@ -97,6 +104,7 @@ class Adverts:
     make: Callable[[Executors], Offering]
     """Looks at the machine; raises NameRefused only for settings, so at the first look or never."""
     templates: tuple[Template, ...] = field(default=(), init=False)
+    every: timedelta = EVERY
     begun: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     """Set once the first look found nothing wrong in the definitions."""
     _offering: Offering | None = field(default=None, init=False)
@@ -117,9 +125,13 @@ class Adverts:
 
     async def begin(self) -> Offering:
         """Look for the first time. Raises ConfigError, PlanError and NameRefused."""
-        catalogue = await asyncio.to_thread(self.definitions.first)
+
+        def look() -> tuple[Catalogue, Offering]:
+            catalogue = self.definitions.first()
+            return catalogue, self.make(catalogue.executors)
+
+        catalogue, self._offering = await _looked(look)
         self.templates = catalogue.templates
-        self._offering = await asyncio.to_thread(self.make, catalogue.executors)
         self.begun.set()
         return self._offering
 
@@ -129,20 +141,49 @@ class Adverts:
         templates_changed: Callable[[tuple[Template, ...]], None],
     ) -> None:
         """Look until cancelled, and tell when the node can do more or less than before."""
+        known_problem = ""
         while True:
-            await asyncio.sleep(EVERY.total_seconds())
-            catalogue = await asyncio.to_thread(self.definitions.again)
-            before = self.offering
-            executors = before.executors if catalogue is None else catalogue.executors
+            await asyncio.sleep(self.every.total_seconds())
+            try:
+                catalogue, after = await _looked(self._look)
+            except Exception as error:
+                # A node that works goes on with what it knows, whatever a file or a folder does.
+                problem = f"{type(error).__name__}: {error}"
+                if problem != known_problem:
+                    log.warning(
+                        "this machine could not be looked at, what was advertised stays: %s",
+                        problem,
+                        exc_info=True,
+                    )
+                known_problem = problem
+                continue
+            known_problem = ""
             if catalogue is not None and catalogue.templates != self.templates:
                 self.templates = catalogue.templates
                 log.info("workflows changed: %d are known", len(self.templates))
                 templates_changed(self.templates)
-            after = self._offering = await asyncio.to_thread(self.make, executors)
+            before, self._offering = self.offering, after
             for line in changes(before, after):
                 log.info("%s", line)
             if _differ(before, after):
                 changed(after)
+
+    def _look(self) -> tuple[Catalogue | None, Offering]:
+        catalogue = self.definitions.again()
+        return catalogue, self.make(self.offering.executors if catalogue is None else catalogue.executors)
+
+
+async def _looked(look: Callable[[], T]) -> T:
+    """Return what a look finds, however long it takes; a word on one that takes long."""
+    looking = apart(look, name="look at this machine")
+    done, _ = await asyncio.wait({looking}, timeout=SLOW.total_seconds())
+    if not done:
+        log.warning(
+            "looking at this machine takes over %d s: does the disk answer on which the definition files "
+            "and the folders of the PATH lie?",
+            SLOW.total_seconds(),
+        )
+    return await looking
 
 
 def _differ(before: Offering, after: Offering) -> bool:

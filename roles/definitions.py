@@ -10,14 +10,10 @@ from .workflow_files import load_templates, usual_folder
 
 def definitions(settings: Settings, home: Path) -> Definitions:
     """Return the definition files of a node; `home` is `~/.picoclaw`, or where its like is."""
-    capabilities = settings.capabilities.path or _usual(home / "capabilities")
+    capabilities = settings.capabilities.path or (home / "capabilities",)
     workflows = settings.workflows.path or (usual_folder(home),)
 
     def load() -> Catalogue:
         return Catalogue(executors=load_executors(capabilities), templates=load_templates(workflows))
 
     return Definitions(paths=(*capabilities, *workflows), load=load)
-
-
-def _usual(folder: Path) -> tuple[Path, ...]:
-    return (folder,)
