@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..capabilities.executor import Artifacts
-from ..errors import SwarmTimeout
+from ..errors import SwarmError
 from ..swarm.records import QueuedTask, RepositoryRef
 from ..swarm.swarm import Swarm
 
@@ -47,7 +47,7 @@ class JobContext:
         subject = self.swarm.names.event(self.queued.request, self.queued.task.step)
         try:
             await self.swarm.wire.send(subject, json.dumps(event).encode())
-        except SwarmTimeout as error:
+        except SwarmError as error:
             log.debug("progress lost: %s", error)
 
     async def workspace(self) -> Path:

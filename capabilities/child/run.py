@@ -13,6 +13,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from ...errors import RetryableError
+from ...swarm.background import first_error
 from ..tool import ERRORS_LIMIT, python_argv
 from .hunt import hunt
 from .output import Captured
@@ -76,7 +78,7 @@ async def run_child(order: ChildOrder, tell: Tell | None = None) -> ChildEnd:
 
     When this returns or is cancelled, neither the program nor any process that it started is left, also
     not one that forked away or that ignores SIGTERM (on Linux; elsewhere, its process group). Raises
-    OSError when no process can be started at all.
+    OSError when no process can be started at all, RetryableError when its output cannot be kept.
     """
     return await _Child(order, tell).run()
 
@@ -91,6 +93,8 @@ class _Child:
         self._mark = secrets.token_hex(8)
         """What each process of this run bears in its environment, unless it takes it out."""
         self._timed_out = False
+        self._unkept: OSError | None = None
+        """Why its output could not be kept."""
         self._end: dict[str, Any] = {"signal": int(signal.SIGKILL)}
         self._process: asyncio.subprocess.Process
 
@@ -101,19 +105,24 @@ class _Child:
         heard, progress = os.pipe()
         try:
             try:
-                await self._start(theirs, told, progress)
+                cancelled = await self._started(theirs, told, progress)
             finally:
                 for descriptor in (theirs, told, progress):
                     os.close(descriptor)
             whole = asyncio.create_task(self._converse(heard, report), name="child")
             heard = report = -1  # the task's from here on
-            await self._until_gone(whole)
+            await self._until_gone(whole, cancelled)
         finally:
             self._close_control()
             for descriptor in (heard, report):
                 if descriptor >= 0:
                     os.close(descriptor)
-            await asyncio.to_thread(self._stdout.close)
+            await self._close_output()
+        if self._unkept is not None:
+            why = self._unkept.strerror or self._unkept
+            raise RetryableError(
+                f"what it prints cannot be kept on this node ({why}): free space on its disk"
+            )
         end = self._end
         refused = end.get("refused")
         return ChildEnd(
@@ -127,6 +136,20 @@ class _Child:
             seconds=time.monotonic() - began,
             left=int(end.get("left", 0)),
         )
+
+    async def _started(self, control: int, report: int, progress: int) -> asyncio.CancelledError | None:
+        """Start it, to the end also when cancelled meanwhile: what is half started cannot be ended in order."""
+        starting = asyncio.create_task(self._start(control, report, progress), name="start child")
+        cancelled: asyncio.CancelledError | None = None
+        while not starting.done():
+            try:
+                await asyncio.wait({starting})
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None and starting.exception() is not None:
+            raise cancelled
+        starting.result()
+        return cancelled
 
     async def _start(self, control: int, report: int, progress: int) -> None:
         order = self._order
@@ -153,6 +176,10 @@ class _Child:
             pass_fds=(control, report, progress),
             start_new_session=True,
         )
+
+    @property
+    def _marked(self) -> str:
+        return f"{MARK}={self._mark}"
 
     # --- while it runs ---
 
@@ -182,14 +209,27 @@ class _Child:
             self._end = told
         else:
             # It may have been killed before it could tell whom it had started.
-            await asyncio.to_thread(hunt, told.get("pid"), f"{MARK}={self._mark}")
+            await asyncio.to_thread(hunt, told.get("pid"), self._marked)
 
     async def _pump(self, stream: asyncio.StreamReader, into: Captured) -> None:
+        going = True
         while chunk := await stream.read(CHUNK):
             # What comes after the cap is read and dropped, so that its writer can be ended in peace.
+            if not going:
+                continue
             small = into.whole and into.size + len(chunk) <= into.keep
-            if not (into.take(chunk) if small else await asyncio.to_thread(into.take, chunk)):
+            try:
+                going = into.take(chunk) if small else await asyncio.to_thread(into.take, chunk)
+            except OSError as error:
+                self._unkept, going = error, False
+            if not going:
                 self._stop()
+
+    async def _close_output(self) -> None:
+        try:
+            await asyncio.to_thread(self._stdout.close)
+        except OSError as error:
+            self._unkept = self._unkept or error
 
     async def _feed(self, data: bytes) -> None:
         stdin = self._process.stdin
@@ -224,10 +264,9 @@ class _Child:
 
     # --- ending it ---
 
-    async def _until_gone(self, whole: asyncio.Task[None]) -> None:
+    async def _until_gone(self, whole: asyncio.Task[None], cancelled: asyncio.CancelledError | None) -> None:
         """Wait for its end, and bring it about at the time-out or when cancelled; never leave before."""
-        cancelled: asyncio.CancelledError | None = None
-        limit = self._order.timeout
+        limit = self._order.timeout if cancelled is None else timedelta(0)
         steps: list[Callable[[], object]] = [self._stop, self._kill, self._kill, whole.cancel]
         while not whole.done() and steps:
             try:
@@ -235,7 +274,7 @@ class _Child:
             except asyncio.CancelledError as error:
                 cancelled = error
             else:
-                if not whole.done() and len(steps) == 4:
+                if not whole.done() and len(steps) == 4 and cancelled is None:
                     self._timed_out = True
             if whole.done():
                 break
@@ -246,7 +285,14 @@ class _Child:
             if whole.done() and not whole.cancelled():
                 whole.exception()
             raise cancelled
-        await whole
+        try:
+            await whole
+        except BaseExceptionGroup as errors:
+            # Whatever broke the conversation off, nothing of it may be left.
+            self._close_control()
+            await asyncio.to_thread(hunt, None, self._marked)
+            await self._process.wait()
+            raise first_error(errors) from None
 
     def _stop(self) -> None:
         """Order its end by SIGTERM and, after the grace, SIGKILL."""

@@ -30,9 +30,10 @@ _PR_SET_CHILD_SUBREAPER = 36
 def main() -> None:
     """Carry out the order."""
     order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    control, report, progress = order["control"], order["report"], order["progress"]
-    for descriptor in (control, report, progress):
-        os.set_inheritable(descriptor, False)
+    # Those of a node with many are large, and select takes none above 1023; and no child shall have them.
+    control, report, progress = (os.dup(order[pipe]) for pipe in ("control", "report", "progress"))
+    for pipe in ("control", "report", "progress"):
+        os.close(order[pipe])
     libc = ctypes.CDLL(None) if LINUX else None
     if libc is not None:
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

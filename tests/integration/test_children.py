@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 from picoclaw.capabilities.child.run import ChildEnd, ChildOrder, run_child
+from picoclaw.errors import RetryableError, SwarmError
 from picoclaw.tests.support.waiting import wait_for, wait_for_async
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(40)]
@@ -131,6 +133,55 @@ async def test_when_cancelled_it_has_ended_before_the_cancellation_leaves(childr
     with pytest.raises(asyncio.CancelledError):
         await job
     assert children.living() == []
+
+
+async def test_when_cancelled_while_it_starts_nothing_of_it_is_left(children: Children) -> None:
+    order = children.order("sh", "-c", "setsid sleep 600 & sleep 601")
+    job = asyncio.create_task(run_child(order))
+    while not children.living():  # noqa: ASYNC110 - one turn of the loop at a time, and no more
+        await asyncio.sleep(0)
+    # The loop stands still, as on a busy machine: the program runs before anybody knows of it.
+    wait_for(lambda: len(children.living()) >= 3, 10)
+    job.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await job
+    assert children.living() == []
+
+
+async def test_output_that_no_disk_holds_is_said_and_ends_it(children: Children) -> None:
+    (children.folder / "stdout").symlink_to("/dev/full")
+    order = children.order("sh", "-c", "head -c 90000 /dev/zero; sleep 600")
+    with pytest.raises(
+        RetryableError, match=r"cannot be kept on this node \(No space left on device\): free"
+    ):
+        await run_child(order)
+    assert children.living() == []
+
+
+async def test_who_cannot_tell_its_progress_on_leaves_nothing(children: Children) -> None:
+    async def tell(message: str, fraction: float | None) -> None:
+        raise SwarmError("over the server's limit")
+
+    order = children.order("sh", "-c", "setsid sleep 600 & echo some >&3; sleep 601")
+    with pytest.raises(SwarmError, match="over the server's limit"):
+        await run_child(order, tell)
+    assert children.living() == []
+
+
+@pytest.mark.skipif(not LINUX, reason="limits of other systems are lower")
+async def test_a_node_with_very_many_descriptors_runs_it_too(children: Children) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 2048:
+        pytest.skip(f"this user may have {hard} descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (2048, hard))
+    held: list[int] = []
+    try:
+        held += [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+        assert (await children.run("echo well")).stdout.shown == b"well\n"
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_a_child_that_kills_its_supervisor_is_ended_with_it(children: Children) -> None:
