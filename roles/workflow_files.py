@@ -1,14 +1,12 @@
 """The user's workflow files: one template in each, in the folders or files that the settings name."""
 
 import logging
-import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import PlanError
-from .planning.document import MAX_CHARACTERS
+from ..config.plain_yaml import read_text
+from ..errors import ConfigError, PlanError
 from .planning.template import Template, read_template, shipped_templates
 
 log = logging.getLogger(__name__)
@@ -58,25 +56,9 @@ def workflow_paths(paths: Sequence[Path]) -> tuple[Path, ...]:
 def read_workflow(path: Path) -> Template:
     """Read one file; raises PlanError, in one line, for one that is no template."""
     try:
-        # A pipe without a writer would else hold a node's start for good.
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                raise PlanError(f"template {path} is no plain file: name a YAML file")
-            data = stream.read(4 * MAX_CHARACTERS + 1)
-    except FileNotFoundError:
-        raise PlanError(f"template {path} is not there: check the path") from None
-    except IsADirectoryError:
-        raise PlanError(f"template {path} is a folder: name a YAML file") from None
-    except (OSError, ValueError) as error:
-        raise PlanError(
-            f"template {path} cannot be read ({getattr(error, 'strerror', None) or error}): check its permissions"
-        ) from None
-    if len(data) > MAX_CHARACTERS:
-        raise PlanError(f"template {path} is over {MAX_CHARACTERS / 2**20:g} MiB: is it the right file?")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise PlanError(f"template {path} is not UTF-8 text: is it the right file?") from None
+        text = read_text(path, f"template {path}")
+    except ConfigError as error:
+        raise PlanError(str(error)) from None
     return read_template(text, str(path))
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from ...config.document import Document, Tree, Way, read_document
+from ...config.document import Document, Way, read_document
 from ...config.names import GENERAL, ROLE_MARKS, canonical_capability
+from ...config.plain_yaml import YamlMistake, read_text
 from ...config.spelling import did_you_mean
 from ...errors import ConfigError, NameRefused
 from .files import definition_files
@@ -49,35 +51,58 @@ def read_definitions(paths: Sequence[Path]) -> tuple[Definition, ...]:
     return tuple(found.values())
 
 
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """What a file says, and where."""
+
+    path: Path
+    document: Document
+
+    def place(self, way: Way = ()) -> str:
+        """Return `FILE:LINE` of a value, or of the nearest one around it that has a line."""
+        line = self.document.line(way)
+        return f"{self.path}:{line}" if line is not None else str(self.path)
+
+
+def _parsed(file: Path) -> _Parsed:
+    try:
+        document = read_document(read_text(file, str(file)))
+    except YamlMistake as mistake:
+        place = f"{file}:{mistake.line}" if mistake.line is not None else str(file)
+        said = f"not valid YAML ({mistake.said}): correct it" if mistake.syntax else mistake.said
+        raise ConfigError(f"{place}: {said}") from None
+    return _Parsed(file, document)
+
+
 def _read_file(file: Path) -> list[Definition]:
-    document = read_document(file)
-    data = document.data
+    parsed = _parsed(file)
+    data = parsed.document.data
     if data is None:
         return []
     if not isinstance(data, dict):
-        raise ConfigError(f"{document.place()}: not a mapping: write `capabilities:` with a name below it")
+        raise ConfigError(f"{parsed.place()}: not a mapping: write `capabilities:` with a name below it")
     if "name" in data:
-        return [_one(document, (), data)]
+        return [_one(parsed, (), data)]
     for key in data:
         if key != "capabilities":
             body_key = key in CommandDefinition.model_fields or key in FunctionDefinition.model_fields
             hint = ": add `name:`, or put it below `capabilities:`" if body_key else did_you_mean(key, TOP)
-            raise ConfigError(f"{document.place((key,))}: unknown key {key[:80]!r}{hint or _AT_TOP}")
+            raise ConfigError(f"{parsed.place((key,))}: unknown key {key[:80]!r}{hint or _AT_TOP}")
     several = data.get("capabilities")
     if several is None:
         return []
     if not isinstance(several, dict):
         raise ConfigError(
-            f"{document.place(('capabilities',))}: capabilities is not a mapping: write NAME: and its keys below"
+            f"{parsed.place(('capabilities',))}: capabilities is not a mapping: write NAME: and its keys below"
         )
-    return [_one(document, ("capabilities", name), body, name) for name, body in several.items()]
+    return [_one(parsed, ("capabilities", name), body, name) for name, body in several.items()]
 
 
 _AT_TOP = ": a file holds `capabilities:`, or `name:` and the keys of one"
 
 
-def _one(document: Document, way: Way, body: Tree, name: str | None = None) -> Definition:
-    place = document.place((*way, "name")) if name is None else document.place(way)
+def _one(parsed: _Parsed, way: Way, body: Any, name: str | None = None) -> Definition:
+    place = parsed.place((*way, "name")) if name is None else parsed.place(way)
     if not isinstance(body, dict):
         raise ConfigError(f"{place}: {name} is not a mapping: write its keys below it, such as command:")
     own = dict(body)
@@ -97,24 +122,22 @@ def _one(document: Document, way: Way, body: Tree, name: str | None = None) -> D
     model: type[Body] = FunctionDefinition if "function" in own else CommandDefinition
     for key, value in own.items():
         if value is None:
-            raise ConfigError(
-                f"{document.place((*way, key))}: {name}: {key} is empty: fill it in or remove it"
-            )
+            raise ConfigError(f"{parsed.place((*way, key))}: {name}: {key} is empty: fill it in or remove it")
     try:
         read = model.model_validate(own)
     except ValidationError as error:
-        raise ConfigError(_in_words(error, document, way, place, name, model)) from None
-    return Definition(name=wire, place=place, folder=document.path.absolute().parent, body=read)
+        raise ConfigError(_in_words(error, parsed, way, place, name, model)) from None
+    return Definition(name=wire, place=place, folder=parsed.path.absolute().parent, body=read)
 
 
 def _in_words(
-    error: ValidationError, document: Document, way: Way, place: str, name: str, model: type[Body]
+    error: ValidationError, parsed: _Parsed, way: Way, place: str, name: str, model: type[Body]
 ) -> str:
     found = error.errors(include_input=False, include_url=False)
     # A key misspelt is also a key missing: the misspelling is the one to name.
     first = next((entry for entry in found if entry["type"] == "extra_forbidden"), found[0])
     loc: Way = first["loc"]
-    place = f"{document.place((*way, *loc)) if loc else place}: {name}"
+    place = f"{parsed.place((*way, *loc)) if loc else place}: {name}"
     where = ".".join(str(part).removesuffix("_") for part in loc)
     if first["type"] == "extra_forbidden":
         inner = _INNER.get(str(loc[0])) if len(loc) > 1 else model

@@ -6,12 +6,14 @@ from importlib import resources
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from ...config.document import Document, Way
+from ...config.plain_yaml import YamlMistake
 from ...config.spelling import did_you_mean
 from ...errors import PlanError
 from ...swarm.records import Request
 from ..synthesis.table_options import TableOptions
 from .check import check_template
-from .document import Document, Path, read_document
+from .document import read_document
 from .inputs import Input
 from .match import asks_for
 from .template_model import Template, TemplateDefaults, TemplateMatch, TemplateTask
@@ -44,8 +46,8 @@ def read_template(text: str, source: str) -> Template:
     """
     try:
         document = read_document(text)
-    except PlanError as error:
-        raise PlanError(f"template {source} is not valid YAML: {error}") from None
+    except YamlMistake as mistake:
+        raise PlanError(f"template {source} is not valid YAML: {mistake}") from None
     if not isinstance(document.data, dict):
         raise PlanError(f"template {source} is not a mapping: it needs at least name and tasks")
     try:
@@ -92,7 +94,7 @@ def _in_words(error: ValidationError, data: JsonValue) -> str:
     return f"key {where}: {first['msg'][:1].lower()}{first['msg'][1:]}"
 
 
-def _way(loc: Sequence[str | int], data: JsonValue, *, absent: bool) -> Path:
+def _way(loc: Sequence[str | int], data: JsonValue, *, absent: bool) -> Way:
     """Return the part of a location that is of the file: without the names of types that were tried."""
     way: list[str | int] = []
     for i, part in enumerate(loc):

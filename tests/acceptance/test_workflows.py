@@ -253,4 +253,4 @@ def test_of_what_it_cannot_read_it_says_so(run_picoclaw: RunPicoclaw, own: Path)
     ran = run_picoclaw("workflows", "validate")
     assert ran.returncode == 2
     assert "own.yaml is over 1 MiB" in ran.stderr
-    assert "pipe.yaml is no plain file" in ran.stderr
+    assert "pipe.yaml cannot be read (it is a pipe, device or the like): name a plain YAML file" in ran.stderr

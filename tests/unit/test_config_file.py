@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from picoclaw.config.file import expand, read_file, syntax_problem
+from picoclaw.config.file import expand, read_file
 from picoclaw.config.load import load
+from picoclaw.config.plain_yaml import syntax_problem
 from picoclaw.errors import ConfigError
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(30)]

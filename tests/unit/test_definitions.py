@@ -146,14 +146,14 @@ COMMAND = "capabilities:\n  mine:\n    command: [true]\n"
         ("name: [a]\ncommand: [a]\n", ":1: name is no text"),
         ("name: general\ncommand: [a]\n", ":1: 'general' cannot be defined"),
         ("name: scheduling\ncommand: [a]\n", ":1: 'scheduling' cannot be defined"),
-        ("name: a\nname: b\n", ":2: 'name' stands there twice"),
+        ("name: a\nname: b\n", ":2: key 'name' stands there twice"),
         ("name: a\n\tcommand: [a]\n", ":2: not valid YAML (the line is indented by a tab: use blanks)"),
         ("name: [a\n", ": not valid YAML"),
         ("name: !x a\n", ":1: tags such as !name are not supported"),
         ("a: &x [1]\nb: *x\n", ":2: aliases such as *x are not supported"),
         ("? [a]\n: b\n", ":1: a key is not plain text"),
         ("a: " + "[" * 40 + "]" * 40 + "\n", ":1: it is nested too deep"),
-        ("a: \x07\n", " holds a character that YAML does not allow"),
+        ("a: \x07\n", ": not valid YAML (it holds a character that YAML does not allow)"),
         ("a: 1\n---\nb: 2\n", ": not valid YAML"),
     ],
 )  # fmt: skip
@@ -176,7 +176,21 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "large.yaml").unlink()
 
     (tmp_path / "link.yaml").symlink_to(tmp_path / "gone")
-    assert f"{tmp_path / 'link.yaml'} is not there" in refusal(tmp_path)
+    assert f"{tmp_path / 'link.yaml'} is a link to {tmp_path / 'gone'}, which is not there" in refusal(
+        tmp_path
+    )
+
+
+def test_marks_that_yaml_itself_has_a_use_for_are_texts_too(tmp_path: Path) -> None:
+    write(tmp_path, "name: same\ncommand: [test, =, <<, no, 12:30, ~a]\n")
+
+    (found,) = read_definitions([tmp_path])
+
+    assert isinstance(found.body, CommandDefinition)
+    assert found.body.command is not None
+    assert [pattern.parts for pattern in found.body.command] == [
+        (text,) for text in ("test", "=", "<<", "no", "12:30", "~a")
+    ]
 
 
 def test_one_name_in_two_files_is_refused_and_both_are_named(tmp_path: Path) -> None:

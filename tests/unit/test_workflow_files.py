@@ -76,7 +76,7 @@ def test_a_folder_a_pipe_and_nothing_at_all_are_no_workflow_files(tmp_path: Path
     os.mkfifo(pipe)
     for path, message in (
         (folder, "is a folder"),
-        (pipe, "no plain file"),
+        (pipe, "it is a pipe, device or the like"),
         (tmp_path / "no.yaml", "is not there"),
     ):
         with pytest.raises(PlanError, match=message):
