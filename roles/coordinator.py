@@ -15,6 +15,7 @@ from ..swarm.entries import Owner as OwnerEntry
 from ..swarm.fold import RequestHead, fold_request
 from ..swarm.follow import Followed
 from ..swarm.log import decode
+from ..swarm.nesting import DEEPEST, too_deep
 from ..swarm.puller import Puller
 from ..swarm.records import Request
 from ..swarm.release import Share, release
@@ -114,6 +115,11 @@ class Coordinator:
             if request.id != request_id:
                 log.error("request on %s says that it is %s: refused", delivered.subject, request.id[:64])
                 await delivered.terminate("its subject is another request's")
+                return
+            if too_deep(delivered.data):
+                why = f"it is nested so deep, over {DEEPEST} levels, that no entry of the log could hold it"
+                log.error("message on %s refused: %s", delivered.subject, why)
+                await delivered.terminate(why)
                 return
             if len(delivered.data) > INLINE_LIMIT:
                 # A foreign client's: with what `accepted` adds it would no longer fit into a message.

@@ -5,6 +5,7 @@ import asyncio
 from ..errors import SwarmError, UsageError
 from .artifacts import ArtifactStore
 from .entries import Planned
+from .nesting import DEEPEST, too_deep
 from .records import Plan, QueuedTask, Request, Result
 
 INLINE_LIMIT = 128 * 1024
@@ -16,9 +17,10 @@ BODY_LIMIT = 32 * 1024 * 1024
 async def pack_request(request: Request, artifacts: ArtifactStore) -> Request:
     """Return the request itself, or its stand-in.
 
-    Raises UsageError when it is over 32 MiB.
+    Raises UsageError when it is over 32 MiB or nested too deep.
     """
     data = request.to_bytes()
+    await _check_nesting(data, "the request")
     if len(data) <= INLINE_LIMIT:
         return request
     check_size(len(data), "the request")
@@ -66,8 +68,14 @@ async def unpack_queued(queued: QueuedTask, artifacts: ArtifactStore) -> QueuedT
 
 
 async def pack_result(result: Result, artifacts: ArtifactStore, *, limit: int | None = None) -> Result:
-    """Return the result itself, or its stand-in; raises UsageError when it is over `limit` bytes."""
+    """Return the result itself, or its stand-in.
+
+    `limit`: bytes of one that comes from an executor; raises UsageError when it is over that, or nested
+    too deep. A report has no limit: it is made of results that kept theirs.
+    """
     data = result.to_bytes()
+    if limit is not None:
+        await _check_nesting(data, "it")
     if len(data) <= INLINE_LIMIT:
         return result
     if limit is not None and len(data) > limit:
@@ -96,6 +104,12 @@ async def unpack_plan(entry: Planned, artifacts: ArtifactStore) -> Plan:
     if entry.ref is None:
         raise SwarmError("the log's manifest holds no plan: the entry was damaged; send the request again")
     return await asyncio.to_thread(Plan.from_bytes, await artifacts.get(entry.ref))
+
+
+async def _check_nesting(data: bytes, what: str) -> None:
+    small = len(data) <= INLINE_LIMIT
+    if too_deep(data) if small else await asyncio.to_thread(too_deep, data):
+        raise UsageError(f"{what} is nested too deep, over {DEEPEST} levels: pass it as a text or a file")
 
 
 def check_size(size: int, what: str) -> None:

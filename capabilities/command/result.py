@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pydantic import JsonValue
 
 from ...errors import FinalError
+from ...swarm.nesting import DEEPEST, too_deep
 from ..definitions.schema import CommandDefinition
 from ..definitions.sizes import format_size
 from ..definitions.substitution import Pattern, Values, fill
@@ -42,6 +43,8 @@ def is_text(data: bytes) -> bool:
 
 
 def _json(name: str, data: bytes) -> JsonValue:
+    if too_deep(data):
+        raise FinalError(f"{name}: its output is nested too deep, over {DEEPEST} levels: print less of it")
     try:
         read: JsonValue = json.loads(data, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

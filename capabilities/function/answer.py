@@ -6,16 +6,16 @@ from datetime import timedelta
 from pydantic import JsonValue
 
 from ...errors import FinalError, RetryableError
+from ...swarm.nesting import DEEPEST, too_deep
 
 LONGEST_DELAY = timedelta(days=1)
 
 
 def read_answer(name: str, data: bytes) -> JsonValue:
     """Return what the function returned. Raises FinalError or RetryableError, as it ended."""
-    try:
-        answer = json.loads(data)
-    except RecursionError:
-        raise FinalError(f"{name}: what it returned is nested too deep") from None
+    if too_deep(data):
+        raise FinalError(f"{name}: what it returned is nested too deep, over {DEEPEST} levels")
+    answer = json.loads(data)
     if "refused" in answer:
         raise FinalError(f"{name}: {answer['refused']}")
     if "raised" in answer:

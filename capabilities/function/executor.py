@@ -66,7 +66,8 @@ class FunctionExecutor:
             end = await run_child(await asyncio.to_thread(self._order, job, answer), tell)
         except OSError as error:
             raise RetryableError(f"{name}: no process can be started: {error}") from error
-        value = job.mask.value(read_answer(name, await asyncio.to_thread(self._answer, job, answer, end)))
+        data = await asyncio.to_thread(self._answer, job, answer, end)
+        value = job.mask.value(await asyncio.to_thread(read_answer, name, data))
         kept: list[ArtifactRef] = []
         change = await keep_change(job, context)
         if change is not None:

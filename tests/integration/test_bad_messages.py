@@ -152,6 +152,15 @@ async def test_on_a_request_subject(scene: Scene) -> None:
     assert int(info["state"]["messages"]) == 0
 
 
+async def test_on_a_request_subject_a_request_that_no_entry_could_hold_is_refused(scene: Scene) -> None:
+    subject = scene.door.names.inbox(1, ID)
+    whole = Request(id=ID, key_digest="", text="do it", demand="noop").to_bytes()
+    await scene.door.wire.store(subject, whole[:-1] + b',"more":' + b"[" * 197 + b"]" * 197 + b"}")
+    await scene.named(f"message on {subject} refused", "nested so deep")
+    await scene.works()
+    assert await kinds(scene.door, ID) == []
+
+
 async def test_on_the_log_subject_of_a_request_that_nobody_made(scene: Scene) -> None:
     request = Request(id=ID, key_digest="", text="do it", demand="noop")
     whole = Accepted(owner="lead", run="x", request=request)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from pydantic import JsonValue
 
 from picoclaw.capabilities.executor import Context
 from picoclaw.errors import FinalError, JobCancelled
@@ -29,8 +30,12 @@ from picoclaw.tests.support.swarm import (
     Lab,
     Playing,
     Running,
+    ask,
+    end_of,
+    entries,
     in_queue,
     play_task,
+    report_of,
     started,
 )
 from picoclaw.tests.support.waiting import wait_for_async
@@ -569,6 +574,31 @@ async def test_a_result_that_cannot_be_serialised_fails_in_words(lab: Lab) -> No
     assert isinstance(failed, Failed)
     assert failed.error.startswith("its result cannot be serialised: ")
     await acked(swarm)
+
+
+async def test_a_result_that_no_entry_can_hold_fails_in_words_and_the_request_ends(lab: Lab) -> None:
+    deep: JsonValue = "bottom"
+    for _ in range(230):
+        deep = [deep]
+    await lab.coordinator()
+    await lab.worker(executors(Runs(do=returning(Result(data=deep)))))
+    swarm = await lab.door()
+    request = await ask(swarm, demand="noop")
+    assert (await end_of(swarm, request)).head.state == "failed"
+    (failed,) = [entry for entry in await entries(swarm, request, "task") if isinstance(entry, Failed)]
+    assert "its result is refused: it is nested too deep, over 150 levels" in failed.error
+
+
+async def test_the_deepest_result_that_is_taken_can_be_read_in_its_report(lab: Lab) -> None:
+    deep: JsonValue = "bottom"
+    for _ in range(149):
+        deep = [deep]
+    await lab.coordinator()
+    await lab.worker(executors(Runs(do=returning(Result(data=deep)))))
+    swarm = await lab.door()
+    ended = await end_of(swarm, await ask(swarm, demand="noop"))
+    assert ended.head.state == "done"
+    assert report_of(ended)["tasks"][0]["data"] == deep
 
 
 async def test_an_error_that_no_entry_can_carry_is_cut_and_said(lab: Lab) -> None:
