@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from picoclaw.capabilities.executor import Context, Readiness
-from picoclaw.cli.log_setup import set_up_logs
+from picoclaw.cli.logs.log_setup import set_up_logs
 from picoclaw.config.settings import LogSettings, NatsSettings, Settings, SwarmSettings
 from picoclaw.roles.adverts import fixed
 from picoclaw.roles.node import Node

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import ConfigError, SwarmTimeout, UsageError
-from .asked import sender
-from .complete import REQUEST
+from ..gateway.asked import sender
+from .completion.offered import REQUEST
 from .flags import connection_flags, load_settings
-from .formats import json_flag
-from .output import echo, echo_json, safe
+from .printing.formats import json_flag
+from .printing.output import echo, echo_json, safe
 
 if TYPE_CHECKING:
     from ..swarm.swarm import Swarm

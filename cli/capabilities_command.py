@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .flags import connection_flags, load_settings
-from .output import echo_json, echo_table, safe
+from .printing.output import echo_json, echo_table, safe
 
 if TYPE_CHECKING:
     from ..capabilities.executor import Executors

@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from .check_rows import report
+from .printing.check_rows import report
 from .session import quiet_logs
 
 if TYPE_CHECKING:

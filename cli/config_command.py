@@ -11,9 +11,9 @@ from ..config.profiles import PROFILES
 from ..config.spelling import did_you_mean
 from ..errors import UsageError
 from .aliases import AliasGroup
-from .complete import Offered
+from .completion.offered import Offered
 from .flags import all_flags, config_file, given_flags, home_folder, load_settings
-from .output import echo, echo_json, echo_table, safe
+from .printing.output import echo, echo_json, echo_table, safe
 
 if TYPE_CHECKING:
     from ..config.load import Loaded

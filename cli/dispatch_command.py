@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
-from .complete import NODE
-from .diff import diff_flag, limit_to_change, nothing_to_review
+from .completion.offered import NODE
 from .flags import connection_flags, load_settings
-from .output import echo, echo_json, safe, safe_lines
+from .printing.output import echo, echo_json, safe, safe_lines
+from .request.diff import diff_flag, nothing_to_review
 
 if TYPE_CHECKING:
     from ..config.load import Loaded
+    from ..gateway.asked import Asked
     from ..swarm.records import Plan
     from ..swarm.submission import Ended, Unroutable
     from ..swarm.swarm import Swarm
-    from .asked import Asked
-    from .live import LiveLines
+    from .printing.live import LiveLines
 
 EXAMPLES = """\b
 Examples:
@@ -91,8 +91,8 @@ def dispatch(
     report (null where there is none). With --detach: request and new (false: its
     key was sent before).
     """
-    from .asked import read_asked
-    from .request_input import read_text
+    from .request.asked import read_asked
+    from .request.text_and_input import read_text
     from .session import quiet_logs
 
     loaded = load_settings(ctx)
@@ -114,6 +114,8 @@ def dispatch(
         max_attempts=max_attempts,
     )
     if base is not None:
+        from ..gateway.change import limit_to_change
+
         asked, change = limit_to_change(asked, base)
         if reason := nothing_to_review(change):
             return _nothing_to_send(reason, detach=detach, as_json=as_json)
@@ -131,10 +133,10 @@ def _nothing_to_send(reason: str, *, detach: bool, as_json: bool) -> int:
 
 
 async def _dispatch(loaded: "Loaded", asked: "Asked", *, detach: bool, as_json: bool) -> int:
+    from ..gateway.asked import HERE
     from ..swarm.submission import submit
-    from .asked import HERE
-    from .live import LiveLines
-    from .progress import spinning
+    from .printing.live import LiveLines
+    from .printing.progress import spinning
     from .session import open_session
 
     async with spinning("waiting for the swarm"), open_session(loaded) as swarm:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .aliases import AliasGroup
-from .complete import Offered
+from .completion.offered import Offered
 from .flags import connection_flags, load_settings
-from .formats import Format, Listing, format_flags, json_flag, read_format
-from .output import age, echo, echo_json, iso, safe, stamp
+from .printing.formats import Format, Listing, format_flags, json_flag, read_format
+from .printing.output import age, echo, echo_json, iso, safe, stamp
 
 if TYPE_CHECKING:
     from ..swarm.dead_letters import Letter
@@ -41,7 +41,7 @@ def dlq() -> None:
 
 
 def _ids(ctx: click.Context) -> list[str]:
-    from .complete_online import letter_ids
+    from .completion.online import letter_ids
 
     return letter_ids(ctx)
 

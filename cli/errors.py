@@ -100,7 +100,7 @@ def _fail(message: str, code: int) -> int:
 
 
 def _echo(word: str, message: str, colour: str) -> None:
-    from .output import hush  # only what goes wrong pays for it
+    from .printing.output import hush  # only what goes wrong pays for it
 
     hush()
     line = "".join(c if c.isprintable() else " " for c in message)

@@ -90,7 +90,7 @@ def _state(found: "Health", moment: float) -> str:
 
 
 def _print_lines(nodes: "list[Health]", moment: float) -> None:
-    from .output import echo
+    from .printing.output import echo
 
     for found in nodes:
         echo(f"{_title(found)}: {_state(found, moment)}")
@@ -99,7 +99,7 @@ def _print_lines(nodes: "list[Health]", moment: float) -> None:
 def _print_json(
     problems: "list[tuple[Health, str | None]]", moment: float, *, well: bool, why: str | None
 ) -> None:
-    from .output import echo_json
+    from .printing.output import echo_json
 
     rows = []
     for found, problem in problems:

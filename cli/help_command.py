@@ -2,7 +2,7 @@
 
 import click
 
-from .output import echo
+from .printing.output import echo
 
 EPILOG = """\b
 Examples:

@@ -85,7 +85,7 @@ def picoclaw(
     loaded = load_settings(ctx, quiet=True)
     if dashboard:
         echo_warnings(loaded)
-        from .dashboard_command import show
+        from .dashboard.command import show
 
         return show(loaded, once, as_json, node)
     if check_nats:
@@ -94,7 +94,7 @@ def picoclaw(
 
         return check(loaded, as_json)
     if loaded.settings.swarm.enabled:
-        from .node_command import run_node
+        from .node.command import run_node
 
         return run_node(loaded)
     echo_warnings(loaded)

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import PicoclawError, UsageError
-from .diff import diff_flag, limit_to_change, nothing_to_review, title
 from .dispatch_command import follow
 from .flags import connection_flags, load_settings
 from .hangup import TERMINATED, stop_as_ctrl_c_does
-from .report_file import check_writable
-from .sarif import STDOUT, check_sarif, write_empty_sarif, write_sarif
+from .request.diff import diff_flag, nothing_to_review, title
+from .result.report_file import check_writable
+from .result.sarif import STDOUT, check_sarif, write_empty_sarif, write_sarif
 
 if TYPE_CHECKING:
     from ..config.load import Loaded
+    from ..gateway.asked import Asked
     from ..swarm.submission import Ended
     from ..swarm.swarm import Swarm
-    from .asked import Asked
-    from .live import LiveLines
-    from .local_swarm import LocalNode
+    from .local.swarm import LocalNode
+    from .printing.live import LiveLines
 
 EXAMPLES = """\b
 Examples:
@@ -74,7 +74,8 @@ def run(
     as_json: bool,
 ) -> int:
     """Do a request here and now, and print its report."""
-    from .asked import HERE, read_asked
+    from ..gateway.asked import HERE
+    from .request.asked import read_asked
     from .session import quiet_logs
 
     loaded = load_settings(ctx)
@@ -85,6 +86,8 @@ def run(
     check_sarif(sarif, as_json=as_json)
     wanted = _Wanted(fail_on, allow_partial, Path(output) if output else None, local, as_json, sarif)
     if base is not None:
+        from ..gateway.change import limit_to_change
+
         asked, change = limit_to_change(asked, base)
         if reason := nothing_to_review(change):
             return _nothing(reason, wanted)
@@ -109,7 +112,7 @@ class _Wanted:
 
 async def _run(loaded: "Loaded", asked: "Asked", wanted: _Wanted) -> int:
     from ..swarm.submission import submit
-    from .live import LiveLines
+    from .printing.live import LiveLines
 
     began = time.monotonic()
     stop_as_ctrl_c_does()
@@ -134,7 +137,7 @@ async def _swarm(
             if found is not None:
                 yield found, []
                 return
-        from .local_swarm import local_swarm
+        from .local.swarm import local_swarm
 
         lines.say("bringing up a local swarm: nats-server, coordinator, four specialists")
         local = await stack.enter_async_context(local_swarm())
@@ -263,7 +266,7 @@ def _write_sarif(ended: "Ended", file: str) -> None:
 
 def _nothing(reason: str, wanted: _Wanted) -> int:
     """End well without a request: nothing changed, so there is nothing to look at."""
-    from .output import echo, echo_json
+    from .printing.output import echo, echo_json
 
     ended = {"request": None, "state": "done", "partial": False, "reason": reason, "report": None}
     if wanted.as_json:

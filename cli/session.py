@@ -18,7 +18,7 @@ def run_session(
     loaded: "Loaded", work: Callable[["Swarm"], Awaitable[int]], *, name: str = "picoclaw"
 ) -> int:
     """Run `work` on the swarm that the settings lead to, and return its exit code."""
-    from .progress import spinning
+    from .printing.progress import spinning
 
     quiet_logs(loaded)
 
@@ -41,7 +41,7 @@ def open_session(
 def quiet_logs(loaded: "Loaded") -> None:
     """Log what was asked for by `--log.level`, and else only errors: a verb speaks for itself."""
     if loaded.given("log.level"):
-        from .log_setup import set_up_logs
+        from .logs.log_setup import set_up_logs
 
         set_up_logs(loaded.settings.log)
         return

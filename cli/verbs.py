@@ -18,24 +18,24 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
     {
         "run": Verb("run_command", "run", "Do a request here and now, bringing up a swarm if there is none."),
         "dispatch": Verb("dispatch_command", "dispatch", "Send a request or task to the swarm."),
-        "workflows": Verb("workflows_command", "workflows", "List, show, check and run workflows in YAML."),
+        "workflows": Verb("workflows.command", "workflows", "List, show, check and run workflows in YAML."),
         "capabilities": Verb("capabilities_command", "capabilities", "List what this machine can offer."),
-        "get": Verb("get_command", "get", "List nodes, tasks, requests, lanes or capabilities."),
-        "describe": Verb("describe_command", "describe", "Show one request, task or node with its history."),
+        "get": Verb("get.command", "get", "List nodes, tasks, requests, lanes or capabilities."),
+        "describe": Verb("describe.command", "describe", "Show one request, task or node with its history."),
         "watch": Verb("watch_command", "watch", "Follow a request or task to its end."),
-        "result": Verb("result_command", "result", "Print what a request or task brought."),
+        "result": Verb("result.command", "result", "Print what a request or task brought."),
         "cancel": Verb("cancel_command", "cancel", "Cancel a request or task."),
         "dlq": Verb("dlq_command", "dlq", "Show the dead letters: tasks whose attempts are used up."),
-        "logs": Verb("logs_command", "logs", "Print the logs of this machine's nodes."),
+        "logs": Verb("logs.command", "logs", "Print the logs of this machine's nodes."),
         "doctor": Verb(
-            "doctor_command", "doctor", "Check this machine and the way to the swarm, with the fixes."
+            "doctor.command", "doctor", "Check this machine and the way to the swarm, with the fixes."
         ),
         "health": Verb("health_command", "health", "Tell whether this machine's nodes are well."),
         "down": Verb("down_command", "down", "Drain this machine's nodes and stop its shared server."),
         "config": Verb("config_command", "config", "Show, write and check the settings."),
         "nats": Verb("nats_command", "nats", "Facts about the NATS server in use."),
         "completion": Verb(
-            "completion_command", "completion", "Print the script that a shell completes with."
+            "completion.command", "completion", "Print the script that a shell completes with."
         ),
         "help": Verb("help_command", "help_verb", "Print this help, or that of one verb."),
     }

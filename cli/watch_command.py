@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .complete import REQUEST
+from .completion.offered import REQUEST
 from .flags import connection_flags, load_settings
-from .output import echo_line, safe
+from .printing.output import echo_line, safe
 
 if TYPE_CHECKING:
     from ..config.load import Loaded
@@ -55,7 +55,7 @@ def watch(ctx: click.Context, id: str, as_json: bool) -> int:
 async def _watch(loaded: "Loaded", id: str, as_json: bool) -> int:
     from ..swarm.resolve import resolve
     from .dispatch_command import say_how_to_come_back
-    from .progress import spinning
+    from .printing.progress import spinning
     from .session import open_session
 
     async with spinning("waiting for the swarm"), open_session(loaded, name="picoclaw watch") as swarm:
@@ -73,8 +73,8 @@ async def _live(swarm: "Swarm", found: "Found") -> int:
     from ..swarm.look import look_around
     from ..swarm.submission import Ended
     from .dispatch_command import print_end
-    from .live import LiveLines
-    from .result_command import show_result
+    from .printing.live import LiveLines
+    from .result.command import show_result
 
     around = await look_around(swarm)
     lines = LiveLines()
@@ -106,9 +106,9 @@ async def _as_lines(swarm: "Swarm", found: "Found") -> int:
     from ..swarm.subjects import REQUEST_STEP
     from ..swarm.submission import Ended, LogEvent
     from ..swarm.views.history import history_row
-    from .forms import history_json
-    from .output import iso
-    from .result_command import read_result
+    from .printing.forms import history_json
+    from .printing.output import iso
+    from .result.command import read_result
 
     await server_time(swarm)
     async for event in _events(swarm, found):

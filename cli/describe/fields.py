@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..output import echo, echo_table, safe, stamp
+from ..printing.output import echo, echo_table, safe, stamp
 
 if TYPE_CHECKING:
     from ...swarm.views.history import HistoryRow

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..forms import node_json
-from ..output import age, echo, echo_json, echo_table, iso, safe
+from ..printing.forms import node_json
+from ..printing.output import age, echo, echo_json, echo_table, iso, safe
 from .fields import REASON, print_fields
 
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from ..forms import PRIORITIES, history_json, request_json, task_json
-from ..output import age, echo, echo_json, echo_table, safe, stamp
+from ..printing.forms import PRIORITIES, history_json, request_json, task_json
+from ..printing.output import age, echo, echo_json, echo_table, safe, stamp
 from .fields import NAME, REASON, TEXT, print_fields, print_history
 
 if TYPE_CHECKING:

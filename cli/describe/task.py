@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..forms import PRIORITIES, history_json, task_json
-from ..output import age, echo, echo_json, echo_table, iso, safe, stamp
+from ..printing.forms import PRIORITIES, history_json, task_json
+from ..printing.output import age, echo, echo_json, echo_table, iso, safe, stamp
 from .fields import NAME, REASON, TEXT, print_fields, print_history
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..flags import connection_flags, load_settings
-from ..formats import Format, Listing, format_flags, read_format
-from ..forms import capability_json
-from ..output import safe
+from ..printing.formats import Format, Listing, format_flags, read_format
+from ..printing.forms import capability_json
+from ..printing.output import safe
 
 if TYPE_CHECKING:
     from ...swarm.swarm import Swarm

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..complete import NODE
+from ..completion.offered import NODE
 
 if TYPE_CHECKING:
     from ...swarm.views.filters import Filter, Kind

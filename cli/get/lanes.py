@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..flags import connection_flags, load_settings
-from ..formats import Format, Listing, format_flags, read_format
-from ..forms import lane_json, level_name
-from ..output import age, safe
+from ..printing.formats import Format, Listing, format_flags, read_format
+from ..printing.forms import lane_json, level_name
+from ..printing.output import age, safe
 
 if TYPE_CHECKING:
     from ...swarm.swarm import Swarm

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..flags import connection_flags, load_settings
-from ..formats import Format, Listing, format_flags, read_format
-from ..forms import node_json
-from ..output import age, safe
+from ..printing.formats import Format, Listing, format_flags, read_format
+from ..printing.forms import node_json
+from ..printing.output import age, safe
 from .filters import capability_flag, label_flag, node_flag, read_filter, role_flag, status_flag
 
 if TYPE_CHECKING:

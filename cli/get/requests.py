@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..flags import connection_flags, load_settings
-from ..formats import Format, Listing, format_flags, read_format
-from ..forms import PRIORITIES, request_json
-from ..output import age, echo, safe
+from ..printing.formats import Format, Listing, format_flags, read_format
+from ..printing.forms import PRIORITIES, request_json
+from ..printing.output import age, echo, safe
 from .filters import all_flag, limit_flag, node_flag, read_filter, status_flag
 
 if TYPE_CHECKING:

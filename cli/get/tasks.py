@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..complete import REQUEST
+from ..completion.offered import REQUEST
 from ..flags import connection_flags, load_settings
-from ..formats import Format, Listing, format_flags, read_format
-from ..forms import PRIORITIES, task_json
-from ..output import age, safe
+from ..printing.formats import Format, Listing, format_flags, read_format
+from ..printing.forms import PRIORITIES, task_json
+from ..printing.output import age, safe
 from .filters import all_flag, capability_flag, label_flag, limit_flag, node_flag, read_filter, status_flag
 
 if TYPE_CHECKING:

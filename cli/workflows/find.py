@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ...errors import PlanError
-from ..complete import Offered
+from ..completion.offered import Offered
 
 if TYPE_CHECKING:
     from ...config.load import Loaded

@@ -6,7 +6,7 @@ import click
 
 from ..errors import echo_error
 from ..flags import connection_flags, load_settings
-from ..output import echo, echo_json, echo_table, safe
+from ..printing.output import echo, echo_json, echo_table, safe
 from .find import NAME, Known, find_workflow, known_workflows
 
 if TYPE_CHECKING:

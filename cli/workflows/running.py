@@ -10,7 +10,7 @@ import click
 from ...errors import UsageError
 from ..dispatch_command import follow, print_end
 from ..flags import connection_flags, load_settings
-from ..output import echo, echo_json, echo_table, safe
+from ..printing.output import echo, echo_json, echo_table, safe
 from .find import NAME, find_workflow
 
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from ...config.load import Loaded
+    from ...gateway.asked import Asked
     from ...roles.planning.template import Template
     from ...swarm.records import Plan, RepositoryRef, Request
     from ...swarm.submission import Ended, Unroutable
     from ...swarm.swarm import Swarm
-    from ..asked import Asked
-    from ..live import LiveLines
+    from ..printing.live import LiveLines
 
 EPILOG = """\b
 Examples:
@@ -103,8 +103,9 @@ def run_workflow(
     NAME is a workflow of `picoclaw workflows list`, or a YAML file. TEXT is the request in words, by
     default the workflow's title. The workflow travels with the request: no node has to know it.
     """
-    from ..asked import Asked, check_repository, check_text, read_priority, read_timeout
+    from ...gateway.asked import Asked, check_repository, check_text
     from ..errors import echo_warning
+    from ..request.asked import read_priority, read_timeout
     from ..session import quiet_logs
     from .folder_files import FolderFiles
     from .given import read_inputs, read_pairs
@@ -233,8 +234,8 @@ def _some(steps: tuple[str, ...]) -> str:
 
 
 async def _run(loaded: "Loaded", order: _Order, *, detach: bool, as_json: bool) -> int:
-    from ..live import LiveLines
-    from ..progress import spinning
+    from ..printing.live import LiveLines
+    from ..printing.progress import spinning
     from ..session import open_session
 
     async with spinning("waiting for the swarm"), open_session(loaded) as swarm:
@@ -254,8 +255,8 @@ async def _run(loaded: "Loaded", order: _Order, *, detach: bool, as_json: bool) 
 def _alone(loaded: "Loaded", order: _Order, *, as_json: bool) -> int:
     """Run it on a swarm of its own, which nothing outlives."""
     from ..hangup import TERMINATED, stop_as_ctrl_c_does
-    from ..live import LiveLines
-    from ..local_swarm import local_swarm
+    from ..local.swarm import local_swarm
+    from ..printing.live import LiveLines
 
     capabilities = _capabilities(loaded)
     lines = LiveLines(quiet=as_json)
@@ -309,7 +310,8 @@ def _print_end(ended: "Ended", request_id: str, *, as_json: bool) -> int:
 
 async def _store(order: _Order, swarm: "Swarm", lines: "LiveLines") -> "dict[str, list[RepositoryRef]]":
     """Store the repositories that are inputs; raises RepositoryError, and nothing is submitted then."""
-    from ..asked import store_repository
+    from ...gateway.asked import store_repository
+    from ..errors import echo_warning
 
     several = asyncio.Semaphore(SENDING)
     total = sum(len(repos) for repos in order.repositories.values())
@@ -318,7 +320,7 @@ async def _store(order: _Order, swarm: "Swarm", lines: "LiveLines") -> "dict[str
     async def store(repo: str) -> "RepositoryRef":
         nonlocal sent
         async with several:
-            ref = await store_repository(repo, swarm)
+            ref = await store_repository(repo, swarm, echo_warning)
         sent += 1
         lines.say(f"sent {safe(_label(repo))} ({sent} of {total})")
         return ref

@@ -8,7 +8,7 @@ import click
 from ...errors import PlanError
 from ..errors import echo_error
 from ..flags import connection_flags, load_settings
-from ..output import echo, echo_json, safe
+from ..printing.output import echo, echo_json, safe
 from .find import Known, folders
 from .listing import json_flag
 

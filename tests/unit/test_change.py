@@ -15,7 +15,7 @@ from picoclaw.capabilities.analyzers.survey import Survey
 from picoclaw.capabilities.change import Change, ChangedFile, change_of
 from picoclaw.capabilities.findings import Finding, Review, ToolRun
 from picoclaw.capabilities.repository.diff import parse_patch
-from picoclaw.cli.diff import nothing_to_review
+from picoclaw.cli.request.diff import nothing_to_review
 from picoclaw.errors import FinalError
 from picoclaw.roles.planning.plan import make_plan
 from picoclaw.roles.planning.template import read_template

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picoclaw.cli.columns import LEAST, fit
-from picoclaw.cli.output import cut
+from picoclaw.cli.printing.columns import LEAST, fit
+from picoclaw.cli.printing.output import cut
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(20)]
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from rich.cells import cell_len
 
-from picoclaw.cli.frame import cut, for_encoding, frame
-from picoclaw.cli.panel import panel_text
+from picoclaw.cli.dashboard.frame import cut, for_encoding, frame
+from picoclaw.cli.dashboard.panel import panel_text
 from picoclaw.swarm.views.dashboard import Connection, Panel, statistics
 from picoclaw.swarm.views.nodes import NodeRow
 

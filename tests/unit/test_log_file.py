@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from picoclaw.cli.log_file import KEPT, MOST, NodeLog, keep_log, sweep
-from picoclaw.cli.log_setup import JsonLines
-from picoclaw.cli.node_logs import NodeFiles, Tail, find_logs, merged
+from picoclaw.cli.logs.log_file import KEPT, MOST, NodeLog, keep_log, sweep
+from picoclaw.cli.logs.log_setup import JsonLines
+from picoclaw.cli.logs.node_logs import NodeFiles, Tail, find_logs, merged
 from picoclaw.errors import UsageError
 from picoclaw.swarm.subjects import token
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from picoclaw.cli.output import age, echo, echo_table, iso, safe, safe_lines
+from picoclaw.cli.printing.output import age, echo, echo_table, iso, safe, safe_lines
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(10)]
 

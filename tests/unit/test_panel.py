@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from picoclaw.cli.panel import load, panel_text, uptime
+from picoclaw.cli.dashboard.panel import load, panel_text, uptime
 from picoclaw.swarm.liveness import NodeStatus
 from picoclaw.swarm.views.dashboard import Connection, Panel, filled_cells, statistics, this_node
 from picoclaw.swarm.views.nodes import NodeRow

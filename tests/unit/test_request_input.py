@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from picoclaw.cli.asked import read_asked, read_demand
-from picoclaw.cli.request_input import read_input, read_text
+from picoclaw.cli.request.asked import read_asked, read_demand
+from picoclaw.cli.request.text_and_input import read_input, read_text
 from picoclaw.errors import NameRefused, PlanError, UsageError
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(10)]

@@ -1,0 +1,1 @@
+"""Shell completion: the script, and what is offered for ids and names."""

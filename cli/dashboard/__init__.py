@@ -1,0 +1,1 @@
+"""`picoclaw --swarm.dashboard`: the swarm's status, once or live."""

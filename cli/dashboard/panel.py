@@ -1,0 +1,108 @@
+"""The dashboard's panel as text, field for field as the guide shows it. Pure."""
+
+from collections.abc import Callable
+
+from ...swarm.views.dashboard import CELLS, Connection, Panel, filled_cells
+from ...swarm.views.nodes import NodeRow
+
+HEADER = (
+    "╔════════════════════════════════════════════════════════════╗",
+    "║           PicoClaw Swarm Status Dashboard                  ║",
+    "╚════════════════════════════════════════════════════════════╝",
+)
+ROLES = {"coordinator": "📋", "worker": "⚙️", "specialist": "🔧"}
+STATUSES = {"online": "●", "busy": "●", "draining": "◌", "suspicious": "◐", "offline": "○"}
+NAME_WIDTH = 22
+STATUS_WIDTH = 9
+LONGEST_NAME = 48
+
+Paint = Callable[[str, str], str]
+"""Colours a text by the status that it tells."""
+
+
+def plain(text: str, _: str) -> str:
+    """Return the text as it is."""
+    return text
+
+
+def panel_text(panel: Panel, *, paint: Paint = plain, none_here: str = "") -> str:
+    """Return the panel; `none_here` says what to do where no node of this machine is shown."""
+    return "\n\n".join("\n".join(part) for part in sections(panel, paint=paint, none_here=none_here))
+
+
+def sections(
+    panel: Panel, *, paint: Paint = plain, none_here: str = "", longest_name: int = LONGEST_NAME
+) -> list[list[str]]:
+    """Return the panel's parts, each with its lines: the header first, the nodes last."""
+    this = _this(panel.this, paint) if panel.this is not None else [f"  {none_here}"]
+    return [
+        list(HEADER),
+        ["【This Node】", *this],
+        [
+            "【Connections】",
+            f"  NATS:     {_yes_no(panel.nats, paint)}",
+            f"  Temporal: {_yes_no(panel.temporal, paint)}",
+        ],
+        ["【Swarm Statistics】", *_statistics(panel)],
+        ["【Discovered Nodes】", *_nodes(panel, paint, longest_name)],
+    ]
+
+
+def _this(row: NodeRow, paint: Paint) -> list[str]:
+    status = f"{STATUSES.get(row.status, '?')} {row.status}"
+    return [
+        f"  ID:    {name_of(row, LONGEST_NAME)}",
+        f"  Role:  {ROLES.get(row.role, '?')} {row.role}",
+        f"  Status: {paint(status, row.status)}",
+        f"  Load:  {load(row, paint)}",
+        f"  Uptime: {uptime(row.uptime_s)}",
+    ]
+
+
+def _yes_no(connection: Connection, paint: Paint) -> str:
+    word = paint("✓ Yes", "online") if connection.ok else paint("✗ No", "offline")
+    return f"{word} {connection.detail}".rstrip()
+
+
+def _statistics(panel: Panel) -> list[str]:
+    counted = panel.statistics
+    workers = f"{counted.workers} worker(s), {counted.specialists} specialist(s)"
+    return [
+        f"  Nodes:      {counted.total} total, {counted.online} online, {counted.offline} offline",
+        f"  Roles:      {counted.coordinators} coordinator(s), {workers}",
+        f"  Capacity:   {counted.used}/{counted.slots} tasks used",
+    ]
+
+
+def _nodes(panel: Panel, paint: Paint, longest_name: int) -> list[str]:
+    rows = panel.nodes
+    names = [name_of(row, longest_name) for row in rows]
+    width = max([min(NAME_WIDTH, longest_name), *map(len, names)])
+    status_width = max([STATUS_WIDTH, *(len(row.status) for row in rows)])
+    return [
+        f"  {paint(STATUSES.get(row.status, '?'), row.status)} {name:<{width}} {row.role[:1].upper() or '?'} "
+        f"{paint(row.status.ljust(status_width), row.status)} {load(row, paint)}"
+        for row, name in zip(rows, names, strict=True)
+    ] or ["  none"]
+
+
+def name_of(row: NodeRow, longest: int) -> str:
+    """Return a node's name, without what would act on a terminal."""
+    from ...roles.synthesis.markdown import clean
+
+    return clean(row.name, longest)
+
+
+def load(row: NodeRow, paint: Paint = plain) -> str:
+    """Return the bar, the share and the count: `[████░░░░░] 40% (2/5)`."""
+    cells = filled_cells(row.used, row.slots)
+    share = int(row.used / row.slots * 100 + 0.5) if row.slots > 0 else 0
+    bar = paint("█" * cells, "busy" if row.status == "busy" else "online") if cells else ""
+    return f"[{bar}{'░' * (CELLS - cells)}] {share}% ({row.used}/{row.slots})"
+
+
+def uptime(seconds: float) -> str:
+    """Return `42s`, `3m`, `2h15m` or `4d3h`."""
+    from ..printing.output import age
+
+    return age(seconds)

@@ -1,0 +1,47 @@
+"""`picoclaw get nodes|tasks|requests|lanes|capabilities`: lists."""
+
+import click
+
+from ..aliases import AliasGroup
+from .capabilities import capabilities
+from .lanes import lanes
+from .nodes import nodes
+from .requests import requests
+from .tasks import tasks
+
+ALIASES = {
+    "node": "nodes",
+    "no": "nodes",
+    "task": "tasks",
+    "request": "requests",
+    "req": "requests",
+    "reqs": "requests",
+    "lane": "lanes",
+    "queues": "lanes",
+    "capability": "capabilities",
+    "cap": "capabilities",
+    "caps": "capabilities",
+}
+
+EPILOG = """\b
+Examples:
+  picoclaw get nodes
+  picoclaw get tasks --status running
+  picoclaw get requests -o wide
+  picoclaw get lanes
+  picoclaw get capabilities --json
+
+\b
+Also by the singular or short: node, no, task, request, req, lane, cap.
+Exit codes: 0 done (an empty list too), 1 failed, 2 wrong usage, 3 no
+connection.
+"""
+
+
+@click.group(cls=AliasGroup, aliases=ALIASES, epilog=EPILOG)
+def get() -> None:
+    """List nodes, tasks, requests, lanes or capabilities."""
+
+
+for listed in (nodes, tasks, requests, lanes, capabilities):
+    get.add_command(listed)

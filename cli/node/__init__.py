@@ -1,0 +1,1 @@
+"""One node in the foreground, and the coordinator's prompt."""

@@ -1,0 +1,1 @@
+"""How the verbs print: tables, JSON, live lines, progress."""

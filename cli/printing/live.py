@@ -1,0 +1,114 @@
+"""Live: what happens to a request, a line at a time, on stderr, so that stdout stays the report's."""
+
+import sys
+import time
+from dataclasses import dataclass, field
+
+from ...roles.synthesis.markdown import clean
+from ...swarm.entries import (
+    Accepted,
+    Cancelled,
+    Cancelling,
+    Dead,
+    Done,
+    Failed,
+    Owner,
+    Planned,
+    Queued,
+    Started,
+)
+from ...swarm.records import Plan
+from ...swarm.subjects import REQUEST_STEP
+from ...swarm.submission import Event, LogEvent, Progress
+from .output import colours, hush
+
+_WIDTH = 100
+_GREEN, _RED, _YELLOW, _DIM, _PLAIN = "32", "31", "33", "2", "0"
+
+
+@dataclass(slots=True)
+class LiveLines:
+    """Prints events as lines; quiet prints nothing."""
+
+    quiet: bool = False
+    began: float = field(default_factory=time.monotonic)
+    """When it began, on this machine's clock."""
+    origin: float | None = None
+    """The same by the server's time, where what is shown began earlier; None: what comes is shown as it comes."""
+    nodes: dict[str, str] = field(default_factory=dict)
+    """Step to the node that ran it last."""
+
+    def say(self, text: str, colour: str = _PLAIN, *, at: float | None = None) -> None:
+        """Print one line with the time since the beginning; `at`: the server's time of what it tells."""
+        if self.quiet:
+            return
+        seconds = time.monotonic() - self.began
+        if self.origin is not None and at is not None:
+            seconds = at - self.origin
+        stamp = f"{seconds:6.1f}s"
+        if colour != _PLAIN and colours(sys.stderr):
+            text = f"\x1b[{colour}m{text}\x1b[0m"
+        hush()
+        print(f"{stamp}  {text}", file=sys.stderr, flush=True)
+
+    def show(self, event: Event) -> None:
+        """Print what an event means."""
+        if isinstance(event, Progress):
+            self.say(f"{event.step:<10} {clean(event.message, _WIDTH)}", _DIM)
+        elif isinstance(event, LogEvent):
+            if event.step == REQUEST_STEP:
+                self._request(event)
+            else:
+                self._task(event)
+
+    def catch_up(self, origin: float, now: float) -> None:
+        """Count from a moment in the past; both by the server's time, in seconds."""
+        self.origin = origin
+        self.began = time.monotonic() - max(0.0, now - origin)
+
+    def _request(self, event: LogEvent) -> None:
+        match event.entry:
+            case Accepted():
+                self.say(f"accepted by {clean(event.entry.owner, 60)}", at=event.at)
+            case Owner():
+                self.say(f"taken over by {clean(event.entry.owner, 60)}", _YELLOW, at=event.at)
+            case Planned():
+                self._plan(event.entry.plan, event.at)
+            case Cancelling():
+                self.say(f"cancelling: {clean(event.entry.why, _WIDTH)}", _YELLOW, at=event.at)
+            case _:
+                return
+
+    def _plan(self, plan: Plan | None, at: float) -> None:
+        if plan is None:
+            self.say("planned", at=at)
+            return
+        origin = f"template {plan.template}" if plan.template else "one task"
+        self.say(f"planned ({origin}): {len(plan.tasks)} task{'s' if len(plan.tasks) != 1 else ''}", at=at)
+        if not plan.template:
+            return
+        for task in plan.tasks[:20]:
+            after = f" after {', '.join(task.after)}" if task.after else ""
+            self.say(f"  {task.step:<10} needs {task.demand}{after}", at=at)
+        if len(plan.tasks) > 20:
+            self.say(f"  … and {len(plan.tasks) - 20} more", at=at)
+
+    def _task(self, event: LogEvent) -> None:
+        entry, step = event.entry, f"{event.step:<10}"
+        match entry:
+            case Queued() if entry.attempt > 1 or entry.reason not in ("", "released"):
+                self.say(f"{step} queued again: {clean(entry.reason, _WIDTH)}", _YELLOW, at=event.at)
+            case Started():
+                self.nodes[event.step] = entry.node
+                again = f" (attempt {entry.attempt})" if entry.attempt > 1 else ""
+                self.say(f"{step} running on {clean(entry.node, 60)}{again}", at=event.at)
+            case Done():
+                self.say(f"{step} done: {clean(entry.result.summary, _WIDTH)}", _GREEN, at=event.at)
+            case Failed():
+                self.say(f"{step} failed: {clean(entry.error, _WIDTH)}", _RED, at=event.at)
+            case Cancelled():
+                self.say(f"{step} {entry.reason}: {clean(entry.why, _WIDTH)}", _YELLOW, at=event.at)
+            case Dead():
+                self.say(f"{step} given up: {clean(entry.error, _WIDTH)}", _RED, at=event.at)
+            case _:
+                return

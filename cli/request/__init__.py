@@ -1,0 +1,1 @@
+"""What a command line asks of the swarm, read and checked before anything is sent."""

@@ -1,0 +1,1 @@
+"""`picoclaw result`, and what a result can be written to: SARIF, reports, artifacts."""
