@@ -1,7 +1,9 @@
 """The join `table`: one row per task, or per entry of a list in its result; what is missing is named first."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue, ValidationError
@@ -20,8 +22,11 @@ VERSION = 1
 SHOWN_ROWS = 500
 """Rows that Markdown shows; the JSON has all of them."""
 MAX_ROWS = 200_000
+MAX_COLUMNS = 50
 CELL = 200
 """Longest cell in Markdown, in characters."""
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ def read_options(options: JsonValue, what: str) -> TableOptions:
         raise PlanError(f"key {where}: {first['msg'][:1].lower()}{first['msg'][1:]}") from None
     if not read.columns:
         raise PlanError(f"key {what}.columns: a table needs at least one column")
+    if len(read.columns) > MAX_COLUMNS:
+        raise PlanError(f"key {what}.columns: {len(read.columns):,} columns, {MAX_COLUMNS} are allowed")
     for name, way in read.columns.items():
         _check_way(way, f"{what}.columns.{name[:100]}", with_row=read.rows is not None)
     if read.rows is not None and read.rows.partition(".")[0] != "data":
@@ -73,10 +80,22 @@ def join_table(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Rep
     options = read_options(plan.join_options, "join")
     wanted = [outcome for outcome in outcomes if _has_rows(outcome.step, options.steps)]
     missing = missing_lines(outcomes)
-    rows = [row for outcome in wanted if usable(outcome) for row in _rows(outcome, options)][:MAX_ROWS]
+    done = len(outcomes) - len(missing)
+    rows: list[_Row] = []
+    for outcome in filter(usable, wanted):
+        entries = _entries(outcome, options)
+        if entries is None:
+            # Nothing found and nothing said are not the same: a total over neither would look well.
+            missing.append(f"{outcome.step}: its result has no list at {options.rows}")
+        rows += [_row(outcome, entry, options) for entry in entries or ()]
+        if len(rows) > MAX_ROWS:
+            missing.append(
+                f"{outcome.step}: the rows beyond {MAX_ROWS:,} of this table, and of what follows it"
+            )
+            del rows[MAX_ROWS:]
+            break
     totals = {name: _total(rows, options, name) for name in (*options.totals, *options.fail_on)}
     failed = _failed(rows, options, totals)
-    done = len(outcomes) - len(missing)
     verdict = f"{count(len(rows), 'row')} from {done} of {count(len(outcomes), 'task')}"
     if options.totals:
         verdict += ": " + ", ".join(f"{_text(totals[name])} {clean(name, 40)}" for name in options.totals)
@@ -116,13 +135,16 @@ def _has_rows(step: str, steps: Sequence[str]) -> bool:
     return not steps or step in steps or (stem in steps and number.isdigit())
 
 
-def _rows(outcome: Outcome, options: TableOptions) -> Iterator[_Row]:
-    entries: Sequence[JsonValue] = [None]
-    if options.rows is not None:
-        found = _dig(outcome.result.data if outcome.result is not None else None, options.rows.split(".")[1:])
-        entries = found if isinstance(found, list) else []
-    for entry in entries:
-        yield _Row(outcome.step, tuple(_value(outcome, entry, way) for way in options.columns.values()))
+def _entries(outcome: Outcome, options: TableOptions) -> Sequence[JsonValue] | None:
+    """Return what of a result has a row each; None where the list is not there."""
+    if options.rows is None:
+        return [None]
+    found = _dig(outcome.result.data if outcome.result is not None else None, options.rows.split(".")[1:])
+    return found if isinstance(found, list) else None
+
+
+def _row(outcome: Outcome, entry: JsonValue, options: TableOptions) -> _Row:
+    return _Row(outcome.step, tuple(_value(outcome, entry, way) for way in options.columns.values()))
 
 
 def _value(outcome: Outcome, row: JsonValue, way: str) -> JsonValue:
@@ -141,7 +163,7 @@ def _dig(value: JsonValue, way: Sequence[str]) -> JsonValue:
     for part in way:
         if isinstance(value, Mapping):
             value = value.get(part)
-        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+        elif isinstance(value, list) and _NUMBER.fullmatch(part) and int(part) < len(value):
             value = value[int(part)]
         else:
             return None
@@ -150,7 +172,11 @@ def _dig(value: JsonValue, way: Sequence[str]) -> JsonValue:
 
 def _total(rows: Sequence[_Row], options: TableOptions, name: str) -> int | float:
     at = list(options.columns).index(name)
-    total = sum(value for row in rows if isinstance(value := row.cells[at], int | float))
+    figures = [value for row in rows if isinstance(value := row.cells[at], int | float)]
+    try:
+        total = sum(figures)
+    except OverflowError:  # an integer that no float holds, beside a float
+        total = math.inf
     return round(total, 3) if isinstance(total, float) else total
 
 
@@ -193,7 +219,7 @@ def _markdown(rows: Sequence[_Row], options: TableOptions, totals: Mapping[str, 
 
 def _cell(value: JsonValue) -> str:
     # A figure needs no escapes, though 1.5 could begin a list elsewhere.
-    return _text(value) if isinstance(value, int | float) else inline(_text(value), CELL)
+    return clean(_text(value), CELL) if isinstance(value, int | float) else inline(_text(value), CELL)
 
 
 def _text(value: JsonValue) -> str:

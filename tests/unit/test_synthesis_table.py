@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
+from picoclaw.errors import PlanError
 from picoclaw.roles.synthesis.join import join
 from picoclaw.roles.synthesis.outcome import Outcome
 from picoclaw.roles.synthesis.report import Report
@@ -125,6 +126,38 @@ def test_a_row_for_each_entry_of_a_list_in_the_results_of_some_steps() -> None:
     )
     assert data["rows"] == [{"file": "a", "of": "scan-1"}, {"file": "b", "of": "scan-1"}]
     assert "2 rows from 3 of 3 tasks" in report.markdown
+    assert data["missing"] == ["scan-2: its result has no list at data.files"]
+    assert report.partial
+
+
+def test_a_result_without_the_list_does_not_pass_for_one_without_entries() -> None:
+    options = {"rows": "data.cases", "columns": {"failed": "row.failed"}, "fail_on": ["failed"]}
+    report, _ = joined([outcome("a", {"cases": [{"failed": 0}]}), outcome("b", {})], options, fail=True)
+    assert report.failed
+    report, _ = joined([outcome("a", {"cases": [{"failed": 0}]}), outcome("b", {"cases": []})], options)
+    assert (report.failed, report.partial) == ("", False)
+
+
+def test_rows_beyond_the_limit_are_not_left_out_in_silence() -> None:
+    data: JsonValue = {"all": [1] * 150_000}
+    options = {"rows": "data.all", "columns": {"n": "row"}, "totals": ["n"]}
+    report, found = joined([outcome("a", data), outcome("b", data), outcome("c", data)], options)
+    assert found["totals"] == {"n": 200_000}
+    assert report.partial
+    assert found["missing"] == ["b: the rows beyond 200,000 of this table, and of what follows it"]
+
+
+def test_figures_that_no_machine_adds_up_break_no_report() -> None:
+    outcomes = [outcome("a", {"n": 10**4000}), outcome("b", {"n": 1.5})]
+    report, _ = joined(outcomes, {"columns": {"n": "data.n", "of": "data.²"}, "totals": ["n"]})
+    assert "inf n" in report.summary
+    assert len(report.markdown) < 3000
+
+
+def test_a_table_of_very_many_columns_is_refused() -> None:
+    columns = {f"c{i}": "title" for i in range(51)}
+    with pytest.raises(PlanError, match="51 columns, 50 are allowed"):
+        joined([outcome("a")], {"columns": columns})
 
 
 def test_without_columns_it_tells_task_node_and_result() -> None:
