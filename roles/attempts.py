@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from ..capabilities.executor import Executor
 from ..errors import (
@@ -44,6 +45,9 @@ from .jobs import Job, JobTable
 log = logging.getLogger(__name__)
 
 FindExecutor = Callable[[QueuedTask], Executor | None]
+
+MOST_EXCUSED = 10
+"""Attempts that cost a task nothing, as what it needs was gone; from then on they count."""
 
 LONGEST_WHY = 4000
 """Characters of an executor's error that go into the log: an entry must fit into a message."""
@@ -189,12 +193,9 @@ class Attempts:
     async def _run(self, job: Job, queued: QueuedTask, head: TaskHead) -> None:
         executor = self._find(queued)
         if executor is None:
-            await self._retry(
-                job,
-                queued,
-                head,
-                f"no executor here serves {queued.task.capability or queued.task.demand} any more",
-            )
+            # It went while the task was on its way: no fault of the task's, as long as that ends some day.
+            why = f"no executor here serves {queued.task.capability or queued.task.demand} any more"
+            await self._retry(job, queued, head, why, excused=head.excused < MOST_EXCUSED)
             return
         context = JobContext(self._swarm, queued, job.attempt, self._cache, self._scratch)
         limit = queued.task.timeout_s
@@ -222,25 +223,9 @@ class Attempts:
                 return
             job.stop()
             await asyncio.gather(job.execution, return_exceptions=True)
-            await self._end(
-                job,
-                queued,
-                Failed(
-                    by=head.node,
-                    reason="deadline",
-                    error=f"it ran for over {limit:g} s",
-                    attempt=job.attempt,
-                    node=head.node,
-                ),
-            )
+            await self._fail(job, queued, "deadline", f"it ran for over {limit:g} s")
         except FinalError as error:
-            await self._end(
-                job,
-                queued,
-                Failed(
-                    by=head.node, reason="error", error=_clip(str(error)), attempt=job.attempt, node=head.node
-                ),
-            )
+            await self._fail(job, queued, "error", _clip(str(error)))
         except JobCancelled:
             await self._stopped(job, queued, head)
         except RetryableError as error:
@@ -262,17 +247,7 @@ class Attempts:
             # again cannot help.
             refused = isinstance(error, UsageError)
             why = f"is refused: {error}" if refused else f"cannot be serialised: {_in_words(error)}"
-            await self._end(
-                job,
-                queued,
-                Failed(
-                    by=self._swarm.me.node,
-                    reason="error",
-                    attempt=job.attempt,
-                    node=self._swarm.me.node,
-                    error=f"its result {why}",
-                ),
-            )
+            await self._fail(job, queued, "error", f"its result {why}")
             return
         entry = Done(
             by=self._swarm.me.node,
@@ -311,9 +286,16 @@ class Attempts:
         log.warning("job of %s was fenced and stopped", job.id, extra={"task": job.id, "state": head.state})
 
     async def _retry(
-        self, job: Job, queued: QueuedTask, head: TaskHead, why: str, *, delay: timedelta | None = None
+        self,
+        job: Job,
+        queued: QueuedTask,
+        head: TaskHead,
+        why: str,
+        *,
+        delay: timedelta | None = None,
+        excused: bool = False,
     ) -> None:
-        decision = on_failure(head, max_attempts=queued.task.max_attempts)
+        decision = on_failure(head, max_attempts=queued.task.max_attempts, drained=excused)
         if isinstance(decision, Bury):
             await self._bury(job, queued, decision.expected, decision.attempt, why)
             return
@@ -348,6 +330,12 @@ class Attempts:
         await self._swarm.bury(queued, entry)
         await job.delivered.ack()
         return True
+
+    async def _fail(
+        self, job: Job, queued: QueuedTask, reason: Literal["error", "deadline"], error: str
+    ) -> None:
+        me = self._swarm.me.node
+        await self._end(job, queued, Failed(by=me, reason=reason, error=error, attempt=job.attempt, node=me))
 
     async def _end(self, job: Job, queued: QueuedTask, entry: EntryBase) -> bool:
         """Write a terminal entry over my own `started`, then ack."""

@@ -1,6 +1,7 @@
 """The redelivery rules of DESIGN.md section 3: a real worker on a real server, the test as everybody else."""
 
 import asyncio
+import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -9,7 +10,7 @@ from typing import Any, cast
 import pytest
 from pydantic import JsonValue
 
-from picoclaw.capabilities.executor import Context
+from picoclaw.capabilities.executor import Context, Readiness
 from picoclaw.errors import FinalError, JobCancelled
 from picoclaw.swarm.announcer import Announcer
 from picoclaw.swarm.delivered import parse_ack_subject
@@ -622,6 +623,31 @@ async def test_an_executor_that_returns_no_result_fails_in_words(lab: Lab) -> No
     failed = (await task.until("queued", "started", "failed"))[-1]
     assert isinstance(failed, Failed)
     assert "NoneType, not a Result" in failed.error
+
+
+class Gone(Runs):
+    """Ready whenever the machine is looked at, and gone when the first task arrives."""
+
+    tasks_lost = 0
+
+    def readiness(self, capability: str) -> Readiness:
+        arrived = threading.current_thread() is threading.main_thread()
+        if arrived and self.tasks_lost < 2:
+            self.tasks_lost += 1
+            return Readiness(False, "what went")
+        return Readiness(True)
+
+
+async def test_a_task_that_arrives_as_its_tool_goes_is_handed_on_and_costs_no_attempt(lab: Lab) -> None:
+    runs = Gone()
+    await lab.coordinator()
+    await lab.worker(executors(runs))
+    door = await lab.door()
+    request = await ask(door, demand="noop", max_attempts=1)
+    assert (await end_of(door, request)).head.state == "done"
+    handed = [entry for entry in await entries(door, request, "task") if isinstance(entry, Queued)]
+    assert [(one.attempt, one.excused) for one in handed] == [(1, 0), (2, 1), (3, 2)]
+    assert handed[-1].reason == "no executor here serves noop any more"
 
 
 async def test_a_task_over_its_time_limit_fails_with_deadline(lab: Lab) -> None:
