@@ -1,7 +1,6 @@
 """Submission: how a door hands a request to the swarm and watches it to its end."""
 
 import asyncio
-import hashlib
 import logging
 import secrets
 from collections.abc import AsyncIterator
@@ -12,13 +11,14 @@ from typing import Literal
 from nats.aio.msg import Msg
 from pydantic import JsonValue
 
-from ..errors import IdempotencyClash, RecordRefused, SwarmTimeout, UsageError
-from .bodies import BODY_LIMIT, unpack_result
+from ..errors import IdempotencyClash, RecordRefused, SwarmError, SwarmTimeout, UsageError
+from .bodies import BODY_LIMIT, unpack_request, unpack_result
 from .entries import Accepted, Cancelled, Done, Entry, Failed
 from .fold import RequestHead, fold_request
 from .follow import Followed, Follower
 from .log import decode
 from .records import RepositoryRef, Request, Result, read_json
+from .same_request import same_request
 from .subjects import REQUEST_STEP, request_id, split_log_subject
 from .swarm import Swarm
 
@@ -73,19 +73,6 @@ def new_request(
     )
 
 
-def same_request(ours: Request, theirs: Request) -> bool:
-    """Return whether two requests with one id are one: the same key and the same content."""
-    if ours.key_digest != theirs.key_digest:
-        return False
-    if theirs.ref is not None:
-        return hashlib.sha256(ours.to_bytes()).hexdigest() == theirs.ref.digest
-    left, right = (
-        r.model_dump(exclude={"sender", "ref", "priority", "deadline_s", "repository"})
-        for r in (ours, theirs)
-    )
-    return bool(left == right)
-
-
 async def submit(swarm: Swarm, request: Request) -> bool:
     """Hand a request in; return False when it had been handed in before.
 
@@ -112,16 +99,23 @@ async def _handed_in(swarm: Swarm, request: Request) -> bool:
         async for followed in swarm.log.history(request.id, REQUEST_STEP):
             entry = decode(followed)
             if isinstance(entry, Accepted):
-                _check_same(request, entry.request)
+                await _check_same(swarm, request, entry.request)
                 return True
             if isinstance(entry, Cancelled):
                 return True
     if waiting is not None:
-        _check_same(request, waiting)
+        await _check_same(swarm, request, waiting)
     return waiting is not None
 
 
-def _check_same(ours: Request, theirs: Request) -> None:
+async def _check_same(swarm: Swarm, ours: Request, theirs: Request) -> None:
+    """Raise IdempotencyClash unless what stands there, whole or as its stand-in, is the same request."""
+    try:
+        theirs = await unpack_request(theirs, swarm.artifacts)
+    except SwarmTimeout:
+        raise
+    except SwarmError:
+        return  # its body has expired, and nothing but its key is left to compare
     if not same_request(ours, theirs):
         raise IdempotencyClash(
             f"the idempotency key of {ours.id} was used before for another request "

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from pydantic import JsonValue
 
 from picoclaw.errors import IdempotencyClash
 from picoclaw.swarm.cancel import cancel_request, cancel_task
@@ -114,6 +115,16 @@ async def test_one_key_for_two_different_requests_is_refused_in_words(lab: Lab) 
     await end_of(swarm, request.id)
     with pytest.raises(IdempotencyClash, match=r"was used before for another request \('pay the bill'\)"):
         await submit(swarm, new_request("pay it again", key="order 19", demand="noop"))
+
+
+async def test_a_large_request_is_known_again_by_its_key_whoever_sends_it(lab: Lab) -> None:
+    swarm = await lab.door()
+    large: dict[str, JsonValue] = {"list": ["entry"] * 30_000}
+    await submit(swarm, new_request("count", key="order 21", demand="noop", input=large, sender="ann@one"))
+    again = new_request("count", key="order 21", demand="noop", input=large, sender="bob@two")
+    assert not await submit(swarm, again)
+    with pytest.raises(IdempotencyClash):
+        await submit(swarm, new_request("count", key="order 21", demand="noop", input=large | {"more": 1}))
 
 
 @pytest.mark.parametrize("priority", [1, 3])
