@@ -46,7 +46,9 @@ Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage, 3 no connection,
     "--input", "inputs", multiple=True, metavar="KEY=TEXT", help="Input: KEY=TEXT, KEY:=JSON, KEY=@FILE.json."
 )
 @click.option(
-    "--repo", metavar="DIR|URL", help="The repository that it is about. [a review's default: this folder]"
+    "--repo",
+    metavar="DIR|URL",
+    help="The repository that it is about. [where a workflow needs one: this folder]",
 )
 @diff_flag
 @click.option("--template", metavar="NAME", help="The workflow template to follow.")
@@ -94,6 +96,7 @@ def dispatch(
     from .request.asked import read_asked
     from .request.text_and_input import read_text
     from .session import quiet_logs
+    from .workflows.find import templates_here
 
     loaded = load_settings(ctx)
     for flag, given in (("--capability", capability), ("--node", node), ("--label", labels)):
@@ -112,6 +115,7 @@ def dispatch(
         labels=labels,
         inputs=inputs,
         max_attempts=max_attempts,
+        known=lambda: templates_here(loaded),
     )
     if base is not None:
         from ..gateway.change import limit_to_change

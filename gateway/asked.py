@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from pydantic import JsonValue
 
@@ -93,11 +93,15 @@ async def store_repository(repo: str, swarm: "Swarm", tell: Tell) -> "Repository
     return referred.repository
 
 
-def means_this_folder(text: str, templates: "Sequence[Template]") -> bool:
-    """Return whether the words alone ask for a workflow that is about a repository."""
+def means_this_folder(text: str, templates: "Iterable[Template]", named: str | None = None) -> bool:
+    """Return whether the words alone, or a template that is named, ask for work on a repository."""
     from ..roles.planning.template import asks_for_template
 
-    return any(template.match.repository and asks_for_template(text, template) for template in templates)
+    return any(
+        template.match.repository
+        and (template.name == named if named is not None else asks_for_template(text, template))
+        for template in templates
+    )
 
 
 def check_text(text: str, what: str) -> None:

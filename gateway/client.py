@@ -298,7 +298,7 @@ def _asked(
     if demand is not None and template is not None:
         raise UsageError("capability or node and template do not go together: a template has its own")
     folder = str(repo) if repo is not None else None
-    if folder is None and demand is None and means_this_folder(text, shipped_templates()):
+    if folder is None and demand is None and means_this_folder(text, shipped_templates(), template):
         folder = HERE
     if folder is not None:
         check_repository(folder)

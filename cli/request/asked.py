@@ -8,11 +8,19 @@ from ...gateway.asked import HERE, Asked, check_repository, check_text, means_th
 from ..errors import echo_warning
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from ...roles.planning.template import Template
     from ...swarm.submission import Unroutable
 
 PRIORITIES = {"low": 0, "normal": 1, "high": 2, "critical": 3}
+
+
+def shipped() -> "Iterable[Template]":
+    """Return the workflows that come with the package."""
+    from ...roles.planning.template import shipped_templates
+
+    return shipped_templates()
 
 
 def read_asked(
@@ -29,12 +37,12 @@ def read_asked(
     labels: "Sequence[str]" = (),
     inputs: "Sequence[str]" = (),
     max_attempts: int | None = None,
+    known: "Callable[[], Iterable[Template]]" = shipped,
 ) -> Asked:
     """Return what is asked; a review of "this repository" without `repo` means this folder.
 
-    Raises UsageError, NameRefused, PlanError or RepositoryError; nothing was sent.
+    `known`: the workflows that may be meant, asked for only where it matters. Raises UsageError, NameRefused, PlanError or RepositoryError; nothing was sent.
     """
-    from ...roles.planning.template import shipped_templates
     from .text_and_input import read_input
 
     if not text.strip():
@@ -44,7 +52,7 @@ def read_asked(
     if key is not None and not key.strip():
         raise UsageError("--key is empty: give each request a key of its own, or leave it out")
     demand, does = read_demand(capability, node, labels)
-    if repo is None and demand is None and means_this_folder(text, shipped_templates()):
+    if repo is None and demand is None and means_this_folder(text, known(), template):
         repo = HERE
     if repo is not None:
         check_repository(repo)

@@ -60,6 +60,24 @@ def known_workflows(loaded: "Loaded") -> tuple[list[Known], list[PlanError]]:
     return list(found.values()), wrong
 
 
+def templates_here(loaded: "Loaded") -> "list[Template]":
+    """Return every workflow of this machine that can be read; a word on stderr for what cannot.
+
+    For those to whom a wrong file is no reason to stop.
+    """
+    from ...roles.planning.template import shipped_templates
+    from ..errors import echo_warning
+
+    try:
+        known, wrong = known_workflows(loaded)
+    except PlanError as error:
+        echo_warning(str(error))
+        return list(shipped_templates())
+    for error in wrong:
+        echo_warning(f"not taken as a workflow: {error}")
+    return [one.template for one in known]
+
+
 def find_workflow(name: str, loaded: "Loaded") -> Known:
     """Return a workflow by its name, or by its file when the name has a slash or ends with .yaml.
 

@@ -128,6 +128,27 @@ def test_what_the_coordinator_knows_is_found_by_its_words_and_by_its_name(
     assert "no template is called 'mesure'; did you mean 'measure'?" in unknown.stderr
 
 
+def test_a_dispatch_sends_this_folder_where_a_workflow_of_ones_own_needs_one(
+    connection: Connection, run_picoclaw: RunPicoclaw, own: Path, tmp_path: Path
+) -> None:
+    text = (own / "own.yaml").read_text().replace("[measure them]", "[measure them], repository: true")
+    (own / "own.yaml").write_text(text)
+    (own / "broken.yaml").write_text("name: [")
+    project = make_repository(tmp_path / "project", {"a.py": "1"})
+
+    by_words = run_picoclaw("dispatch", "Measure them", *connection, cwd=project)
+    assert by_words.returncode == 0, by_words.stderr
+    assert "sending this folder" in by_words.stderr
+    assert f"warning: not taken as a workflow: template {own / 'broken.yaml'} is not" in by_words.stderr
+
+    by_name = run_picoclaw("dispatch", "Go", "--template", "own", *connection, cwd=project)
+    assert "sending this folder" in by_name.stderr
+
+    neither = run_picoclaw("dispatch", "Go", "--template", "measure", *connection, cwd=project)
+    assert neither.returncode == 0, neither.stderr
+    assert "sending" not in neither.stderr
+
+
 def test_detached_it_prints_its_id_and_twice_with_one_key_is_once(
     connection: Connection, run_picoclaw: RunPicoclaw, own: Path
 ) -> None:
