@@ -130,10 +130,10 @@ class Adverts:
             catalogue = self.definitions.first()
             return catalogue, self.make(catalogue.executors)
 
-        catalogue, self._offering = await _looked(look)
-        self.templates = catalogue.templates
+        catalogue, offering = await _looked(look)
+        self.templates, self._offering = catalogue.templates, offering
         self.begun.set()
-        return self._offering
+        return offering
 
     async def run(
         self,

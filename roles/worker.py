@@ -154,6 +154,11 @@ class Worker:
             job.draining = True
             job.stop()
         if late:
-            await asyncio.wait(late, timeout=HAND_BACK.total_seconds())
+            _, late = await asyncio.wait(late, timeout=HAND_BACK.total_seconds() / 2)
+        if late:
+            # Children whose grace is longer than that: told again, they are killed.
+            for job in self._jobs.all():
+                job.stop()
+            await asyncio.wait(late, timeout=HAND_BACK.total_seconds() / 2)
         for future in waiting:
             future.cancel()

@@ -36,6 +36,7 @@ _MODELS: dict[str, type[BaseModel]] = {
     "join": TableOptions,
 }
 _KEY = re.compile(r"(?:unknown )?key ([^\s:;]+)")
+_INDEX = re.compile(r"[0-9]{1,9}")
 _STEP = re.compile(r"step '([^']+)'|before: (\S+) →")
 
 
@@ -112,7 +113,9 @@ def _line(document: Document, said: str) -> int | None:
     """Return the line of the key, or else of the step, that a message names first."""
     key = _KEY.match(said)
     if key is not None:
-        return document.line(tuple(int(part) if part.isdigit() else part for part in key[1].split(".")))
+        return document.line(
+            tuple(int(part) if _INDEX.fullmatch(part) else part for part in key[1].split("."))
+        )
     step = _STEP.search(said)
     tasks = document.data["tasks"] if isinstance(document.data, dict) else None
     if step is not None and isinstance(tasks, list):

@@ -680,6 +680,23 @@ async def test_a_drain_hands_back_and_costs_no_attempt(lab: Lab) -> None:
     assert (began.attempt, began.excused) == (2, 1), "the limit of one attempt is not touched"
 
 
+async def test_a_drain_orders_again_what_takes_its_time_to_stop_and_still_hands_it_back(lab: Lab) -> None:
+    async def deaf(task: QueuedTask, context: Context) -> Result:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.Event().wait()  # a child with a grace of minutes: the second order kills it
+        raise AssertionError
+
+    leaving = await lab.worker(executors(Runs(do=deaf)), drain=timedelta(milliseconds=100))
+    task = await play_task(await lab.door(), max_attempts=1)
+    await task.until("queued", "started")
+    await leaving.stop()
+    handed = (await task.until("queued", "started", "queued"))[-1]
+    assert isinstance(handed, Queued)
+    assert (handed.reason, handed.excused) == ("drained: its node stopped", 1)
+
+
 async def test_a_drain_lets_a_short_job_end(lab: Lab) -> None:
     gate = Gate()
     runs = Runs(do=gate)

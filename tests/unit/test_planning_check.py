@@ -207,6 +207,7 @@ def test_a_mistake_is_told_with_its_line_and_its_key(tasks: str, line: int, mess
         ("x: {pattern: '*.py'}", "only an input of type files has a pattern"),
         ("x: {type: repositories, default: [.]}", "repositories are the sender's to name"),
         ("x: {type: files, default: [1]}", "is a list, and is to be a list of paths"),
+        ("²: {}", "line 3: key inputs.²"),
     ],
 )
 def test_a_wrong_input_is_told_with_its_key(inputs: str, message: str) -> None:

@@ -131,7 +131,7 @@ def test_a_row_for_each_entry_of_a_list_in_the_results_of_some_steps() -> None:
 
 
 def test_a_result_without_the_list_does_not_pass_for_one_without_entries() -> None:
-    options = {"rows": "data.cases", "columns": {"failed": "row.failed"}, "fail_on": ["failed"]}
+    options: JsonValue = {"rows": "data.cases", "columns": {"failed": "row.failed"}, "fail_on": ["failed"]}
     report, _ = joined([outcome("a", {"cases": [{"failed": 0}]}), outcome("b", {})], options, fail=True)
     assert report.failed
     report, _ = joined([outcome("a", {"cases": [{"failed": 0}]}), outcome("b", {"cases": []})], options)
@@ -140,7 +140,7 @@ def test_a_result_without_the_list_does_not_pass_for_one_without_entries() -> No
 
 def test_rows_beyond_the_limit_are_not_left_out_in_silence() -> None:
     data: JsonValue = {"all": [1] * 150_000}
-    options = {"rows": "data.all", "columns": {"n": "row"}, "totals": ["n"]}
+    options: JsonValue = {"rows": "data.all", "columns": {"n": "row"}, "totals": ["n"]}
     report, found = joined([outcome("a", data), outcome("b", data), outcome("c", data)], options)
     assert found["totals"] == {"n": 200_000}
     assert report.partial
@@ -155,7 +155,7 @@ def test_figures_that_no_machine_adds_up_break_no_report() -> None:
 
 
 def test_a_table_of_very_many_columns_is_refused() -> None:
-    columns = {f"c{i}": "title" for i in range(51)}
+    columns: JsonValue = {f"c{i}": "title" for i in range(51)}
     with pytest.raises(PlanError, match="51 columns, 50 are allowed"):
         joined([outcome("a")], {"columns": columns})
 
