@@ -11,6 +11,7 @@ from ..swarm.records import Result
 from .ledger import Ledger
 from .synthesis.join import join
 from .synthesis.outcome import Outcome
+from .synthesis.room import MOST_BYTES, without_room
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,8 @@ async def last_entry(ledger: Ledger) -> RequestEntry:
     """Return the entry that ends the request, with its report as far as there is one."""
     if not ledger.planned:
         return Cancelled(by=ledger.me, reason="person", why=ledger.head.cancelling or "cancelled")
-    outcomes = [await _outcome(ledger, step) for step in ledger.schedule.tasks]
+    outside = without_room({step: ledger.schedule.results.get(step) for step in ledger.schedule.tasks})
+    outcomes = [await _outcome(ledger, step, fetch=step not in outside) for step in ledger.schedule.tasks]
     try:
         report = await asyncio.to_thread(join, ledger.schedule.plan, ledger.request, outcomes)
     except Exception as error:
@@ -64,10 +66,14 @@ def _choose(
     return Failed(by=me, reason="error", error=why, result=result)
 
 
-async def _outcome(ledger: Ledger, step: str) -> Outcome:
+async def _outcome(ledger: Ledger, step: str, *, fetch: bool) -> Outcome:
     head, task = ledger.schedule.heads[step], ledger.schedule.tasks[step]
     result, reason = ledger.schedule.results.get(step), head.reason
-    if result is not None:
+    if not fetch:
+        reason = (
+            f"the results of one report have {MOST_BYTES / 2**20:.0f} MB together at most, and this is more"
+        )
+    elif result is not None:
         try:
             result = await unpack_result(result, ledger.swarm.artifacts)
         except SwarmError as error:

@@ -5,8 +5,8 @@ import pytest
 from picoclaw.capabilities.executor import Context
 from picoclaw.errors import FinalError
 from picoclaw.swarm.entries import Cancelled, Failed
-from picoclaw.swarm.records import QueuedTask, Result
-from picoclaw.tests.support.executors import Runs, executors, raising
+from picoclaw.swarm.records import ArtifactRef, QueuedTask, Result
+from picoclaw.tests.support.executors import Runs, executors, raising, returning
 from picoclaw.tests.support.swarm import Lab, ask, end_of, entries, kinds, report_of, step, template
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(30)]
@@ -68,6 +68,21 @@ async def test_a_failed_task_fails_what_depends_on_it_and_the_rest_goes_on_to_do
     assert "bad: " in missing
     assert "broken" in missing
     assert "last: " in missing
+
+
+async def test_results_that_no_memory_holds_together_are_named_and_the_report_has_the_others(
+    lab: Lab,
+) -> None:
+    large = ArtifactRef(name="0" * 64, size=2**30, digest="0" * 64)
+    await lab.coordinator(template("plan", step("large", "large"), step("small")))
+    await lab.worker(executors(Runs("large", do=returning(Result(ref=large))), Runs()))
+    swarm = await lab.door()
+    ended = await end_of(swarm, await ask(swarm, template="plan"))
+    assert (ended.head.state, ended.head.partial) == ("done", True)
+    (missing,) = report_of(ended)["missing"]
+    assert missing == (
+        "large: its result cannot be read: the results of one report have 64 MB together at most, and this is more"
+    )
 
 
 async def test_a_skipped_task_cancels_what_depends_on_it(lab: Lab) -> None:
