@@ -64,7 +64,7 @@ async def prepare(definition: Definition, task: QueuedTask, context: Context, *,
             checkout = worktree.tree
     values = _values(definition, task, context.attempt, work, checkout)
     file = root / "task.json"
-    await asyncio.to_thread(file.write_text, json.dumps(values), encoding="utf-8")
+    await asyncio.to_thread(_write, file, values)
     given = _given(definition, os.environ)
     own = {name: fill(pattern, values) for name, pattern in body.env.set.items()}
     private = {"HOME": str(home), "TMPDIR": str(tmp), "TASK_FILE": str(file)}
@@ -78,6 +78,10 @@ async def prepare(definition: Definition, task: QueuedTask, context: Context, *,
         env=child_environment({**private, **given, **own}),
         mask=mask_for({**given, **own}),
     )
+
+
+def _write(file: Path, values: Values) -> None:
+    file.write_text(json.dumps(values), encoding="utf-8")
 
 
 def _given(definition: Definition, environ: Mapping[str, str]) -> dict[str, str]:

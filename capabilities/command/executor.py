@@ -61,7 +61,7 @@ class CommandExecutor:
         except OSError as error:
             raise RetryableError(f"{self.definition.name}: no process can be started: {error}") from error
         self._judge(job, end)
-        data = job.mask.data(await asyncio.to_thread(end.stdout.read))
+        data = await asyncio.to_thread(lambda: job.mask.data(end.stdout.read()))
         text = await asyncio.to_thread(is_text, data)
         shown = data if end.stdout.whole else job.mask.data(end.stdout.shown)
         found = await asyncio.to_thread(read_data, body, self.definition.name, data, shown)

@@ -53,17 +53,17 @@ async def checkout(
         if repository.snapshot is not None:
             archive = folder / "snapshot.tar.gz"
             await artifacts.get_file(repository.snapshot, archive)
-            await _to_its_end(unpack, archive, files, limits or Limits())
+            await to_its_end(unpack, archive, files, limits or Limits())
         else:
             await clone(repository, files, limits or Limits(), timeout)
-        await _to_its_end(_finish, files, place)
+        await to_its_end(_finish, files, place)
     finally:
         # Shielded: a cancelled job leaves nothing behind either.
         await asyncio.shield(asyncio.to_thread(remove, folder))
     return place
 
 
-async def _to_its_end(function: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+async def to_its_end(function: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
     """Run a function in a thread; when cancelled, wait for it first.
 
     A thread cannot be stopped, and one that still writes would fill the folder that is being removed.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ...errors import FinalError, RetryableError
 from ..tool import ToolAbsent, ToolOutput, ToolTimedOut, run_tool
+from .checkout import remove, to_its_end
 from .git import SAFE, last_words
 
 GIT_TIMEOUT = timedelta(minutes=2)
@@ -59,12 +60,12 @@ async def make_worktree(checkout: Path, folder: Path) -> Worktree:
     Raises FinalError where there is no git, RetryableError when it fails.
     """
     work = Worktree(folder / "tree", folder / "base.git")
-    await asyncio.to_thread(_copy, checkout, work.tree)
+    await to_its_end(_copy, checkout, work.tree)
     await _git(folder, "init", "--quiet", "--bare", "--template=", str(work.base))
     await _base(work, "config", "core.bare", "false")
     await _base(work, "add", "--all", "--force", "--", ".")
     await _base(work, "commit", "--quiet", "--allow-empty", "--no-verify", "--message", "as it was sent")
-    await asyncio.to_thread(shutil.copytree, work.base, work.tree / ".git")
+    await to_its_end(_copy_repository, work)
     # A child without a name of its own may commit as well.
     for key in ("NAME", "EMAIL"):
         await _git(work.tree, "config", f"user.{key.lower()}", AUTHOR[f"GIT_AUTHOR_{key}"])
@@ -74,8 +75,10 @@ async def make_worktree(checkout: Path, folder: Path) -> Worktree:
 async def changes(work: Worktree) -> Change | None:
     """Return what was changed since, whatever was committed in between; None for nothing.
 
-    Files that the repository ignores do not count. Raises FinalError for a patch of over 64 MB.
+    Files that the repository ignores do not count; those of a repository within it do. Raises FinalError
+    for a patch of over 64 MB.
     """
+    await asyncio.to_thread(_make_plain, work.tree)
     await _base(work, "add", "--all", "--", ".")
     names = await _base(work, "diff", "--cached", "--name-only", "-z", "--no-renames", "HEAD")
     count = names.stdout.count(b"\0")
@@ -114,6 +117,26 @@ async def _git(cwd: Path, *arguments: str) -> ToolOutput:
         words = last_words(output.stderr.encode()) or "failed without a word"
         raise RetryableError(f"the work tree: git: {words}")
     return output
+
+
+def _copy_repository(work: Worktree) -> None:
+    shutil.copytree(work.base, work.tree / ".git")
+
+
+def _make_plain(tree: Path) -> None:
+    """Take away what makes repositories of folders in the tree: a patch would hold their names alone.
+
+    One without a commit would keep git from adding anything.
+    """
+    for folder, folders, files in os.walk(tree):
+        if Path(folder) == tree or ".git" not in (*folders, *files):
+            continue
+        inner = Path(folder, ".git")
+        if inner.is_dir() and not inner.is_symlink():
+            remove(inner)
+            folders.remove(".git")
+        else:
+            inner.unlink()
 
 
 def _copy(checkout: Path, tree: Path) -> None:

@@ -200,6 +200,23 @@ async def test_a_patch_holds_what_was_changed_committed_or_not(bench: Bench) -> 
     assert not list(bench.folder.rglob("evil"))
 
 
+async def test_a_patch_holds_the_files_of_repositories_that_were_made_in_the_tree(bench: Bench) -> None:
+    folder = await bench.send({"a.txt": "a\n"})
+    result = await bench.run(
+        "shell: |\n"
+        "  set -e\n"
+        "  mkdir -p new deep/er; echo new > new/file; echo er > deep/er/file; git init -q new\n"
+        "  cd deep/er; git init -q; git config user.name x; git config user.email x; git add .; git commit -qm x\n"
+        "directory: worktree"
+    )
+    patch = bench.folder / "changes.patch"
+    patch.write_bytes(await bench.read(result, "changes.patch"))
+    run_git(folder, "apply", str(patch))
+    assert (folder / "new" / "file").read_text() + (
+        folder / "deep" / "er" / "file"
+    ).read_text() == "new\ner\n"
+
+
 async def test_no_change_is_no_patch_and_each_task_has_a_tree_of_its_own(bench: Bench) -> None:
     await bench.send({"a.txt": "a\n"})
     definition = "shell: cat a.txt; test -e mark || echo fresh; echo x > mark; rm mark\ndirectory: worktree"
