@@ -59,6 +59,10 @@ def _reported(call: Callable[[], object]) -> int:
         if len(known) < len(errors):
             raise
         return _fail(str(known[0]), known[0].exit_code)
+    except FileNotFoundError:
+        if not _folder_is_gone():
+            raise
+        return _fail("the folder in which this command was started is gone: `cd` to another one", 2)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code
@@ -69,6 +73,14 @@ def _reported(call: Callable[[], object]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     return result if isinstance(result, int) else 0
+
+
+def _folder_is_gone() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def echo_error(message: str) -> None:

@@ -117,9 +117,11 @@ def check_files(
 def _there(name: str, text: str, base: Path, home: Path, origin: Origin) -> Path:
     try:
         path = resolve_path(text, base, home)
-    except ConfigError as error:
-        raise ConfigError(f"{name} ({origin}): {error}") from None
-    if not path.exists():
+        there = path.exists()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{name} ({origin}) cannot be read ({why}): correct the path") from None
+    if not there:
         raise ConfigError(f"{name} ({origin}): {path} is not there: make it, or correct the path")
     return path
 

@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 def check_target(folder: Path) -> None:
     """Raise UsageError for a folder that artifacts cannot be put into, before anything is fetched."""
-    if folder.exists() and not folder.is_dir():
+    try:
+        is_there, parent_is_there = folder.exists(), folder.absolute().parent.is_dir()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"--artifacts {folder} cannot be used ({why}): name another folder") from None
+    if is_there and not folder.is_dir():
         raise UsageError(f"--artifacts {folder} is no folder: name one, it is made if need be")
-    if not folder.exists() and not folder.absolute().parent.is_dir():
+    if not is_there and not parent_is_there:
         raise UsageError(f"--artifacts {folder}: its parent does not exist: make it first")
 
 

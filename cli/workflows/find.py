@@ -9,6 +9,7 @@ import click
 
 from ...errors import PlanError
 from ..completion.offered import Offered
+from ..request.typed_path import typed_path
 
 if TYPE_CHECKING:
     from ...config.load import Loaded
@@ -87,7 +88,7 @@ def find_workflow(name: str, loaded: "Loaded") -> Known:
     from ...roles.workflow_files import SUFFIXES, read_workflow
 
     if "/" in name or name.endswith(SUFFIXES):
-        path = Path(name).expanduser()
+        path = typed_path(name)
         return Known(read_workflow(path), path)
     known, wrong = known_workflows(loaded)
     for one in known:

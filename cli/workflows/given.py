@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from pydantic import JsonValue
 
 from ...config.spelling import did_you_mean
-from ...errors import ConfigError, PlanError, UsageError
+from ...errors import ConfigError, UsageError
+from ..request.typed_path import typed_path
 from .folder_files import FolderFiles
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def _repositories(name: str, texts: Sequence[str]) -> list[str]:
         for entry in _entries(_read(name, text[1:])) if _is_file(text) else [_plain(text)]:
             if not entry.strip():
                 raise UsageError(f"--input {name} is empty: name a folder or a git URL")
-            found += [entry] if is_url(entry) else _folders(name, base / Path(entry).expanduser())
+            found += [entry] if is_url(entry) else _folders(name, base / typed_path(entry))
     if len(found) > MAX_REPOSITORIES:
         raise UsageError(
             f"--input {name} names {len(found):,} repositories, {MAX_REPOSITORIES:,} are allowed"
@@ -205,7 +206,7 @@ def _plain(text: str) -> str:
 
 
 def _read(name: str, file: str) -> str:
-    path = Path(file).expanduser()
+    path = typed_path(file)
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -219,4 +220,4 @@ def _read(name: str, file: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise PlanError(f"--input {name}: file {file} is not UTF-8 text: pass it as a repository") from None
+        raise UsageError(f"--input {name}: file {file} is not UTF-8 text: pass it as a repository") from None

@@ -9,6 +9,7 @@ from ...errors import PlanError
 from ..errors import echo_error
 from ..flags import connection_flags, load_settings
 from ..printing.output import echo, echo_json, safe
+from ..request.typed_path import typed_path
 from .find import Known, folders
 from .listing import json_flag
 
@@ -46,7 +47,7 @@ def validate_workflows(ctx: click.Context, files: tuple[str, ...], check: bool, 
     from ...roles.workflow_files import workflow_paths
 
     loaded = load_settings(ctx)
-    named = [Path(file).expanduser() for file in files]
+    named = [typed_path(file) for file in files]
     paths = [path for one in named for path in (workflow_paths([one]) or [one])]
     if not files:
         paths = list(workflow_paths(folders(loaded)))

@@ -146,6 +146,7 @@ def test_repositories_are_folders_urls_and_patterns_and_those_of_a_file_are_rela
         (["flag=maybe"], "is neither true nor false"),
         (["note=@none.txt"], "file none.txt cannot be read (No such file or directory)"),
         (["note=@."], "cannot be read (Is a directory)"),
+        (["note=@~nobody-at-all/x"], "~nobody-at-all/x: that user has no home here"),
         (["list=[1"], "--input list is not valid JSON"),
         (["list:=NaN"], "--input list is not valid JSON"),
         (["note:=null"], "is null: leave it out"),
