@@ -14,6 +14,8 @@ from .url import check_url, is_url
 
 MAX_FILES = 20_000
 """A change of more files is no change to look at line by line."""
+LARGEST_TEXT = 16 * 2**20
+"""Bytes of a file that git does not know yet and whose lines are still counted."""
 CLONING = timedelta(minutes=3)
 WORKING_TREE = "working tree"
 
@@ -215,7 +217,7 @@ def parse_patch(patch: bytes) -> _Parsed:
 def _whole(file: Path) -> ChangedFile:
     """Return a file that git does not know yet: all of it is new."""
     try:
-        if file.is_symlink() or not file.is_file():
+        if file.is_symlink() or not file.is_file() or file.stat().st_size > LARGEST_TEXT:
             return ChangedFile(new=True)
         data = file.read_bytes()
     except OSError:

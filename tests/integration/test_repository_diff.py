@@ -110,6 +110,11 @@ def test_uncommitted_and_new_files_count_and_ignored_ones_do_not(project: Path) 
     assert change.head == "working tree"
 
 
+def test_of_a_very_large_new_file_no_lines_are_counted(project: Path) -> None:
+    (project / "dump.txt").write_bytes(b"x\n" * (8 * 2**20 + 1))
+    assert spans(read_change(str(project), "main"))["dump.txt"] == (True, ())
+
+
 def test_a_folder_of_the_repository_has_its_own_part_by_its_own_names(project: Path) -> None:
     assert spans(read_change(str(project / "sub"), "main")) == {"a b.py": (False, ((2, 4),))}
 
