@@ -1,5 +1,6 @@
 """NATS addresses: what is accepted, and how one is shown without its password."""
 
+import re
 from urllib.parse import urlsplit
 
 from ..errors import ConfigError
@@ -11,10 +12,20 @@ DEFAULT_PORT = 4222
 def redact_url(url: str) -> str:
     """Return the address with its user, password or token replaced by `***`."""
     head, at, rest = url.rpartition("@")
-    if not at:
-        return url
-    scheme, separator, _ = head.partition("://")
-    return f"{scheme}://***@{rest}" if separator else f"***@{rest}"
+    if at:
+        scheme, separator, _ = head.partition("://")
+        return f"{scheme}://***@{rest}" if separator else f"***@{rest}"
+    # A comma in a password cuts an address in two: what is left of it stands where a port would.
+    scheme, separator, rest = url.rpartition("://")
+    host, colon, port = rest.partition(":")
+    if (
+        colon
+        and "/" not in host
+        and not host.startswith("[")
+        and not re.fullmatch(r"\d*(/.*)?", port, re.DOTALL)
+    ):
+        return f"{scheme}{separator}{host}:***"
+    return url
 
 
 def check_url(url: str) -> str:
@@ -32,7 +43,9 @@ def check_url(url: str) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
-        raise ConfigError(f"{shown} has no valid host and port: write it as nats://HOST:PORT") from None
+        raise ConfigError(
+            f"{shown} has no valid host and port: write it as nats://HOST:PORT, and a comma in a password as %2C"
+        ) from None
     if parts.scheme not in SCHEMES:
         raise ConfigError(f"{shown} has a scheme that NATS does not speak: use {', '.join(SCHEMES)}")
     if not parts.hostname or any(c.isspace() or not c.isprintable() for c in url):

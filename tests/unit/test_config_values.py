@@ -109,6 +109,18 @@ def test_a_refused_address_never_shows_its_password(url: str) -> None:
 def test_an_address_is_shown_without_its_credentials() -> None:
     assert redact_url("nats://user:p@ss@host:4222") == "nats://***@host:4222"
     assert redact_url("nats://host:4222") == "nats://host:4222"
+    assert redact_url("tls://[::1]:4222") == "tls://[::1]:4222"
+    assert redact_url("https://host/x.git:y") == "https://host/x.git:y"
+
+
+@pytest.mark.parametrize(
+    "url", ["nats://u:hunt,er2@host", "u:hunt,er2@host", "nats://host,nats://u:hunt,er2@h"]
+)
+def test_a_comma_in_a_password_shows_no_part_of_it(url: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_value(KEYS["swarm.nats.urls"], url)
+    assert "hunt" not in str(refused.value)
+    assert "***" in str(refused.value)
 
 
 @pytest.mark.parametrize(
