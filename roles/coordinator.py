@@ -19,8 +19,8 @@ from ..swarm.nesting import DEEPEST, too_deep
 from ..swarm.puller import Puller
 from ..swarm.records import Request
 from ..swarm.release import Share, release
-from ..swarm.subjects import REQUEST_STEP, split_log_subject
 from ..swarm.same_request import same_request
+from ..swarm.subjects import REQUEST_STEP, split_log_subject
 from ..swarm.swarm import Swarm
 from .owner import Owner
 from .planning.template import Template
