@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..config.home import home_folder
 from ..config.keys import BY_ENV, BY_FLAG, KEYS, SECTIONS, Key
 from ..config.profiles import PROFILES
 from ..config.spelling import did_you_mean
 from ..errors import UsageError
 from .aliases import AliasGroup
 from .completion.offered import Offered
-from .flags import all_flags, config_file, given_flags, home_folder, load_settings
+from .flags import all_flags, config_file, given_flags, load_settings
+from .printing.formats import json_flag
 from .printing.output import echo, echo_json, echo_table, safe
 
 if TYPE_CHECKING:
@@ -77,8 +79,6 @@ Examples:
 \b
 Exit codes: 0 done, 2 wrong usage or a wrong file.
 """
-
-json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group(cls=AliasGroup, aliases={}, epilog=EPILOG)

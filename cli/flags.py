@@ -105,22 +105,13 @@ def load_settings(ctx: click.Context, *, quiet: bool = False) -> "Loaded":
     """
     import os
 
+    from ..config.home import home_folder
     from ..config.load import load
 
     loaded = load(given_flags(ctx), os.environ, file=config_file(ctx), home=home_folder())
     if not quiet:
         echo_warnings(loaded)
     return loaded
-
-
-def home_folder() -> "Path":
-    """Return the user's home; `/` for a user without one, as container platforms make them."""
-    from pathlib import Path
-
-    try:
-        return Path.home()
-    except RuntimeError:
-        return Path("/")
 
 
 def echo_warnings(loaded: "Loaded") -> None:

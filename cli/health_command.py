@@ -34,10 +34,9 @@ def health(ready: bool, node: str | None, as_json: bool) -> int:
     a node whose event loop is stuck is unwell: one that lost NATS comes back by itself.
     """
     from ..swarm.embedded.health import cannot_be_written, now, read_health
-    from ..swarm.embedded.rundir import run_dir
-    from .flags import home_folder
+    from ..swarm.embedded.rundir import picoclaw_home, run_dir
 
-    run = run_dir(home_folder() / ".picoclaw")
+    run = run_dir(picoclaw_home())
     nodes = [found for found in read_health(run) if node in (None, found.node)]
     moment = now()
     problems = _problems(nodes, moment, ready=ready)

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from pydantic import JsonValue
 
+from ..config.home import home_folder
 from ..config.load import load
 from ..errors import UsageError
 from ..roles.planning.template import shipped_templates
@@ -61,7 +62,7 @@ async def connect(
         given,
         os.environ if environ is None else environ,
         file=Path(config) if config is not None else None,
-        home=_home(),
+        home=home_folder(),
     )
     for warning in loaded.warnings:
         log.debug("%s", warning)
@@ -311,10 +312,3 @@ def _asked(
 
 def _tell(line: str) -> None:
     log.warning("%s", line)
-
-
-def _home() -> Path:
-    try:
-        return Path.home()
-    except RuntimeError:  # a user without one, as container platforms make them
-        return Path("/")

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...config.home import home_folder
 from ...errors import ConfigError
-from ..flags import config_file, connection_flags, home_folder, load_settings
+from ..flags import config_file, connection_flags, load_settings
 from ..printing.check_rows import report
 from ..printing.formats import json_flag
 from ..session import quiet_logs

@@ -74,8 +74,8 @@ def templates_here(loaded: "Loaded") -> "list[Template]":
     except PlanError as error:
         echo_warning(str(error))
         return list(shipped_templates())
-    for error in wrong:
-        echo_warning(f"not taken as a workflow: {error}")
+    for mistake in wrong:
+        echo_warning(f"not taken as a workflow: {mistake}")
     return [one.template for one in known]
 
 

@@ -6,6 +6,7 @@ import click
 
 from ..errors import echo_error
 from ..flags import connection_flags, load_settings
+from ..printing.formats import json_flag
 from ..printing.output import echo, echo_json, echo_table, safe
 from .find import NAME, Known, find_workflow, known_workflows
 
@@ -29,8 +30,6 @@ Examples:
 \b
 Exit codes: 0 done, 2 wrong usage, no such workflow or a wrong file.
 """
-
-json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command("list", epilog=LIST_EPILOG, short_help="The workflows that this machine knows.")

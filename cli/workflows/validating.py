@@ -8,10 +8,10 @@ import click
 from ...errors import PlanError
 from ..errors import echo_error
 from ..flags import connection_flags, load_settings
+from ..printing.formats import json_flag
 from ..printing.output import echo, echo_json, safe
 from ..request.typed_path import typed_path
 from .find import Known, folders
-from .listing import json_flag
 
 if TYPE_CHECKING:
     from ...config.load import Loaded

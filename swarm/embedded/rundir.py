@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ...config.home import home_folder
 from ...errors import EmbeddedServerError
 from .locks import FileLock
 from .process import birth
@@ -21,7 +22,7 @@ from .process import birth
 
 def picoclaw_home() -> Path:
     """Return `~/.picoclaw` of this user."""
-    return Path.home() / ".picoclaw"
+    return home_folder() / ".picoclaw"
 
 
 def run_dir(home: Path) -> Path:
