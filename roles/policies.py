@@ -64,12 +64,24 @@ class Policies:
             due = [
                 (step, self.of(step))
                 for step in [*schedule.ready_steps(demand), *queued]
-                if self.of(step) != "wait" and unserved >= schedule.tasks[step].grace_s
+                if self.of(step) != "wait" and unserved >= self._grace(step)
             ]
             if due:
                 why = why_unroutable(wanted, [member.offer for member in members.living()])
                 works += [self._act(step, policy, wanted, why) for step, policy in due]
         await self.ledger.each(works)
+
+    def _grace(self, step: str) -> float:
+        """Return how long a demand may be unserved before the task's policy acts, in seconds.
+
+        A task that somebody had begun gets a node timeout at least: its node was lost, and who restarts
+        one means the task to go on.
+        """
+        schedule = self.ledger.schedule
+        grace = schedule.tasks[step].grace_s
+        if schedule.heads[step].attempt > 1:
+            return max(grace, self.ledger.swarm.nats.node_timeout.total_seconds())
+        return grace
 
     async def _act(self, step: str, policy: str, demand: Demand, why: str) -> None:
         ledger = self.ledger

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -50,6 +51,24 @@ async def test_skip_cancels_after_its_grace(lab: Lab) -> None:
     (cancelled,) = await entries(swarm, request, "a")
     assert isinstance(cancelled, Cancelled)
     assert cancelled.reason == "skipped"
+
+
+async def test_a_task_that_somebody_had_begun_is_not_skipped_before_its_node_can_be_restarted(
+    lab: Lab,
+) -> None:
+    await lab.coordinator(
+        template("plan", step("a", unroutable="skip", grace_s=0.1)), node_timeout=timedelta(seconds=8)
+    )
+    runs = Runs(do=Gate())
+    first = await lab.worker(executors(runs), drain=timedelta(seconds=0))
+    swarm = await lab.door()
+    request = await ask(swarm, template="plan")
+    await runs.next()
+    await first.stop()
+    await asyncio.sleep(1)
+    assert (await kinds(swarm, request, "a"))[-1] == "queued"
+    await lab.worker(executors(Runs()))
+    assert (await end_of(swarm, request)).head.state == "done"
 
 
 async def test_within_the_grace_a_node_that_comes_still_gets_it(lab: Lab) -> None:
