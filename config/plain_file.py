@@ -6,6 +6,16 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
+_OPEN_ALREADY = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/")
+
+
+def open_given(path: Path) -> BinaryIO:
+    """Open a file that somebody typed: as `open_plain`, or what the shell has opened for us, as `<(…)` does.
+
+    Raises OSError. A pipe of the shell may never end: read no more of it than you need.
+    """
+    return path.open("rb") if str(path).startswith(_OPEN_ALREADY) else open_plain(path)
+
 
 def open_plain(path: Path) -> BinaryIO:
     """Open a file for reading.

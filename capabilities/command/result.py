@@ -1,10 +1,10 @@
 """From what a command printed to the data and summary of its result. Pure."""
 
-import json
 from collections.abc import Mapping
 
 from pydantic import JsonValue
 
+from ...config.plain_json import read_json
 from ...errors import FinalError
 from ...swarm.nesting import DEEPEST, too_deep
 from ..definitions.schema import CommandDefinition
@@ -46,17 +46,13 @@ def _json(name: str, data: bytes) -> JsonValue:
     if too_deep(data):
         raise FinalError(f"{name}: its output is nested too deep, over {DEEPEST} levels: print less of it")
     try:
-        read: JsonValue = json.loads(data, parse_constant=_no_constant)
+        read: JsonValue = read_json(data)
     except (ValueError, RecursionError) as error:
         begins = as_text(data[:80]).strip()
         what = f"it begins with {begins!r}" if begins else "it printed nothing"
-        why = f", {error}" if isinstance(error, json.JSONDecodeError) and begins else ""
+        why = f", {error}" if isinstance(error, ValueError) and begins else ""
         raise FinalError(f"{name}: its output is not JSON ({what}{why})") from None
     return read
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(f"{text} is no JSON")
 
 
 def _inside(value: JsonValue, path: str | None, name: str) -> JsonValue:

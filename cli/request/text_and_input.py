@@ -1,10 +1,9 @@
 """The text and the input of a request, from arguments, files and stdin; read before anything is sent."""
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from ...errors import UsageError
 
@@ -67,17 +66,17 @@ def _checked(text: str, what: str) -> str:
 
 
 def _json(data: bytes | str, what: str) -> Any:
-    def refuse(constant: str) -> NoReturn:
-        raise ValueError(f"{constant} is no JSON")
+    from ...config.plain_json import read_json
 
     try:
-        return json.loads(data, parse_constant=refuse)
+        return read_json(data)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{what} is not JSON: {error}") from None
 
 
 def _read(name: str, what: str) -> bytes:
     """Return a file's content; raises UsageError for one that cannot be read or is over 32 MiB."""
+    from ...config.plain_file import open_given
     from ...swarm.bodies import BODY_LIMIT
 
     if not name:
@@ -86,8 +85,7 @@ def _read(name: str, what: str) -> bytes:
         if name == STDIN:
             data = sys.stdin.buffer.read(BODY_LIMIT + 1)
         else:
-            # Not .read_bytes(): a device never ends.
-            with Path(name).open("rb") as file:
+            with open_given(Path(name)) as file:
                 data = file.read(BODY_LIMIT + 1)
     except IsADirectoryError:
         raise UsageError(f"{what} {name} is a folder: name a file, or send it with --repo") from None

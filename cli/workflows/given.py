@@ -1,6 +1,5 @@
 """The inputs of a workflow as a command line gives them: `NAME=VALUE`, `NAME:=JSON`, `NAME=@FILE`."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
 
+from ...config.plain_file import open_given
+from ...config.plain_json import read_json
 from ...config.spelling import did_you_mean
 from ...errors import ConfigError, UsageError
 from ..request.typed_path import typed_path
@@ -139,16 +140,14 @@ def _json_list(name: str, text: str) -> list[JsonValue]:
 
 def _json(name: str, text: str) -> JsonValue:
     try:
-        found: JsonValue = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        raise UsageError(f"--input {name} is not valid JSON: correct it, or write {name}=TEXT") from None
+        found: JsonValue = read_json(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(
+            f"--input {name} is not valid JSON ({error}): correct it, or write {name}=TEXT"
+        ) from None
     if found is None:
         raise UsageError(f"--input {name} is null: leave it out instead")
     return found
-
-
-def _no_constant(text: str) -> None:
-    raise ValueError(text)
 
 
 def _lines(name: str, texts: Sequence[str]) -> list[str]:
@@ -208,7 +207,7 @@ def _plain(text: str) -> str:
 def _read(name: str, file: str) -> str:
     path = typed_path(file)
     try:
-        with path.open("rb") as stream:
+        with open_given(path) as stream:
             data = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)

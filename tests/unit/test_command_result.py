@@ -68,6 +68,7 @@ def test_output_becomes_text_lines_or_json() -> None:
         (None, b"", "its output is not JSON (it printed nothing)"),
         (None, b"oops\n", "its output is not JSON (it begins with 'oops', Expecting value"),
         (None, b"NaN", "its output is not JSON"),
+        (None, b'"\\ud800"', "half a character"),
         (None, b"\xff", "its output is not JSON"),
         (None, b"[" * 100_000, "its output is nested too deep"),
         (None, b"[" * 200 + b"]" * 200, "its output is nested too deep, over 150 levels"),

@@ -1,5 +1,6 @@
 """Text and input of a request, from arguments and files; each mistake is told before anything is sent."""
 
+import os
 import re
 from pathlib import Path
 
@@ -32,15 +33,26 @@ def test_a_text_comes_from_one_place(tmp_path: Path) -> None:
         ("binary", r"is not valid UTF-8 \(byte 1\)"),
         ("large", "is larger than 32 MiB"),
         ("\0", "cannot be read: "),
+        ("pipe", "cannot be read: it is a pipe, device or the like"),
     ],
 )
 def test_a_file_that_is_no_text(tmp_path: Path, name: str, said: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "binary").write_bytes(b"a\xff")
     with (tmp_path / "large").open("wb") as file:
         file.truncate(33 << 20)
 
     with pytest.raises(UsageError, match=said):
         read_text(None, str(tmp_path / name))
+
+
+def test_a_pipe_that_the_shell_has_opened_is_read() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"do it")
+    os.close(writing)
+
+    assert read_text(None, f"/dev/fd/{reading}") == "do it"
+    os.close(reading)
 
 
 def test_input_is_text_json_or_a_file_of_it(tmp_path: Path) -> None:
@@ -62,6 +74,8 @@ def test_input_is_text_json_or_a_file_of_it(tmp_path: Path) -> None:
         (["a=1", "a:=2"], "--input a is given twice"),
         (["a:=1,"], "--input a is not JSON: "),
         (["a:=NaN"], "NaN is no JSON"),
+        (["a:=[1e999]"], "1e999 is too large a number"),
+        (['a:="\\ud800"'], "\\ud800 is half a character"),
         (["a:=" + "[" * 100_000], "is not JSON"),
         (["a=@nosuch.json"], "--input a nosuch.json cannot be read"),
         (["a=@"], "the name of the file is empty"),
