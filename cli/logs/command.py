@@ -11,6 +11,7 @@ import click
 
 from ...errors import ConfigError, UsageError
 from ..completion.offered import LOGGED
+from ..errors import echo_warning
 from ..printing.output import colours, echo, echo_line, safe, stamp
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 EVERY = timedelta(milliseconds=200)
 """Pause between two looks at the files with --follow."""
+MOST_LINES = 1_000_000_000
 COLOURS = {"debug": "bright_black", "warning": "yellow", "error": "red", "critical": "red"}
 _SHOWN_ELSEWHERE = frozenset({"node", "event", "level", "timestamp", "exception"})
 
@@ -41,7 +43,9 @@ Exit codes: 0 done (nothing logged too), 2 wrong usage or no such node,
 @click.argument("names", metavar="[NODE]...", nargs=-1, type=LOGGED)
 @click.option("--node", "more", multiple=True, metavar="NAME", type=LOGGED, help="As NODE.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is logged from now on.")
-@click.option("--tail", "last", type=click.IntRange(min=0), metavar="N", help="Only the last N lines.")
+@click.option(
+    "--tail", "last", type=click.IntRange(0, MOST_LINES), metavar="N", help="Only the last N lines."
+)
 @click.option(
     "--level",
     type=click.Choice(["debug", "info", "warning", "error"]),
@@ -71,7 +75,7 @@ def logs(
 
     folder = log_folder(picoclaw_home())
     after = _after(since)
-    nodes = _chosen(find_logs(folder), (*names, *more), folder)
+    nodes = _chosen(find_logs(folder, echo_warning), (*names, *more), folder)
     if files:
         for node in nodes:
             echo(str(node.path))

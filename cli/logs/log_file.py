@@ -56,6 +56,8 @@ def sweep(folder: Path, living: Collection[str], *, now: float) -> None:
     last: dict[str, float] = {}
     for path in folder.glob("*.log*"):
         slug = path.name.partition(".")[0]
+        if path.is_dir():
+            continue  # nobody's log
         try:
             last[slug] = max(last.get(slug, 0.0), path.stat().st_mtime)
         except FileNotFoundError:
@@ -138,7 +140,8 @@ class NodeLog(logging.Handler):
         return (stands.st_dev, stands.st_ino) == (ours.st_dev, ours.st_ino)
 
     def _open(self) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        # Without O_NONBLOCK a pipe under its name would hold the node until somebody reads there.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         self._fd = os.open(self.path, flags, 0o600)
         self._size = os.fstat(self._fd).st_size
 

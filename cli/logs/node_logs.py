@@ -3,15 +3,20 @@
 import heapq
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...config.plain_file import open_plain
 from ...errors import UsageError
 from .log_file import OLDER, SUFFIX
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+
+
+def _nobody(line: str) -> None:
+    return
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +50,17 @@ class NodeFiles:
             yield from _lines(path, self.name)
 
 
-def find_logs(folder: Path) -> list[NodeFiles]:
-    """Return the nodes that have a log, by name."""
+def find_logs(folder: Path, tell: Callable[[str], None] = _nobody) -> list[NodeFiles]:
+    """Return the nodes that have a log, by name; `tell` gets a line for each that cannot be read."""
     slugs = {path.name.removesuffix(".1").removesuffix(SUFFIX) for path in folder.glob("*.log*")}
     found = []
-    for slug in slugs:
+    for slug in sorted(slugs):
         path = folder / f"{slug}{SUFFIX}"
-        first = next(NodeFiles(slug, path).lines(), None)
+        try:
+            first = next(NodeFiles(slug, path).lines(), None)
+        except UsageError as error:
+            tell(str(error))
+            continue
         found.append(NodeFiles(first.node if first is not None else slug, path))
     return sorted(found, key=lambda files: files.name)
 
@@ -83,7 +92,7 @@ def read_line(raw: bytes | str, node: str) -> LogLine | None:
 
 def _lines(path: Path, node: str) -> Iterator[LogLine]:
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             for raw in file:
                 line = read_line(raw, node)
                 if line is not None:
@@ -91,9 +100,11 @@ def _lines(path: Path, node: str) -> Iterator[LogLine]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise UsageError(
-            f"{path} cannot be read ({error.strerror}): check whose it is, or remove it"
-        ) from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"{path} cannot be read ({error.strerror}): check whose it is, or remove it")
 
 
 class Tail:
@@ -126,13 +137,15 @@ class Tail:
 
     def _read(self, path: Path, inode: int) -> list[LogLine]:
         try:
-            with path.open("rb") as file:
+            with open_plain(path) as file:
                 if os.fstat(file.fileno()).st_ino != inode:
                     return []
                 file.seek(self._offset)
                 data = file.read()
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise _unreadable(path, error) from None
         self._offset += len(data)
         *whole, self._rest = (self._rest + data).split(b"\n")
         lines = (read_line(raw, self.files.name) for raw in whole)

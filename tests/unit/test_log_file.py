@@ -145,11 +145,37 @@ def test_several_nodes_are_read_by_time_and_torn_lines_are_passed_over(tmp_path:
     ]
 
 
-def test_a_log_that_cannot_be_read_is_named(folder: Path) -> None:
+def test_what_only_looks_like_a_log_is_named_and_passed_over(folder: Path) -> None:
+    handler = node_log(folder / "hand.log")
+    write(handler, "there")
+    handler.close()
     (folder / "odd.log").mkdir()
+    os.mkfifo(folder / "pipe.log")
+    (folder / "zero.log").symlink_to("/dev/zero")
+    told: list[str] = []
 
-    with pytest.raises(UsageError, match=r"odd\.log cannot be read \(Is a directory\): check whose it is"):
-        find_logs(folder)
+    found = find_logs(folder, told.append)
+    sweep(folder, {"hand", "pipe", "zero"}, now=1e12)
+
+    assert [line.event for line in merged(found)] == ["there"]
+    assert [line.removeprefix(f"{folder}/") for line in told] == [
+        "odd.log cannot be read (Is a directory): check whose it is, or remove it",
+        "pipe.log cannot be read (it is a pipe, device or the like): check whose it is, or remove it",
+        "zero.log cannot be read (it is a pipe, device or the like): check whose it is, or remove it",
+    ]
+    with pytest.raises(UsageError, match=r"pipe\.log cannot be read"):
+        Tail(NodeFiles("pipe", folder / "pipe.log"), from_start=True).added()
+
+
+def test_a_pipe_in_place_of_a_log_does_not_hold_the_node(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    os.mkfifo(folder / "hand.log")
+    handler = node_log(folder / "hand.log")
+
+    write(handler, "lost")
+
+    assert "cannot be written" in caplog.text
 
 
 def test_a_tail_misses_nothing_when_the_file_is_put_aside_between_two_looks(tmp_path: Path) -> None:
