@@ -1,6 +1,6 @@
 """The parts of a code review: what each reviewer returned, and what is missing from it. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue, ValidationError
@@ -69,16 +69,19 @@ class Part:
         return not self.blind_because
 
 
-def read_parts(outcome: Outcome) -> list[Part]:
+def read_parts(outcome: Outcome) -> Iterator[Part]:
     """Read a reviewer's result: one review, or a list of them for a task with several areas.
 
-    A result that is no review counts as missing, with the reason.
+    A result that is no review counts as missing, with the reason. One after the other is read, so that
+    who stops at the first that is none does not read a list of millions.
     """
     result = outcome.result
     if outcome.state != "done" or result is None or (result.data is None and result.ref is not None):
-        return [Part(outcome, None, in_words(outcome))]
+        yield Part(outcome, None, in_words(outcome))
+        return
     bodies = result.data if isinstance(result.data, list) and result.data else [result.data]
-    return [_read(outcome, body) for body in bodies]
+    for body in bodies:
+        yield _read(outcome, body)
 
 
 def _read(outcome: Outcome, body: JsonValue) -> Part:

@@ -64,7 +64,7 @@ def _section(outcome: Outcome) -> str:
     if result.data is not None and result.data != result.summary:
         # Text, such as what a command printed, reads as it is; everything else as JSON.
         plain = isinstance(result.data, str)
-        text = str(result.data) if plain else json.dumps(result.data, indent=2, ensure_ascii=False)
+        text = str(result.data) if plain else _beginning(result.data)
         if len(text) > SHOWN_CHARACTERS:
             parts += [block(text[:SHOWN_CHARACTERS]), "… the rest is in the JSON."]
         else:
@@ -78,6 +78,18 @@ def _section(outcome: Outcome) -> str:
     if not result.summary and result.data is None and not result.artifacts:
         parts.append("It returned nothing.")
     return "\n\n".join(parts)
+
+
+def _beginning(data: JsonValue) -> str:
+    """Return data as JSON, as far as it is shown and a little more: the rest of it may be millions of lines."""
+    pieces: list[str] = []
+    size = 0
+    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(data):
+        pieces.append(piece)
+        size += len(piece)
+        if size > SHOWN_CHARACTERS:
+            break
+    return "".join(pieces)
 
 
 def _task_data(outcome: Outcome) -> dict[str, JsonValue]:

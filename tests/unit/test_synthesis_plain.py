@@ -1,5 +1,7 @@
 """The plain join: every task with how it ended and what it said."""
 
+import time
+
 import pytest
 from markdown_it import MarkdownIt
 
@@ -162,3 +164,12 @@ def test_a_text_reads_as_it_is_and_one_that_is_the_summary_stands_there_once() -
     )
     assert '> 2 lines\n\n```\nsay "hi"\n# no heading\n```' in report.markdown
     assert report.markdown.count("42") == 1
+
+
+def test_a_result_of_a_million_numbers_is_neither_read_as_reviews_nor_written_out_for_people() -> None:
+    outcome = done("a", Result(data=[1] * 1_000_000))
+    began = time.process_time()
+    report = made(outcome)
+    assert time.process_time() - began < 1.5, "each number was looked at on its own"
+    assert len(report.markdown) < 50_000
+    assert "… the rest is in the JSON." in report.markdown
