@@ -16,7 +16,6 @@ from .request.diff import diff_flag, nothing_to_review
 if TYPE_CHECKING:
     from ..config.load import Loaded
     from ..gateway.asked import Asked
-    from ..swarm.records import Plan
     from ..swarm.submission import Ended, Unroutable
     from ..swarm.swarm import Swarm
     from .printing.live import LiveLines
@@ -191,16 +190,23 @@ async def follow(swarm: "Swarm", request_id: str, lines: "LiveLines", *, stays: 
     Ctrl-C leaves it running where the swarm `stays`, and says how to come back to it.
     """
     from ..errors import SwarmError
+    from ..swarm.background import background
     from ..swarm.entries import Planned
     from ..swarm.submission import Ended, LogEvent, watch
+    from .request.unserved import Unserved
 
+    unserved = Unserved(swarm, request_id, lines)
     try:
-        async for event in watch(swarm, request_id):
-            if isinstance(event, Ended):
-                return event
-            lines.show(event)
-            if isinstance(event, LogEvent) and isinstance(event.entry, Planned) and not lines.quiet:
-                await _say_what_is_missing(swarm, event.entry.plan, lines)
+        async with background() as tasks:
+            if not lines.quiet:
+                tasks.start(unserved.remind(), name="remind")
+            async for event in watch(swarm, request_id):
+                if isinstance(event, Ended):
+                    return event
+                lines.show(event)
+                unserved.moved()
+                if isinstance(event, LogEvent) and isinstance(event.entry, Planned) and not lines.quiet:
+                    await unserved.planned(event.entry.plan)
     except asyncio.CancelledError:
         if not stays:
             click.echo("\nstopped: the local swarm and the request with it are gone", err=True)
@@ -219,19 +225,6 @@ def say_how_to_come_back(id: str) -> None:
         f"`picoclaw result {id}`, end it with `picoclaw cancel {id}`",
         err=True,
     )
-
-
-async def _say_what_is_missing(swarm: "Swarm", plan: "Plan | None", lines: "LiveLines") -> None:
-    """Name the demands that nobody serves now: their tasks wait, and would else do so in silence."""
-    from ..swarm.demand import parse_demand
-    from ..swarm.unroutable import why_unroutable
-
-    await swarm.read_members()
-    for text in dict.fromkeys(task.demand for task in plan.tasks) if plan is not None else ():
-        demand = parse_demand(text)
-        if not swarm.members.slots_for(demand):
-            offers = [member.offer for member in swarm.members.living()]
-            lines.say(safe(why_unroutable(demand, offers)))
 
 
 def print_end(ended: "Ended", request_id: str, *, as_json: bool, report_too: bool = True) -> int:

@@ -37,7 +37,7 @@ Exit codes: 0 done, 1 failed, dead or cancelled, 2 wrong usage or no such id,
 def watch(ctx: click.Context, id: str, as_json: bool) -> int:
     """Follow a request or task to its end: what has happened so far, then what happens.
 
-    ID is the id of a request or task, or a beginning of one that fits no other. Events go to stderr
+    ID is the id of a request or task, a beginning that fits no other, or `last`. Events go to stderr
     with the time since the request came in, what it brought to stdout, as `picoclaw dispatch` does.
 
     \b

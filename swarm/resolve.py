@@ -12,6 +12,8 @@ from .swarm import Swarm
 from .views.requests import RequestState
 
 SHOWN = 5
+LAST = "last"
+"""Stands for the newest request wherever an id may stand."""
 _TYPED = re.compile(r"[A-Za-z0-9_.-]{1,120}")
 
 
@@ -51,12 +53,17 @@ def the_one(typed: str, names: Collection[str], kind: str, *, hint: str) -> str:
 
 
 async def resolve(swarm: Swarm, typed: str) -> Found:
-    """Return the request or task that an id, or a unique beginning of one, stands for.
+    """Return the request or task that an id, a unique beginning of one, or `last` stands for.
 
     Raises NotFound, which names the nearest or the most recent, and Ambiguous.
     """
     wanted, dot, step = typed.strip().partition(".")
     wanted = wanted.lower()
+    if wanted == LAST:
+        listed = await list_requests(swarm)
+        if not listed:
+            raise NotFound(f"there is no last request: {_recent(listed)}")
+        wanted = listed[0].id
     if wanted and not wanted.startswith("r-"):
         wanted = f"r-{wanted}" if wanted not in ("r",) else wanted
     state = await read_request(swarm, wanted) if REQUEST_ID.fullmatch(wanted) else None

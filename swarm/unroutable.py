@@ -28,6 +28,8 @@ def why_unroutable(demand: Demand, offers: Sequence[Offer]) -> str:
     """
     if not offers:
         return f"no node offers {demand}: none is online"
+    if demand.capabilities and not any(offer.capabilities or offer.agents for offer in offers):
+        return f"no node offers {demand}: those online ({_some(sorted(o.node for o in offers))}) serve no task"
     near = nearest(demand, offers)
     if not near[0][1]:
         return ""

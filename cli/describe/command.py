@@ -61,7 +61,7 @@ Examples:
 def request(ctx: click.Context, id: str, as_json: bool) -> int:
     """Show a request: its tasks, its history, and why it waits.
 
-    ID is an id such as r-k3pq…, or a beginning of one that fits no other. A task's id shows the task.
+    ID is an id such as r-k3pq…, a beginning of one that fits no other, or `last`. A task's id shows it.
 
     \b
     --json: an object with request (as `get requests --json`), tasks (as `get

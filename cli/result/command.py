@@ -49,7 +49,7 @@ Exit codes: 0 done, 1 failed, dead or cancelled, 2 wrong usage or no such id,
 def result(ctx: click.Context, id: str, artifacts: str | None, sarif: str | None, as_json: bool) -> int:
     """Print what a request or task brought: a request's report in Markdown, a task's summary and data.
 
-    ID is the id of a request or task, or a beginning of one that fits no other.
+    ID is the id of a request or task, a beginning of one that fits no other, or `last`.
 
     \b
     --json of a request, as of `picoclaw dispatch --json`: an object with request,
