@@ -1,15 +1,19 @@
-"""nats-py's TCP transport, so that closing it takes a limited time."""
+"""nats-py's TCP transport: closing it takes a limited time, and what greets must be a NATS server."""
 
 import asyncio
 from urllib.parse import ParseResult
 
+import nats.errors
 from nats.aio.transport import TcpTransport
 
+from .info_line import is_nats_greeting
+
 _CLOSING = 1.0
+_STRANGER = "it is something else than NATS"
 
 
 class PromptTransport(TcpTransport):
-    """A transport whose `wait_closed` gives up after a second and drops the connection.
+    """A transport that raises nats-py's Error for a stranger, and whose `wait_closed` gives up after a second and drops the connection.
 
     A close waits until everything is written, or TLS has said goodbye. From a server that hangs that
     never comes, and neither a first connect nor a reconnect would get on.
@@ -17,6 +21,7 @@ class PromptTransport(TcpTransport):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # nats-py leaves it without types
+        self._greeted = False
 
     def __bool__(self) -> bool:
         # nats-py takes a false transport for a missing one, and would make a plain one.
@@ -27,7 +32,21 @@ class PromptTransport(TcpTransport):
         if self._io_writer is not None:
             self._io_writer.transport.abort()
             self._io_writer = self._io_reader = None
+        self._greeted = False
         await super().connect(uri, buffer_size, connect_timeout)
+
+    async def readline(self) -> bytes:
+        """Return a line; nats-py reads by lines only until the connection stands."""
+        try:
+            line = await super().readline()
+        except ValueError:  # without an end, for as much as is kept
+            raise nats.errors.Error(_STRANGER) from None
+        greeting, self._greeted = not self._greeted, True
+        # An empty line is a connection that was closed, which nats-py tells itself.
+        wrong = not is_nats_greeting(line) if greeting else line.startswith(b"-ERR") and b" " not in line
+        if line and wrong:
+            raise nats.errors.Error(_STRANGER)
+        return line
 
     async def wait_closed(self) -> None:
         writer = self._io_writer

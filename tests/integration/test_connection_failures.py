@@ -1,6 +1,7 @@
 """Every way in which a connection can fail, against real servers: our error, the address, a next step."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -61,16 +62,33 @@ async def test_no_host_of_that_name() -> None:
     assert "nats://nowhere.invalid:4222" in str(error)
 
 
-async def test_something_else_listens_there() -> None:
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"INFO []\r\n",
+        b"INFO {\r\n",
+        b"INFO \xff\xfe\r\n",
+        b'INFO {"version": 2}\r\n',
+        b'INFO {"max_payload": "all"}\r\n',
+        b'INFO {"connect_urls": [1]}\r\n',
+        b'INFO {"version": "2.12.1"}\r\n-ERR\r\n',
+        b"x" * 200_000,
+    ],
+    ids=["http", "list", "half", "bytes", "version", "payload", "urls", "err", "endless"],
+)
+async def test_something_else_listens_there(said: bytes) -> None:
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.write(said)
+        with contextlib.suppress(OSError):
+            await reader.read(4096)  # until it is hung up on, or told who comes
         writer.close()
 
     async with serving(speak) as url:
         error = await failure(NatsSettings(urls=(url,)))
 
     assert type(error) is NoServer
-    assert "empty response from server when expecting INFO" in str(error)
+    assert "it is something else than NATS" in str(error)
 
 
 async def test_a_server_that_hangs_is_not_waited_for_for_ever(start_nats: StartNats) -> None:
@@ -113,7 +131,7 @@ async def test_wrong_credentials_in_the_address(start_nats: StartNats) -> None:
 
 async def test_a_credentials_file_of_another_kind(start_nats: StartNats, tmp_path: Path) -> None:
     path = tmp_path / "user.creds"
-    path.write_text("hunter2")
+    path.write_text("hunter2 and more")
     error = await failure(at(start_nats(), credentials=str(path)))
 
     assert type(error) is ConfigError
