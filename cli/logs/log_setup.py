@@ -60,6 +60,13 @@ def show_prompt(text: str) -> None:
         sys.stderr.flush()
 
 
+def draw_prompt() -> None:
+    """Print again the prompt that waits, if one does."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, LinesAbovePrompt) and handler.prompt:
+            show_prompt(handler.prompt)
+
+
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     """Return what a log call bound, and what follows from it."""
     given = vars(record)

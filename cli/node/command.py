@@ -83,9 +83,10 @@ async def _serve(node: "Node") -> None:
     from ...roles.health import tell_health
     from ...swarm.background import background
     from ..hangup import on_hangup
-    from .prompt import prompt, wants_prompt
+    from .prompt import clear_line, prompt, wants_prompt
 
     asked = 0
+    prompts = node.settings.swarm.role == "coordinator" and wants_prompt()
     serving = asyncio.current_task()
 
     def ask_to_stop() -> None:
@@ -100,13 +101,17 @@ async def _serve(node: "Node") -> None:
         else:
             os._exit(INTERRUPTED)
 
+    def interrupt() -> None:
+        if not (prompts and asked == 0 and clear_line()):
+            ask_to_stop()
+
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, ask_to_stop)
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    loop.add_signal_handler(signal.SIGTERM, ask_to_stop)
     # A terminal that closes may tell of it twice, and the second one is no order to hurry.
     on_hangup(lambda: ask_to_stop() if asked == 0 else None)
     async with background() as tasks:
-        if node.settings.swarm.role == "coordinator" and wants_prompt():
+        if prompts:
             tasks.start(prompt(node), name="prompt")
         tasks.start(tell_health(node), name="health")
         await node.serve()

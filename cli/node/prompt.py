@@ -1,34 +1,34 @@
 """The coordinator's prompt: requests typed at the terminal of a node in the foreground."""
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator
 
 import click
 
 from ...errors import PicoclawError
-from ...gateway.asked import HERE, means_this_folder, store_repository
+from ...gateway.asked import HERE, check_repository, means_this_folder, store_repository
 from ...roles.node import Node
+from ...swarm.look import look_around
 from ...swarm.submission import Ended, new_request, submit, watch
 from ...swarm.swarm import Swarm
 from ..errors import echo_error, echo_warning
-from ..logs.log_setup import show_prompt
+from ..get.nodes import LISTING
+from ..logs.log_setup import draw_prompt, show_prompt
 from ..printing.live import LiveLines
 from ..printing.output import echo, safe_lines
+from .typed import Typed, help_text, read_typed
+from .typed_line import clear_typed_line, in_foreground, kept_at_ctrl_c
 
-HINT = 'type a request, such as "Review this repository" (it looks at this folder); Ctrl-C ends the node'
+HINT = """\
+type a request, such as "Review this repository" (it looks at this folder); help says what else
+Ctrl-C clears a half-typed line, and on an empty one drains and ends this node (so does quit)"""
 PROMPT = "picoclaw> "
 
 
 def wants_prompt() -> bool:
     """Return whether somebody can type: both ends are a terminal, and this is its foreground process."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    try:
-        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
-    except OSError:
-        return False
+    return sys.stdin.isatty() and sys.stderr.isatty() and in_foreground()
 
 
 async def prompt(node: Node) -> None:
@@ -41,9 +41,14 @@ async def prompt(node: Node) -> None:
         text = line.strip()
         if text:
             try:
-                await _do(node, node.swarm, text)
+                await _do(node, node.swarm, read_typed(text, node.adverts.templates))
             except PicoclawError as error:
-                echo_error(str(error))
+                said, _, advice = str(error).partition("\n")
+                echo_error(said)
+                if advice:
+                    echo(f"  {safe_lines(advice)}", err=True)
+        if node.stop.is_set():
+            return
 
 
 async def _lines() -> AsyncIterator[str]:
@@ -61,23 +66,56 @@ async def _lines() -> AsyncIterator[str]:
             loop.remove_reader(sys.stdin.fileno())
 
     loop.add_reader(sys.stdin.fileno(), on_input)
-    try:
-        while True:
-            show_prompt(PROMPT)
-            line = await typed.get()
+    with kept_at_ctrl_c():
+        try:
+            while True:
+                show_prompt(PROMPT)
+                line = await typed.get()
+                show_prompt("")
+                if line is None:
+                    return
+                yield line
+        finally:
             show_prompt("")
-            if line is None:
-                return
-            yield line
-    finally:
-        show_prompt("")
-        loop.remove_reader(sys.stdin.fileno())
+            loop.remove_reader(sys.stdin.fileno())
 
 
-async def _do(node: Node, swarm: Swarm, text: str) -> None:
-    about_here = means_this_folder(text, node.adverts.templates)
-    reference = await store_repository(HERE, swarm, echo_warning) if about_here else None
-    request = new_request(text, repository=reference, sender=node.name)
+def clear_line() -> bool:
+    """Clear the line that somebody is typing and prompt anew; return False when there is none."""
+    if not clear_typed_line():
+        return False
+    click.echo("", err=True)
+    draw_prompt()
+    return True
+
+
+async def _do(node: Node, swarm: Swarm, typed: Typed) -> None:
+    if typed.does == "help":
+        echo(help_text(node.adverts.templates))
+    elif typed.does == "status":
+        around = await look_around(swarm)
+        LISTING.show(around.nodes, "table")
+    elif typed.does == "quit":
+        node.stop.set()
+        node.say("draining; Ctrl-C to stop at once")
+    else:
+        await _send(node, swarm, typed)
+
+
+async def _send(node: Node, swarm: Swarm, typed: Typed) -> None:
+    repo = typed.repo
+    if typed.demand is None and means_this_folder(typed.text, node.adverts.templates, typed.template):
+        repo = HERE
+    if repo is not None:
+        check_repository(repo)
+    reference = await store_repository(repo, swarm, echo_warning) if repo is not None else None
+    request = new_request(
+        typed.text,
+        demand=typed.demand,
+        template=typed.template,
+        repository=reference,
+        sender=node.name,
+    )
     await submit(swarm, request)
     lines = LiveLines()
     lines.say(f"request {request.id}")
@@ -86,7 +124,9 @@ async def _do(node: Node, swarm: Swarm, text: str) -> None:
             lines.show(event)
             continue
         report = event.result.data if event.result is not None else None
-        if isinstance(report, dict) and report.get("markdown"):
+        told = isinstance(report, dict) and bool(report.get("markdown"))
+        if isinstance(report, dict) and told:
             echo(safe_lines(str(report["markdown"])))
         if event.head.state != "done":
-            echo_error(f"{request.id} {event.head.state}: {event.head.reason}")
+            # The report says why, where there is one.
+            echo_error(f"{request.id} {event.head.state}" + ("" if told else f": {event.head.reason}"))

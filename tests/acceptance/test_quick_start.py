@@ -60,12 +60,26 @@ def test_the_worker_first_and_the_review_typed_at_the_coordinator(
     coordinator = typed(spawn_picoclaw, FIRST, cwd=repository)
     coordinator.expect("picoclaw> ", 20)
 
+    coordinator.say("help")
+    coordinator.expect("code-review +")
+    coordinator.say("status")
+    coordinator.expect("LAST HEARTBEAT")
+    coordinator.say("hello")
+    coordinator.expect("nothing here serves 'hello'")
+    coordinator.type("half a li")
+    coordinator.expect("half a li")
+    said = len(coordinator.lines)
+    coordinator.type("\x03")
+    coordinator.expect("picoclaw> $", after=said)
     coordinator.say("Review this repository")
 
     coordinator.expect("# Code review: project", 30)
     coordinator.expect("What was not reviewed")
+    assert "failed" not in coordinator.output
+    assert "draining" not in coordinator.output
     assert worker.running
-    assert coordinator.running
+    coordinator.say("quit")
+    assert coordinator.wait() == 0
 
 
 def test_a_second_ctrl_c_ends_a_node_at_once_while_a_task_runs(

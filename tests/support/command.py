@@ -163,6 +163,10 @@ class Spawned:
         """Write a line to its standard input, or type it at its terminal."""
         os.write(self._stdin, f"{line}\n".encode())
 
+    def type(self, keys: str) -> None:
+        """Press keys at its terminal; Ctrl-C is `\\x03`, and goes to the foreground as there."""
+        os.write(self._stdin, keys.encode())
+
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
