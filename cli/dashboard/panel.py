@@ -70,12 +70,18 @@ def _statistics(panel: Panel) -> list[str]:
     return [
         f"  Nodes:      {counted.total} total, {counted.online} online, {counted.offline} offline",
         f"  Roles:      {counted.coordinators} coordinator(s), {workers}",
+        *(
+            ["  No coordinator is alive: requests wait."]
+            if counted.online and not counted.coordinators
+            else []
+        ),
         f"  Capacity:   {counted.used}/{counted.slots} tasks used",
     ]
 
 
 def _nodes(panel: Panel, paint: Paint, longest_name: int) -> list[str]:
-    rows = panel.nodes
+    # Where not all fit it is the last ones that are left out.
+    rows = sorted(panel.nodes, key=lambda row: row.status == "offline")
     names = [name_of(row, longest_name) for row in rows]
     width = max([min(NAME_WIDTH, longest_name), *map(len, names)])
     status_width = max([STATUS_WIDTH, *(len(row.status) for row in rows)])

@@ -1,8 +1,7 @@
 """The figures of the dashboard.
 
 Totals add up: every discovered node is either online or offline; busy, suspicious and draining
-nodes are still there and count as online. Roles count every discovered node. Capacity counts the
-nodes that are online.
+nodes are still there and count as online. Roles and capacity count the nodes that are online.
 """
 
 from collections.abc import Collection, Sequence
@@ -52,7 +51,7 @@ def statistics(nodes: Sequence[NodeRow]) -> Statistics:
     here = [row for row in nodes if row.status != "offline"]
 
     def of(role: str) -> int:
-        return sum(1 for row in nodes if row.role == role)
+        return sum(1 for row in here if row.role == role)
 
     return Statistics(
         total=len(nodes),

@@ -97,8 +97,16 @@ def test_every_node_counts_once_whatever_its_status() -> None:
     )
 
     assert (counted.total, counted.online, counted.offline) == (8, 7, 1)
-    assert counted.coordinators + counted.workers + counted.specialists == 8
+    assert (counted.coordinators, counted.workers, counted.specialists) == (1, 6, 0)
     assert (counted.used, counted.slots) == (11, 35)
+
+
+def test_those_that_are_gone_come_last_and_a_swarm_without_a_coordinator_says_so() -> None:
+    text = panel_text(panel(node("a-gone", 0, status="offline", role="coordinator"), node("b", 1)))
+
+    assert text.index(" b ") < text.index("a-gone")
+    assert "0 coordinator(s), 1 worker(s)" in text
+    assert "No coordinator is alive" in text
 
 
 def test_a_long_status_or_name_keeps_the_bars_in_one_column() -> None:
