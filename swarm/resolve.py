@@ -68,7 +68,9 @@ async def resolve(swarm: Swarm, typed: str) -> Found:
         wanted = f"r-{wanted}" if wanted not in ("r",) else wanted
     state = await read_request(swarm, wanted) if REQUEST_ID.fullmatch(wanted) else None
     if state is None:
-        listed = await list_requests(swarm) if _TYPED.fullmatch(wanted) else []
+        listed = await list_requests(swarm)
+        if not _TYPED.fullmatch(wanted):
+            raise NotFound(f"no request is called {typed.strip()[:80]!r}; {_recent(listed)}")
         name = the_one(wanted, [one.id for one in listed], "request", hint=_recent(listed))
         state = await read_request(swarm, name)
         if state is None:

@@ -267,12 +267,18 @@ async def test_an_id_that_fits_nothing_or_several_is_refused_and_nothing_changes
 
     several = await verb("cancel", "r-")
     wrong = await verb("cancel", "no such thing")
+    odd = [await verb("result", typed) for typed in ("..", "*", "Ü.x")]
     step_missing = await verb("describe", "task", f"{ids[0]}.nosuch")
 
     assert (nothing.returncode, several.returncode, wrong.returncode, step_missing.returncode) == (2, 2, 2, 2)
     assert "there are none yet" in nothing.stderr
     assert "fits 2 requests: " in several.stderr
-    assert "no request is called" in wrong.stderr
+    assert "no request is called 'no such thing'; the most recent is r-" in wrong.stderr
+    assert ["; the most recent is r-" in one.stderr for one in odd] == [True] * 3
+    assert [
+        "no request is called " + typed in one.stderr
+        for one, typed in zip(odd, ("'..'", "'*'", "'Ü.x'"), strict=True)
+    ] == [True] * 3
     assert f"no task is called 'nosuch'; {ids[0]} has: {STEP}" in step_missing.stderr
     assert [await kinds(swarm, one, STEP) for one in ids] == [["queued"], ["queued"]]
 
