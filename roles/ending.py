@@ -8,6 +8,7 @@ from ..errors import SwarmError
 from ..swarm.bodies import pack_result, unpack_result
 from ..swarm.entries import Cancelled, Done, Failed, RequestEntry
 from ..swarm.records import Result
+from .late import waited_for
 from .ledger import Ledger
 from .synthesis.join import join
 from .synthesis.outcome import Outcome
@@ -51,7 +52,7 @@ def _choose(
     if len(done) == len(outcomes) and not failed:
         return Done(by=me, node=me, run=ledger.swarm.me.run, result=result, partial=partial)
     if len(done) < len(outcomes) and past_deadline(ledger):
-        error = f"the request's deadline of {ledger.request.deadline_s:g} s passed"
+        error = f"the request's deadline of {ledger.request.deadline_s:g} s passed{waited_for(outcomes)}"
         return Failed(by=me, reason="deadline", error=error, result=result)
     if failed and done:
         return Failed(by=me, reason="error", error=failed, result=result)

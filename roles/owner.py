@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -15,6 +15,7 @@ from ..swarm.swarm import Swarm
 from . import dispatch
 from .ending import last_entry, past_deadline
 from .holders import holders, look_after_holders
+from .late import late
 from .ledger import Fenced, Ledger, Purged
 from .planning.plan import make_plan
 from .planning.template import Template
@@ -144,7 +145,8 @@ class Owner:
             await self._end_all(Cancelled(by=me, reason="request", why=ledger.head.cancelling))
             return
         if past_deadline(ledger):
-            await self._end_all(Failed(by=me, reason="deadline", error="the request's deadline passed"))
+            passed = Failed(by=me, reason="deadline", error=late())
+            await self._end_all(passed, self.policies.unserved())
             return
         await ledger.each(
             ledger.settle(
@@ -160,14 +162,21 @@ class Owner:
             await self.policies.apply()
             await look_after_holders(ledger)
 
-    async def _end_all(self, pattern: Entry) -> None:
-        """End every task that has not ended, each by an entry of its own."""
-        ledger = self.ledger
+    async def _end_all(self, pattern: Entry, unserved: Mapping[str, str] | None = None) -> None:
+        """End every task that has not ended, each by an entry of its own.
+
+        `unserved`: demand to why nobody serves it, for what failed while it waited for such a node.
+        """
+        ledger, whys = self.ledger, unserved or {}
         open_steps = [step for step, head in ledger.schedule.heads.items() if not head.terminal]
-        await ledger.each(
-            ledger.settle(step, pattern.model_copy(update={"id": f"{pattern.id}-{step}"}))
-            for step in open_steps
-        )
+        waiting = {step for step in open_steps if ledger.schedule.waits_for_a_node(step)} if whys else set()
+
+        def entry(step: str) -> Entry:
+            why = whys.get(ledger.schedule.tasks[step].demand) if step in waiting else None
+            said = {"error": late(why)} if why else {}
+            return pattern.model_copy(update={"id": f"{pattern.id}-{step}", **said})
+
+        await ledger.each(ledger.settle(step, entry(step)) for step in open_steps)
         await self.swarm.queue.withdraw(self.request_id)
 
 

@@ -46,6 +46,17 @@ class Policies:
             schedule.take(step)
         return waiting
 
+    def unserved(self) -> dict[str, str]:
+        """Return why no live node serves a demand, for those of ready and queued tasks; empty when cut off."""
+        members = self.ledger.swarm.members
+        if not members.hears_itself:
+            return {}
+        offers = [member.offer for member in members.living()]
+        whys = {
+            demand: why_unroutable(parse_demand(demand), offers) for demand in self.ledger.schedule.demands
+        }
+        return {demand: why for demand, why in whys.items() if why}
+
     async def apply(self) -> None:
         """Let the policies act on tasks whose grace is over."""
         schedule, members, now = self.ledger.schedule, self.ledger.swarm.members, self.clock()

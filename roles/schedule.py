@@ -70,6 +70,11 @@ class Schedule:
     def queued_steps(self) -> list[str]:
         return [step for steps in self._waiting.values() for step in steps]
 
+    def waits_for_a_node(self, step: str) -> bool:
+        """Return whether nothing but a node keeps a task: it is ready or queued."""
+        demand = self.tasks[step].demand
+        return step in self._ready[demand] or step in self._waiting[demand]
+
     def take_ready(self, demand: str, number: int) -> list[str]:
         """Return and remove up to `number` tasks to release; `give_back` undoes it."""
         ready = self._ready[demand]

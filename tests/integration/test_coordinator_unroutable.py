@@ -148,3 +148,17 @@ async def test_a_coordinator_that_is_cut_off_skips_nothing_although_everybody_se
         ended = await end_of(swarm, request)
         assert (ended.head.state, ended.head.partial) == ("done", False)
         assert len(runs.tasks) == 4
+
+
+async def test_a_deadline_that_passes_says_what_was_waited_for(lab: Lab) -> None:
+    await lab.coordinator(template("plan", step("a", "absent"), step("b", after=["a"])))
+    await lab.worker(executors(Runs()), name="w")
+    swarm = await lab.door()
+    request = await ask(swarm, template="plan", deadline=timedelta(seconds=1.5))
+    ended = await end_of(swarm, request)
+    why = "waited: no node offers absent; nearest: w (lacks capability absent)"
+    assert ended.head.reason.startswith(f"deadline: the request's deadline of 1.5 s passed while a {why}")
+    last = {name: (await entries(swarm, request, name))[-1] for name in "ab"}
+    said = {name: entry.error for name, entry in last.items() if isinstance(entry, Failed)}
+    assert said["a"].startswith(f"the request's deadline passed while it {why}")
+    assert said["b"] == "the request's deadline passed"
