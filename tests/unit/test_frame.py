@@ -15,7 +15,13 @@ pytestmark = [pytest.mark.unit, pytest.mark.timeout(10)]
 
 def panel(count: int) -> Panel:
     nodes = tuple(
-        NodeRow(name=f"claw-{number:04}", role="worker", status="online", slots=5, heard_s=1.0)
+        NodeRow(
+            name=f"claw-{number:04}",
+            role="worker" if number else "coordinator",
+            status="online",
+            slots=5,
+            heard_s=1.0,
+        )
         for number in range(count)
     )
     return Panel(
