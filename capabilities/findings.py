@@ -67,3 +67,17 @@ class Review(Record):
     """Of the review of a change: findings in places that it did not touch. None: nothing was left out."""
     notes: tuple[str, ...] = ()
     """What the reader must know: unreadable files, links not followed, languages nobody read."""
+
+
+FindingKey = tuple[str, int, str, str, str]
+
+
+def key_of(finding: Finding) -> FindingKey:
+    """Return what makes two findings one: file, line and kind.
+
+    A whole file (line 0) is too wide a place for that: there rule and message must agree as well.
+    """
+    path = finding.path.removeprefix("./")
+    if finding.line == 0:
+        return path, 0, finding.kind, finding.rule, finding.message
+    return path, finding.line, finding.kind, "", ""

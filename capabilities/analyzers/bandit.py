@@ -63,7 +63,7 @@ class Bandit:
                     line=result["line_number"],
                     rule=result["test_id"],
                     severity=lower(severity) if unsure else severity,
-                    kind="vulnerability",
+                    kind="secret" if result["test_id"] in QUOTES_SECRETS else "vulnerability",
                     message=_message(result),
                     tool=self.name,
                 )

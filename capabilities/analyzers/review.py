@@ -13,7 +13,7 @@ from ...swarm.demand import parse_demand
 from ...swarm.records import QueuedTask, Result
 from ..change import Change, change_of
 from ..executor import Context, Readiness
-from ..findings import SEVERITIES, Area, Finding, Review, ToolRun
+from ..findings import SEVERITIES, Area, Finding, Review, ToolRun, key_of
 from ..languages import PROGRAMMING, language_of
 from .analyzer import Analyzer, OnPath, Target, lacks
 from .bandit import Bandit
@@ -273,7 +273,8 @@ def progress_line(run: ToolRun) -> str:
 def summarize(review: Review) -> str:
     """Return a review in one line."""
     count = len(review.findings) + review.dropped
-    grave = sum(finding.severity in ("critical", "high") for finding in review.findings)
+    # As the report counts them: what two tools say of one line is one.
+    grave = len({key_of(finding) for finding in review.findings if finding.severity in ("critical", "high")})
     silent = [run.tool for run in review.tools if run.status in ("not installed", "failed", "timed out")]
     line = f"{review.area}: {count} {'finding' if count == 1 else 'findings'}, {grave} high or worse"
     return line + (f"; without {', '.join(silent)}" if silent else "")

@@ -77,7 +77,7 @@ class RuffCheck:
         code = entry["code"] or "invalid-syntax"
         severity, kind = ruff_rank(code)
         path = relative(entry["filename"], target.survey)
-        if kind == "vulnerability" and path in target.survey.tests:
+        if kind in ("vulnerability", "secret") and path in target.survey.tests:
             severity = lower(severity)
         if SAFE in entry["message"]:
             # A shell, but started with words that stand in the source: nobody else can reach it.
@@ -141,7 +141,8 @@ class RuffFormat:
             for path in paths
         )  # fmt: skip
         return Reading(
-            findings if target.project.formatted else (), {"files not as ruff formats": len(paths)}
+            findings if target.project.formatted else (),
+            {"files that ruff would format": len(paths)} if paths else {},
         )
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from ...capabilities.findings import SEVERITIES, Finding, Kind, Severity
+from ...capabilities.findings import SEVERITIES, Finding, FindingKey, Kind, Severity, key_of
 from .review_data import Counts, HotSpot, MergedFinding, Source
 
 KIND_ORDER: tuple[Kind, ...] = (
@@ -19,20 +19,8 @@ _SEVERITY_RANK = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 _KIND_RANK = {kind: rank for rank, kind in enumerate(KIND_ORDER)}
 _HEAT: dict[Severity, int] = {"critical": 50, "high": 10, "medium": 3, "low": 1, "info": 0}
 
-Key = tuple[str, int, str, str, str]
 AreaFinding = tuple[str, Finding]
 """A finding and the area whose reviewer saw it."""
-
-
-def key_of(finding: Finding) -> Key:
-    """Return what makes two findings one: file, line and kind.
-
-    A whole file (line 0) is too wide a place for that: there rule and message must agree as well.
-    """
-    path = finding.path.removeprefix("./")
-    if finding.line == 0:
-        return path, 0, finding.kind, finding.rule, finding.message
-    return path, finding.line, finding.kind, "", ""
 
 
 def merge(findings: Iterable[AreaFinding]) -> tuple[MergedFinding, ...]:
@@ -40,7 +28,7 @@ def merge(findings: Iterable[AreaFinding]) -> tuple[MergedFinding, ...]:
 
     Each given finding is one of the `sources` of exactly one returned finding.
     """
-    groups: dict[Key, set[tuple[int, str, str, str, str]]] = {}
+    groups: dict[FindingKey, set[tuple[int, str, str, str, str]]] = {}
     for area, found in findings:
         source = (_SEVERITY_RANK[found.severity], found.tool, found.rule, found.message, area)
         groups.setdefault(key_of(found), set()).add(source)
@@ -60,7 +48,7 @@ def rank(finding: MergedFinding) -> tuple[int, int, str, int, str]:
     )
 
 
-def _one(key: Key, sources: Sequence[tuple[int, str, str, str, str]]) -> MergedFinding:
+def _one(key: FindingKey, sources: Sequence[tuple[int, str, str, str, str]]) -> MergedFinding:
     path, line, kind, _, _ = key
     return MergedFinding(
         path=path,

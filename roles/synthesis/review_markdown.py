@@ -15,6 +15,8 @@ SHOWN_FINDINGS = 50
 SHOWN_PER_RULE = 5
 SHOWN_MISSING = 40
 MESSAGE_LENGTH = 240
+WIDTH = 80
+"""Columns of a terminal, which the table and the tools below it keep to unless names are very long."""
 _Repeat = tuple[Severity, tuple[str, ...]]
 _FACTS = 12
 """Facts shown of each area."""
@@ -61,13 +63,14 @@ def _table(parts: Sequence[AreaData], data: ReviewData) -> str:
         [
             inline(part.area, 64),
             inline(part.node or "", 64) or "–",
-            ", ".join(_tool(run) for run in part.tools if run.status != "not asked") or "–",
             _found(part),
             f"{part.seconds:.1f}" if part.seconds is not None else "–",
         ]
         for part in parts
     ]
-    text = table(["area", "node", "tools", "findings", "seconds"], rows, right=frozenset({4}))
+    text = table(["area", "node", "findings", "seconds"], rows, right=frozenset({3}))
+    if tools := [line for part in parts if (line := _tools(part))]:
+        text += "\n\n" + "\n".join(["Tools:", "", *tools])
     counts = data.counts
     merged = counts.reported - counts.findings
     if merged:
@@ -76,6 +79,21 @@ def _table(parts: Sequence[AreaData], data: ReviewData) -> str:
             f"(same file, line and kind) merged, which leaves {counts.findings:,}."
         )
     return text
+
+
+def _tools(part: AreaData) -> str:
+    """Return an area's tools as an entry of a list that keeps to a terminal's width."""
+    tools = [_tool(run) for run in part.tools if run.status != "not asked"]
+    if not tools:
+        return ""
+    lines = [f"- {inline(part.area, 64)}:"]
+    for i, tool in enumerate(tools):
+        word = f" {tool}," if i + 1 < len(tools) else f" {tool}"
+        # Between tools only: each one is escaped so that it may begin a line.
+        if len(lines[-1]) + len(word) > WIDTH:
+            lines.append(" ")
+        lines[-1] += word
+    return "\n".join(lines)
 
 
 def _tool(run: ToolRun) -> str:

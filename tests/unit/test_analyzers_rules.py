@@ -24,7 +24,7 @@ pytestmark = pytest.mark.unit
         ("B006", ("medium", "bug")),
         ("BLE001", ("low", "bug")),
         ("S602", ("high", "vulnerability")),
-        ("S105", ("low", "vulnerability")),
+        ("S105", ("low", "secret")),
         ("SIM118", ("info", "style")),
         ("PLE0101", ("high", "bug")),
         ("invalid-syntax", ("high", "syntax")),
@@ -105,10 +105,12 @@ def test_progress_is_one_line_a_tool(run: ToolRun, line: str) -> None:
 
 def test_a_summary_names_the_tools_that_could_not_speak() -> None:
     finding = Finding(path="a", line=1, rule="x", severity="high", kind="bug", message="m", tool="t")
+    twice = finding.model_copy(update={"tool": "u", "rule": "y"})
     review = Review(
-        area="code", findings=(finding,), dropped=2, tools=(ToolRun(tool="mypy", status="timed out"),)
+        area="code", findings=(finding, twice), dropped=2, tools=(ToolRun(tool="mypy", status="timed out"),)
     )
-    assert summarize(review) == "code: 3 findings, 1 high or worse; without mypy"
+    # As the report counts it: both say one thing of one line.
+    assert summarize(review) == "code: 4 findings, 1 high or worse; without mypy"
 
 
 @pytest.mark.parametrize(

@@ -130,12 +130,18 @@ Commit `0a1b2c3d`
 
 **4 findings in 2 files: 2 high, 1 medium, 1 low; not reviewed: testing, rust.**
 
-| area     | node          | tools                                  | findings                | seconds |
-| -------- | ------------- | -------------------------------------- | ----------------------- | ------: |
-| code     | claw-code     | ruff, mypy (timed out)                 | 3, 1 tool could not run |     1.2 |
-| security | claw-security | bandit, detect-secrets (not installed) | 1, 1 tool could not run |     1.2 |
-| docs     | claw-docs     | interrogate, codespell                 | 1                       |     1.2 |
-| testing  | –             | –                                      | **not reviewed**        |       – |
+| area     | node          | findings                | seconds |
+| -------- | ------------- | ----------------------- | ------: |
+| code     | claw-code     | 3, 1 tool could not run |     1.2 |
+| security | claw-security | 1, 1 tool could not run |     1.2 |
+| docs     | claw-docs     | 1                       |     1.2 |
+| testing  | –             | **not reviewed**        |       – |
+
+Tools:
+
+- code: ruff, mypy (timed out)
+- security: bandit, detect-secrets (not installed)
+- docs: interrogate, codespell
 
 5 findings reported; 1 duplicate (same file, line and kind) merged, which leaves 4.
 
@@ -397,7 +403,7 @@ def test_a_tool_that_was_not_asked_for_is_named_and_nothing_is_partial() -> None
         reviewed("testing", tools=(ran("test facts"), ran("the tests", "not asked", "no foreign code")))
     )
     assert "- testing: the tests not asked for (no foreign code)" in made.markdown
-    assert "| test facts |" in made.markdown
+    assert "- testing: test facts\n" in made.markdown
     assert not made.partial
 
 
@@ -471,7 +477,7 @@ def test_a_hostile_repository_breaks_no_table_and_smuggles_no_escape(text: str) 
     kinds = [token.type for token in tokens]
     assert kinds.count("table_open") == 1
     assert kinds.count("tr_open") == 5
-    assert kinds.count("td_open") == 20
+    assert kinds.count("td_open") == 16
     assert [t.markup for t in tokens if t.type == "heading_open"] == ["#", "##", "###", "##", "##"]
     inside = {child.type for token in tokens for child in token.children or []}
     assert inside <= {"text", "code_inline", "strong_open", "strong_close"}
@@ -520,3 +526,12 @@ def test_a_single_review_without_a_template_reads_as_one() -> None:
     plain = join(alone, request(), [other])
     assert isinstance(plain.data, dict)
     assert plain.data["schema"] == "picoclaw.plain"
+
+
+def test_the_table_and_the_tools_keep_to_80_columns() -> None:
+    names = ["ruff", "ruff format", "mypy", "radon", "vulture", "eslint", "clippy", "go vet", "shellcheck"]
+    tools = tuple(ran(name, "not installed") for name in names)
+    made = report(reviewed("code", finding(), tools=(ran("bandit"), *tools)))
+    table = made.markdown.partition("## Findings")[0]
+    assert all(f"{name} (not installed)" in table for name in names)
+    assert max(map(len, table.splitlines())) <= 80
