@@ -87,6 +87,8 @@ class Offer:
     """The capabilities that its user named, as opposed to those that `general` stands for."""
     labels: Mapping[str, str] = field(default_factory=dict)
     agents: frozenset[str] = frozenset()
+    not_ready: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Capabilities that it declares and cannot serve now, and what they need; no demand is met by them."""
 
 
 def missing(demand: Demand, offer: Offer) -> tuple[str, ...]:

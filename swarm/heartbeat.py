@@ -57,6 +57,7 @@ class Heartbeat(Record):
             named=frozenset(self.named),
             labels=self.labels,
             agents=frozenset(self.agents),
+            not_ready=self.not_ready,
         )
 
 

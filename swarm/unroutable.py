@@ -28,8 +28,12 @@ def why_unroutable(demand: Demand, offers: Sequence[Offer]) -> str:
     """
     if not offers:
         return f"no node offers {demand}: none is online"
+    if declared := _declared(demand, offers):
+        return declared
     if demand.capabilities and not any(offer.capabilities or offer.agents for offer in offers):
-        return f"no node offers {demand}: those online ({_some(sorted(o.node for o in offers))}) serve no task"
+        return (
+            f"no node offers {demand}: those online ({_some(sorted(o.node for o in offers))}) serve no task"
+        )
     near = nearest(demand, offers)
     if not near[0][1]:
         return ""
@@ -47,6 +51,25 @@ def why_unroutable(demand: Demand, offers: Sequence[Offer]) -> str:
     if offered and not set(demand.capabilities) <= set(offered):
         text += f"; offered: {_some(offered, 8)}"
     return text
+
+
+def _declared(demand: Demand, offers: Sequence[Offer]) -> str:
+    """Name who declares what nobody can serve now, and what it needs; "" where nobody does."""
+    ready = {name for offer in offers for name in expand_capabilities(offer.capabilities)}
+    for name in demand.capabilities:
+        if name in ready:
+            continue
+        needs = sorted((offer.node, offer.not_ready[name]) for offer in offers if name in offer.not_ready)
+        if needs:
+            who = "; ".join(
+                f"node {node} declares it and cannot serve it now: {why}" for node, why in needs[:SHOWN]
+            )
+            return (
+                f"no node offers {demand}; {who}"
+                if demand.capabilities == (name,)
+                else (f"no node offers {demand}; for {name}, {who}")
+            )
+    return ""
 
 
 def _respelled(demand: Demand, offers: Sequence[Offer]) -> str:

@@ -46,6 +46,19 @@ def test_a_slip_of_the_pen_is_answered_with_the_capability_that_is_there() -> No
     assert "(did you mean agent:coder?)" in why("agent:codr", offer("a", agents=frozenset({"coder"})))
 
 
+def test_who_declares_what_is_not_ready_is_named_with_what_it_needs() -> None:
+    needy = offer("w1", not_ready={"tooly": "program tooly is not on the PATH"})
+    said = "node w1 declares it and cannot serve it now: program tooly is not on the PATH"
+
+    assert why("tooly", offer("a", "toolwait"), needy) == f"no node offers tooly; {said}"
+    assert why("tooly", needy) == f"no node offers tooly; {said}"
+    assert why("docs+tooly", offer("a", "docs"), needy) == f"no node offers docs+tooly; for tooly, {said}"
+    assert why("tooly", offer("a", "tooly"), needy) == ""
+    assert why("tooly@site=x", offer("a", "tooly"), needy).startswith(
+        "no node offers tooly@site=x; nearest: a ("
+    )
+
+
 def test_the_parent_of_a_capability_counts_as_offered() -> None:
     assert why("code", offer("a", "python")) == ""
     assert "offered: code, python" in why("docs", offer("a", "python"))
