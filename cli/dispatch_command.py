@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ..swarm.swarm import Swarm
     from .printing.live import LiveLines
 
+SCREEN = 24
+"""Lines of a terminal."""
+
 EXAMPLES = """\b
 Examples:
   picoclaw dispatch "Review this repository"
@@ -159,7 +162,10 @@ async def _dispatch(loaded: "Loaded", asked: "Asked", *, detach: bool, as_json: 
                 "no coordinator is alive: it waits in the inbox; start one with --swarm.role coordinator"
             )
         ended = await follow(swarm, request.id, lines)
-        return print_end(ended, request.id, as_json=as_json)
+        code = print_end(ended, request.id, as_json=as_json)
+        if said := headline(ended):
+            lines.say(f"{said}; once more: picoclaw result {request.id}")
+        return code
 
 
 def _warn_of_node(swarm: "Swarm", asked: "Asked") -> None:
@@ -195,7 +201,7 @@ async def follow(swarm: "Swarm", request_id: str, lines: "LiveLines", *, stays: 
     from ..swarm.submission import Ended, LogEvent, watch
     from .request.unserved import Unserved
 
-    unserved = Unserved(swarm, request_id, lines)
+    unserved = Unserved(swarm, request_id, lines, stays)
     try:
         async with background() as tasks:
             if not lines.quiet:
@@ -225,6 +231,16 @@ def say_how_to_come_back(id: str) -> None:
         f"`picoclaw result {id}`, end it with `picoclaw cancel {id}`",
         err=True,
     )
+
+
+def headline(ended: "Ended") -> str:
+    """Return the sum of a report that is too long for a screen and has scrolled it away; else nothing."""
+    result = ended.result
+    data = result.data if result is not None else None
+    if result is None or not isinstance(data, dict) or ended.head.state != "done":
+        return ""
+    long = str(data.get("markdown", "")).count("\n") > SCREEN
+    return safe(result.summary) if long else ""
 
 
 def print_end(ended: "Ended", request_id: str, *, as_json: bool, report_too: bool = True) -> int:

@@ -231,7 +231,7 @@ def _print(
     seconds: float,
     nodes: "list[LocalNode]",
 ) -> int:
-    from .dispatch_command import print_end
+    from .dispatch_command import headline, print_end
 
     stdout_taken = wanted.sarif == STDOUT
     code = print_end(ended, request_id, as_json=wanted.as_json, report_too=not stdout_taken)
@@ -239,6 +239,8 @@ def _print(
         _write_sarif(ended, wanted.sarif)
     if not wanted.as_json:
         click.echo("", err=True)
+        if said := headline(ended):
+            lines.say(said)
         lines.say(f"{ended.head.state} in {seconds:.1f} s, $0.00 (no model was asked)")
         for place in places:
             lines.say(f"report: {place}")

@@ -18,15 +18,22 @@ SHOWN_CHARACTERS = 20_000
 
 
 def join_plain(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Report:
-    """Join by writing one result after the other; what is missing is named first."""
+    """Join by writing one result after the other; what is missing is named first.
+
+    A single task has the report to itself: the answer, and a line on who gave it.
+    """
     missing = [f"{outcome.step}: {in_words(outcome)}" for outcome in outcomes if not usable(outcome)]
     done = len(outcomes) - len(missing)
     title = clean(request.text, 100)
     verdict = f"{done} of {count(len(outcomes), 'task')} done"
-    parts = [f"# {inline(title) or 'Result'}", f"**{verdict}.**" if missing else f"{verdict}."]
-    if missing:
-        parts.append(missing_section(missing))
-    parts += [_section(outcome) for outcome in outcomes[:SHOWN_TASKS]]
+    parts = [f"# {inline(title) or 'Result'}"]
+    if len(outcomes) == 1:
+        parts += _single(outcomes[0])
+    else:
+        parts.append(f"**{verdict}.**" if missing else f"{verdict}.")
+        if missing:
+            parts.append(missing_section(missing))
+        parts += [_section(outcome) for outcome in outcomes[:SHOWN_TASKS]]
     if len(outcomes) > SHOWN_TASKS:
         parts.append(f"… and {count(len(outcomes) - SHOWN_TASKS, 'more task')} in the JSON.")
     first = next((o.result.summary for o in outcomes if o.result is not None and o.result.summary), "")
@@ -47,14 +54,30 @@ def join_plain(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Rep
     )
 
 
+def _single(outcome: Outcome) -> list[str]:
+    """Return the answer first, then who gave it."""
+    if not usable(outcome):
+        return [f"**{inline(in_words(outcome), 500)}**"]
+    return [*_brought(outcome), _ended(outcome)]
+
+
 def _section(outcome: Outcome) -> str:
     heading = f"## {inline(outcome.title or outcome.step, 150)}"
     if not usable(outcome):
         return f"{heading}\n\n**{inline(in_words(outcome), 500)}**"
+    return "\n\n".join([heading, _ended(outcome), *_brought(outcome)])
+
+
+def _ended(outcome: Outcome) -> str:
     where = [inline(outcome.node or "", 128)] if outcome.node else []
     if outcome.seconds is not None:
         where.append(f"{outcome.seconds:.1f} s")
-    parts = [heading, f"done{' by ' if outcome.node else ' in ' if where else ''}{', '.join(where)}"]
+    return f"done{' by ' if outcome.node else ' in ' if where else ''}{', '.join(where)}"
+
+
+def _brought(outcome: Outcome) -> list[str]:
+    """Return what a task said, returned and stored, a paragraph each."""
+    parts: list[str] = []
     result = outcome.result
     assert result is not None
     if result.summary:
@@ -62,13 +85,13 @@ def _section(outcome: Outcome) -> str:
         lines = clean_lines(result.summary, SHOWN_CHARACTERS)
         parts.append("\n".join(f"> {line}".rstrip() for line in lines))
     if result.data is not None and result.data != result.summary:
-        # Text, such as what a command printed, reads as it is; everything else as JSON.
-        plain = isinstance(result.data, str)
-        text = str(result.data) if plain else _beginning(result.data)
-        if len(text) > SHOWN_CHARACTERS:
+        text, language = _readable(result.data)
+        if text == result.summary:
+            pass
+        elif len(text) > SHOWN_CHARACTERS:
             parts += [block(text[:SHOWN_CHARACTERS]), "… the rest is in the JSON."]
         else:
-            parts.append(block(text, "" if plain else "json"))
+            parts.append(block(text, language))
     if result.artifacts:
         names = "\n".join(
             f"- {inline(ref.filename or ref.name, 200)} ({count(ref.size, 'byte')})"
@@ -77,7 +100,17 @@ def _section(outcome: Outcome) -> str:
         parts.append(f"Artifacts:\n\n{names}")
     if not result.summary and result.data is None and not result.artifacts:
         parts.append("It returned nothing.")
-    return "\n\n".join(parts)
+    return parts
+
+
+def _readable(data: JsonValue) -> tuple[str, str]:
+    """Return data as people read it, and its language: text and lists of lines as they are, else JSON."""
+    if isinstance(data, str):
+        return data, ""
+    lines = [line for line in data if isinstance(line, str)] if isinstance(data, list) else []
+    if isinstance(data, list) and lines and len(lines) == len(data):
+        return "\n".join(lines), ""
+    return json.dumps(data, indent=2, ensure_ascii=False), "json"
 
 
 def _beginning(data: JsonValue) -> str:

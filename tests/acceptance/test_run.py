@@ -73,6 +73,7 @@ def test_a_coordinator_and_four_specialists_of_its_own_review_this_folder(
     assert places[0].read_text(encoding="utf-8").strip() == ran.stdout.strip()
     report = json.loads(places[1].read_text(encoding="utf-8"))
     assert {area["area"]: area["node"] for area in report["areas"]} == {a: f"{a}-specialist" for a in AREAS}
+    assert f"s  {report['summary']}\n" in ran.stderr, "the report has scrolled its first line away"
     assert "done in " in ran.stderr
     assert "next: picoclaw" in ran.stderr
     assert list(temporary.iterdir()) == []

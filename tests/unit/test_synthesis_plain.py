@@ -122,7 +122,7 @@ def test_a_task_that_nobody_ran_is_missing() -> None:
 
 def test_a_result_that_was_not_fetched_is_missing_not_empty() -> None:
     report = made(done("a", Result(ref=ArtifactRef(name="x", size=1, digest="0"))))
-    assert "a: its result cannot be read" in report.markdown
+    assert "**its result cannot be read**" in report.markdown
     assert "It returned nothing" not in report.markdown
 
 
@@ -173,3 +173,22 @@ def test_a_result_of_a_million_numbers_is_neither_read_as_reviews_nor_written_ou
     assert time.process_time() - began < 1.5, "each number was looked at on its own"
     assert len(report.markdown) < 50_000
     assert "… the rest is in the JSON." in report.markdown
+
+
+def test_a_single_task_is_its_answer_and_one_line_on_who_gave_it() -> None:
+    report = made(done("task", Result(summary="6", data=6), node="worker-1", seconds=0.04))
+    assert report.markdown == "# Do it well\n\n> 6\n\ndone by worker-1, 0.0 s\n"
+
+
+def test_a_single_task_that_failed_says_so_once() -> None:
+    report = made(Outcome(step="task", title="Do it", state="failed", reason="no such file"))
+    assert report.markdown == "# Do it well\n\n**failed: no such file**\n"
+
+
+def test_lines_read_as_lines_and_a_mapping_as_json() -> None:
+    report = made(
+        done("a", Result(summary="2 lines", data=['say "hi"', "b\\c"])),
+        done("b", Result(summary="2 entries", data={"a": 1})),
+    )
+    assert '> 2 lines\n\n```\nsay "hi"\nb\\c\n```' in report.markdown
+    assert '> 2 entries\n\n```json\n{\n  "a": 1\n}\n```' in report.markdown
