@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import click
 
-from picoclaw.cli.main import picoclaw
+from picoclaw.cli.root import picoclaw
 
 from .config_reference import NOTE
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from click import Command, Context
 
-from picoclaw.cli.main import picoclaw
+from picoclaw.cli.root import picoclaw
 from picoclaw.config.keys import BY_ENV, ENV_PREFIX
 from picoclaw.config.load import Loaded, load
 

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from picoclaw.cli.flags import plain_switches
-from picoclaw.cli.main import picoclaw
+from picoclaw.cli.root import picoclaw
 from picoclaw.tests.support.docs import DOCS, ROOT, blocks
 
 pytestmark = pytest.mark.unit

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from picoclaw.cli.flags import given_flags, plain_switches
-from picoclaw.cli.main import picoclaw
+from picoclaw.cli.root import picoclaw
 from picoclaw.config.load import load
 from picoclaw.swarm.embedded.binary import find_server
 from picoclaw.tests.support.docs import DOCS, Block, blocks, document

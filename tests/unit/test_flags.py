@@ -13,7 +13,7 @@ import pytest
 from picoclaw.cli.errors import guarded
 from picoclaw.cli.flags import connection_flags, load_settings, node_flags, plain_switches
 from picoclaw.cli.lazy_group import LazyGroup
-from picoclaw.cli.main import picoclaw
+from picoclaw.cli.root import picoclaw
 from picoclaw.cli.verbs import VERBS, Verb
 from picoclaw.config.load import Loaded
 from picoclaw.errors import ConfigError, NoServer, NotFound

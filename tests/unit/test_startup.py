@@ -1,8 +1,10 @@
 """`picoclaw --help` comes at once: nothing is loaded that it does not need."""
 
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -73,3 +75,15 @@ def test_help_comes_within_two_and_a_half_times_of_importing_click() -> None:
     ours, click = (min(times) for times in zip(*rounds, strict=True))
 
     assert ours <= 2.5 * click, f"picoclaw --help: {ours * 1000:.0f} ms, import click: {click * 1000:.0f} ms"
+
+
+def test_ctrl_c_while_the_first_modules_load_ends_it_without_words(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+
+    ran = subprocess.run(
+        [sys.executable, "-m", "picoclaw", "--help"],
+        capture_output=True, text=True, timeout=20, check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)}, cwd=tmp_path,
+    )  # fmt: skip
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "")

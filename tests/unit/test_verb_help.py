@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
-from picoclaw.cli.main import picoclaw
+from picoclaw.cli.root import picoclaw
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(30)]
 
