@@ -25,6 +25,8 @@ class Unserved:
     swarm: "Swarm"
     request: str
     lines: "LiveLines"
+    stays: bool = True
+    """Others may join the swarm; False: it is this command's own."""
     _plan: "Plan | None" = None
     _last_event: float = field(default_factory=time.monotonic)
 
@@ -38,9 +40,11 @@ class Unserved:
         demands = await self._demands()
         for demand, why in demands:
             self.lines.say(safe(why))
-            if start := node_for(demand, embedded=self._embedded):
+            if not self.stays:
+                self.lines.say("  define it in ~/.picoclaw/capabilities, or name its file: --capabilities.path")
+            elif start := node_for(demand, embedded=self._embedded):
                 self.lines.say(f"  start one: {start}")
-        if demands and self._waits(demands):
+        if demands and self.stays and self._waits(demands):
             self.lines.say(f"  it waits until then; `picoclaw cancel {self.request}` ends it")
 
     async def remind(self) -> None:

@@ -72,7 +72,7 @@ class _Order:
 @click.option(
     "--unroutable",
     type=click.Choice(["wait", "fail", "skip", "local"]),
-    help="What to do while no node serves a task. [as the workflow says]",
+    help="What to do while no node serves a task. [as the workflow says; --local: fail]",
 )
 @click.option("--max-attempts", type=click.IntRange(1, 100), metavar="N", help="Tries of each task.")
 @click.option("--key", metavar="KEY", help="Idempotency key: sending twice is sending once.")
@@ -133,7 +133,8 @@ def run_workflow(
         template=template.name,
         priority=read_priority(priority),
         deadline=read_timeout(timeout) if timeout is not None else None,
-        unroutable=unroutable,
+        # Nobody else can join a local swarm: what its worker cannot do would wait for ever.
+        unroutable=unroutable or ("fail" if local else None),
         key=key,
         max_attempts=max_attempts,
         tell=echo_warning,
