@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import Sequence
 
+from ..capabilities.elsewhere import LARGE, elsewhere
 from ..errors import SwarmError
-from ..swarm.bodies import pack_result, unpack_result
+from ..swarm.bodies import pack_report
 from ..swarm.entries import Cancelled, Done, Failed, RequestEntry
 from ..swarm.records import Result
 from .late import waited_for
 from .ledger import Ledger
-from .synthesis.join import join
+from .synthesis.bodies import join_bodies
 from .synthesis.outcome import Outcome
 from .synthesis.room import MOST_BYTES, without_room
 
@@ -28,18 +29,23 @@ async def last_entry(ledger: Ledger) -> RequestEntry:
     if not ledger.planned:
         return Cancelled(by=ledger.me, reason="person", why=ledger.head.cancelling or "cancelled")
     outside = without_room({step: ledger.schedule.results.get(step) for step in ledger.schedule.tasks})
-    outcomes = [await _outcome(ledger, step, fetch=step not in outside) for step in ledger.schedule.tasks]
+    bodies: dict[str, bytes] = {}
+    outcomes = [
+        await _outcome(ledger, step, bodies, fetch=step not in outside) for step in ledger.schedule.tasks
+    ]
+    told = (ledger.schedule.plan, ledger.request, outcomes, bodies)
     try:
-        report = await asyncio.to_thread(join, ledger.schedule.plan, ledger.request, outcomes)
+        if sum(map(len, bodies.values())) > LARGE:
+            # Reading millions of values stops every thread, and with them the heartbeat.
+            joined = await elsewhere(join_bodies, *told)
+        else:
+            joined = await asyncio.to_thread(join_bodies, *told)
     except Exception as error:
         # Whatever a result holds, the request must end; the tasks' own results stay readable.
         log.exception("results not joined", extra={"request": ledger.request_id})
         return Failed(by=ledger.me, reason="error", error=f"its results could not be joined: {error}")
-    result = await pack_result(
-        Result(summary=report.summary, data={"markdown": report.markdown, "data": report.data}),
-        ledger.swarm.artifacts,
-    )
-    return _choose(ledger, outcomes, result, partial=report.partial, failed=report.failed)
+    result = await pack_report(joined.body, joined.summary, ledger.swarm.artifacts)
+    return _choose(ledger, outcomes, result, partial=joined.partial, failed=joined.failed)
 
 
 def _choose(
@@ -67,16 +73,16 @@ def _choose(
     return Failed(by=me, reason="error", error=why, result=result)
 
 
-async def _outcome(ledger: Ledger, step: str, *, fetch: bool) -> Outcome:
+async def _outcome(ledger: Ledger, step: str, bodies: dict[str, bytes], *, fetch: bool) -> Outcome:
     head, task = ledger.schedule.heads[step], ledger.schedule.tasks[step]
     result, reason = ledger.schedule.results.get(step), head.reason
     if not fetch:
         reason = (
             f"the results of one report have {MOST_BYTES / 2**20:.0f} MB together at most, and this is more"
         )
-    elif result is not None:
+    elif result is not None and result.ref is not None:
         try:
-            result = await unpack_result(result, ledger.swarm.artifacts)
+            bodies[step] = await ledger.swarm.artifacts.get(result.ref)
         except SwarmError as error:
             result, reason = None, str(error)
     return Outcome(

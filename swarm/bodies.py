@@ -71,7 +71,7 @@ async def pack_result(result: Result, artifacts: ArtifactStore, *, limit: int | 
     """Return the result itself, or its stand-in.
 
     `limit`: bytes of one that comes from an executor; raises UsageError when it is over that, or nested
-    too deep. A report has no limit: it is made of results that kept theirs.
+    too deep.
     """
     data = result.to_bytes()
     if limit is not None:
@@ -85,6 +85,17 @@ async def pack_result(result: Result, artifacts: ArtifactStore, *, limit: int | 
         )
     ref = await artifacts.put(data, media_type="application/json")
     return Result(summary=result.summary[:2000], artifacts=result.artifacts[:100], ref=ref)
+
+
+async def pack_report(body: bytes, summary: str, artifacts: ArtifactStore) -> Result:
+    """Return a result in its wire form as itself, or as its stand-in.
+
+    A report has no limit: it is made of results that kept theirs.
+    """
+    if len(body) <= INLINE_LIMIT:
+        return Result.from_bytes(body)
+    ref = await artifacts.put(body, media_type="application/json")
+    return Result(summary=summary[:2000], ref=ref)
 
 
 async def unpack_result(result: Result, artifacts: ArtifactStore) -> Result:

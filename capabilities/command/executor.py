@@ -13,13 +13,15 @@ from ...errors import FinalError, RetryableError
 from ...swarm.records import ArtifactRef, QueuedTask, Result
 from ..child.job import Job, limits_of, prepare
 from ..child.keep import keep_change, keep_files, keep_output
+from ..child.large import as_stored, check_readable, read_where_it_fits
+from ..child.mask import Mask
 from ..child.run import ChildEnd, ChildOrder, run_child
 from ..child.words import last_words, log_of
 from ..definitions.read import Definition
 from ..definitions.readiness import ready_to_run
 from ..definitions.schema import CommandDefinition, Meaning
 from ..definitions.sizes import format_size
-from ..definitions.substitution import Pattern, fill, fill_all
+from ..definitions.substitution import Pattern, Values, fill, fill_all
 from ..executor import Context, Described, Readiness
 from .result import is_text, make_summary, read_data
 from .variables import script_variables
@@ -61,11 +63,17 @@ class CommandExecutor:
         except OSError as error:
             raise RetryableError(f"{self.definition.name}: no process can be started: {error}") from error
         self._judge(job, end)
+        if body.result == "json":
+            check_readable(self.definition.name, end.stdout.size)
         data = await asyncio.to_thread(lambda: job.mask.data(end.stdout.read()))
         text = await asyncio.to_thread(is_text, data)
         shown = data if end.stdout.whole else job.mask.data(end.stdout.shown)
-        found = await asyncio.to_thread(read_data, body, self.definition.name, data, shown)
-        found = job.mask.value(found)
+        seconds = round(end.seconds, 3)
+        facts: dict[str, JsonValue] = {"exit_code": end.code, "seconds": seconds}
+        size = len(data) if body.result == "json" else 0
+        told = (body, self.definition.name, data, shown, job.mask, job.values, end.stdout.size, facts)
+        reading = await read_where_it_fits(_read, size, *told)
+        found, summary = reading.data, reading.summary
         kept: list[ArtifactRef] = []
         if data and (not text or (not end.stdout.whole and body.result != "json")):
             kept.append(await keep_output(data, text, context))
@@ -73,9 +81,6 @@ class CommandExecutor:
         if change is not None:
             kept.append(change[0])
         kept += await keep_files(job, body.artifacts, context)
-        seconds = round(end.seconds, 3)
-        facts: dict[str, JsonValue] = {"exit_code": end.code, "seconds": seconds}
-        summary = make_summary(body, job.values, found, end.stdout.size, facts)
         if change is not None and body.summary is None:
             files = f"{change[1]} {'file' if change[1] == 1 else 'files'}"
             summary = f"{files} changed; changes.patch is for `git apply` on {_base(task)}"
@@ -84,7 +89,8 @@ class CommandExecutor:
             found = None
         if body.result == "all":
             found = {**facts, "stdout": found, "stderr": log or ""}
-        return Result(summary=summary, data=found, artifacts=tuple(kept), log=log)
+        result = Result(summary=summary, data=found, artifacts=tuple(kept), log=log)
+        return await as_stored(result, reading, context)
 
     # --- what is run ---
 
@@ -139,6 +145,20 @@ class CommandExecutor:
             return
         why = f"{name}: {what}: {last_words(job.mask, end.stderr, end.stdout.shown)}"
         raise FinalError(why) if meaning == "failed" else RetryableError(why)
+
+
+def _read(
+    body: CommandDefinition,
+    name: str,
+    data: bytes,
+    shown: bytes,
+    mask: Mask,
+    values: Values,
+    size: int,
+    facts: Mapping[str, JsonValue],
+) -> tuple[JsonValue, str]:
+    found = mask.value(read_data(body, name, data, shown))
+    return found, make_summary(body, values, found, size, facts)
 
 
 def meaning_of(body: CommandDefinition, end: ChildEnd) -> tuple[Meaning, str]:

@@ -37,7 +37,7 @@ def main() -> None:
         answer = failure(error)
     _flush()
     part = Path(order["answer"] + ".part")
-    part.write_text(json.dumps(answer), encoding="utf-8")
+    part.write_text(json.dumps(answer, separators=(",", ":")), encoding="utf-8")
     os.replace(part, order["answer"])
     os._exit(0)
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -11,10 +12,11 @@ from pydantic import JsonValue
 
 from ...config.durations import format_duration
 from ...errors import FinalError, RetryableError
-from ...swarm.bodies import BODY_LIMIT
 from ...swarm.records import ArtifactRef, QueuedTask, Result
 from ..child.job import Job, limits_of, prepare
 from ..child.keep import keep_change, keep_files
+from ..child.large import as_stored, check_readable, read_where_it_fits
+from ..child.mask import Mask
 from ..child.run import ChildEnd, ChildOrder, run_child
 from ..child.words import last_words, log_of
 from ..command.result import filled_summary
@@ -22,6 +24,7 @@ from ..definitions.read import Definition
 from ..definitions.readiness import ready_to_run
 from ..definitions.schema import FunctionDefinition
 from ..definitions.sizes import format_size
+from ..definitions.substitution import Values
 from ..executor import Context, Described, Readiness
 from ..tool import python_argv
 from .answer import read_answer, summary_of
@@ -67,19 +70,18 @@ class FunctionExecutor:
         except OSError as error:
             raise RetryableError(f"{name}: no process can be started: {error}") from error
         data = await asyncio.to_thread(self._answer, job, answer, end)
-        value = job.mask.value(await asyncio.to_thread(read_answer, name, data))
+        facts: dict[str, JsonValue] = {"exit_code": 0, "seconds": round(end.seconds, 3)}
+        reading = await read_where_it_fits(
+            _read, len(data), self.body, name, data, job.mask, job.values, facts
+        )
         kept: list[ArtifactRef] = []
         change = await keep_change(job, context)
         if change is not None:
             kept.append(change[0])
         kept += await keep_files(job, self.body.artifacts, context)
-        if self.body.summary is not None:
-            facts: dict[str, JsonValue] = {"exit_code": 0, "seconds": round(end.seconds, 3)}
-            summary = filled_summary(self.body.summary, job.values, value, facts)
-        else:
-            summary = summary_of(value)
         log = log_of(job.mask, end.stdout.shown, end.stderr)
-        return Result(summary=summary, data=value, artifacts=tuple(kept), log=log)
+        result = Result(summary=reading.summary, data=reading.data, artifacts=tuple(kept), log=log)
+        return await as_stored(result, reading, context)
 
     def _order(self, job: Job, answer: Path) -> ChildOrder:
         order = job.folder / "call.json"
@@ -119,11 +121,22 @@ class FunctionExecutor:
             raise FinalError(
                 f"{name}: it ended its process (exit code {end.code}) instead of returning: {said}"
             )
-        if answer.stat().st_size > BODY_LIMIT:
-            raise FinalError(
-                f"{name}: it returned over {format_size(BODY_LIMIT)}: write a file and name it in artifacts:"
-            )
+        check_readable(name, answer.stat().st_size)
         return job.mask.data(answer.read_bytes())
+
+
+def _read(
+    body: FunctionDefinition,
+    name: str,
+    data: bytes,
+    mask: Mask,
+    values: Values,
+    facts: Mapping[str, JsonValue],
+) -> tuple[JsonValue, str]:
+    value = mask.value(read_answer(name, data))
+    if body.summary is None:
+        return value, summary_of(value)
+    return value, filled_summary(body.summary, values, value, facts)
 
 
 def with_body(definition: Definition) -> FunctionExecutor:

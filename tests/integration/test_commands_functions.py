@@ -259,7 +259,7 @@ async def test_a_function_gets_the_repository_and_tells_its_progress(bench: Benc
         ("return float('nan')", FinalError, r"what it returned \(float\) has no JSON form"),
         ("x = []; x.append(x); return x", FinalError, "has no JSON form: Circular"),
         ("return (yield 1)", FinalError, r"what it returned \(generator\) has no JSON form"),
-        ("return 'x' * 40_000_000", FinalError, "it returned over 32 MB"),
+        ("return 'x' * 40_000_000", FinalError, "it returned 38.1 MB of JSON and 32 MB is the limit"),
         ("time.sleep(600)", FinalError, "ended after 1s"),
         ("while True: print('x' * 10000)", FinalError, "printed more than 64 MB|ended after 1s"),
         ("os.close(3); os.close(1); os.close(2); return 'fine'", None, "fine"),
@@ -317,3 +317,37 @@ async def test_the_file_of_a_task_holds_all_that_it_brings(bench: Bench) -> None
         "text": "hello", "input": {"depth": 2}, "inputs": {"a": {"summary": "s", "data": None}}, "attempt": 1,
     }  # fmt: skip
     assert json.dumps(result.data)
+
+
+LONG_LIST = "import sys; sys.stdout.write('[' + '1,' * {} + '1]')"
+
+
+@pytest.mark.parametrize("kind", ["command", "function"])
+async def test_large_data_is_stored_without_the_node_reading_it(bench: Bench, kind: str) -> None:
+    printing = json.dumps(["python3", "-c", LONG_LIST.format(700_000)])
+    command = f"command: {printing}\nresult: json\nsummary: ${{result.0}} is the first"
+    function = "function: mine:many\nsummary: ${result.0} is the first"
+    result = await bench.run(
+        command if kind == "command" else function, "def many():\n    return [1] * 700_001\n"
+    )
+
+    assert result.summary == "1 is the first"
+    assert result.data is None, "what stands in a result here was parsed here, which stops the heartbeat"
+    assert result.ref is not None
+    whole = Result.from_bytes(await bench.context.artifacts.get(result.ref))
+    assert whole.data == [1] * 700_001
+    assert whole.summary == result.summary
+
+
+async def test_of_large_output_a_small_part_is_a_result_as_any_other(bench: Bench) -> None:
+    script = json.dumps(["python3", "-c", 'print(\'{"a": ["\' + \'x\' * 2_000_000 + \'"], "b": {"c": 7}}\')'])
+    result = await bench.run(f"command: {script}\nresult: json\nresult_path: b.c")
+    assert (result.data, result.ref) == (7, None)
+    with pytest.raises(FinalError, match=r"mine: its JSON has no d \(there is: a, b\)"):
+        await bench.run(f"command: {script}\nresult: json\nresult_path: d")
+
+
+async def test_json_beyond_any_result_is_refused_before_it_is_read(bench: Bench) -> None:
+    script = json.dumps(["python3", "-c", "import sys; sys.stdout.write('{' * 33_600_000)"])
+    with pytest.raises(FinalError, match=r"mine: it returned 32 MB of JSON and 32 MB is the limit"):
+        await bench.run(f"command: {script}\nresult: json\noutput_cap: 40MB")

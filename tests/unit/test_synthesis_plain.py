@@ -6,6 +6,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from picoclaw.errors import PlanError
+from picoclaw.roles.synthesis.bodies import join_bodies
 from picoclaw.roles.synthesis.join import join
 from picoclaw.roles.synthesis.missing import SHOWN_TASKS
 from picoclaw.roles.synthesis.outcome import Outcome
@@ -15,6 +16,7 @@ from picoclaw.swarm.records import ArtifactRef, Plan, Request, Result, Task
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(20)]
 
 REQUEST = Request(id="r-1", key_digest="0", text="Do it\nwell")
+REF = ArtifactRef(name="x", size=9, digest="0")
 
 
 def plan(*steps: str, join: str = "plain") -> Plan:
@@ -192,3 +194,15 @@ def test_lines_read_as_lines_and_a_mapping_as_json() -> None:
     )
     assert '> 2 lines\n\n```\nsay "hi"\nb\\c\n```' in report.markdown
     assert '> 2 entries\n\n```json\n{\n  "a": 1\n}\n```' in report.markdown
+
+
+def test_a_stored_body_that_cannot_be_read_is_missing_and_the_others_are_joined() -> None:
+    outcomes = [done("a", Result(ref=REF)), done("b", Result(ref=REF)), done("c", Result(data="small"))]
+    bodies = {"a": Result(data=[1, 2], summary="two").to_bytes(), "b": b"{broken"}
+    joined = join_bodies(plan("a", "b", "c"), REQUEST, outcomes, bodies)
+
+    assert joined.partial
+    whole = Result.from_bytes(joined.body).data
+    assert isinstance(whole, dict)
+    assert [task["data"] for task in whole["data"]["tasks"]] == [[1, 2], None, "small"]  # type: ignore[call-overload, index, union-attr]
+    assert "not a valid result" in str(whole["markdown"])
