@@ -13,6 +13,12 @@ def demand_of(
 
     Raises UsageError, NameRefused or PlanError for what does not go together.
     """
+    if capability is not None and capability.strip().startswith(NODE_PREFIX):
+        name = capability.strip().removeprefix(NODE_PREFIX) or "NAME"
+        raise UsageError(
+            f"capability {capability[:80]!r} says where, not what is to be done: name the node {name[:80]} as the "
+            "node (--node), and what it is to do as the capability (--capability)"
+        )
     if node is not None:
         if labels:
             raise UsageError("a node is named already: leave out the labels")

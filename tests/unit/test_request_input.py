@@ -115,6 +115,8 @@ def test_where_and_what_make_one_demand(
         (("docs", None, ["a=1@b"]), "separate"),
         (("docs+security", "hand", []), "give one capability"),
         (("coordination", "hand", []), "marks a role"),
+        (("node:hand", None, []), "says where, not what is to be done: name the node hand as the node"),
+        ((" node:hand", "hand", []), "says where, not what"),
         ((None, "\x1b", []), "control character"),
     ],
 )
