@@ -8,8 +8,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from .bare import Address, Publisher, Pull, listen, until
-from .child import Ready
 from .figures import PAYLOAD, Run, Trips, burst_of
+from .ready import Ready
 
 STREAM = "BENCH_A"
 CONSUMER = "work"

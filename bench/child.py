@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .children import READY
+from .ready import Ready
 
-Ready = Callable[[], None]
 Role = Callable[[dict[str, Any], asyncio.Event, Ready], Awaitable[None]]
 
 

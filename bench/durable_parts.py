@@ -17,8 +17,8 @@ from picoclaw.swarm.puller import GROUP
 from picoclaw.swarm.subjects import REQUEST_STEP, Names, split_log_subject
 
 from .bare import EXPECTED, Address, Publisher, Pull, follow, until
-from .child import Ready
 from .figures import PAYLOAD
+from .ready import Ready
 
 PRIORITY = 1
 RANK = 4

@@ -13,8 +13,8 @@ from picoclaw.roles.node import Node
 from picoclaw.roles.planning.template import Template, TemplateTask
 from picoclaw.swarm.records import QueuedTask, Result
 
-from .child import Ready
 from .figures import PAYLOAD
+from .ready import Ready
 from .sampler import sampled
 
 CAPABILITY = "noop"

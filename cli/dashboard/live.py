@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from ..hangup import TERMINATED, on_hangup
 from ..session import quiet_logs
-from .command import NONE_HERE, chosen, make_panel, painter
 from .frame import for_encoding, frame
+from .look import NONE_HERE, chosen, make_panel, painter
 from .screen import Screen
 from .watch import Watch
 
