@@ -64,8 +64,9 @@ class JobContext:
 
     async def close(self) -> None:
         """Remove the workspace, read-only folders that a job left in it included."""
-        from ..capabilities.repository.checkout import remove
+        from ..capabilities.removal import remove
 
         if self._workspace is not None:
-            await asyncio.to_thread(remove, self._workspace)
+            if not await asyncio.to_thread(remove, self._workspace):
+                log.warning("%s could not be removed: remove it by hand", self._workspace)
             self._workspace = None

@@ -2,12 +2,12 @@
 
 import logging
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..capabilities.removal import remove
 from ..errors import EmbeddedServerError
 from ..swarm.embedded.process import birth
 from ..swarm.embedded.rundir import make_private_dir
@@ -23,8 +23,8 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     """
     make_private_dir(parent)
     for left in parent.iterdir():
-        if not _in_use(left.name):
-            shutil.rmtree(left, ignore_errors=True)
+        if not _in_use(left.name) and not remove(left):
+            log.warning("%s is left by a run that was killed and cannot be removed: do it by hand", left)
     mark = birth(os.getpid()) or ""
     try:
         folder = Path(tempfile.mkdtemp(prefix=f"{os.getpid()}-{mark}.", dir=parent))
@@ -35,7 +35,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
 
 
 def _in_use(name: str) -> bool:

@@ -4,11 +4,9 @@ import asyncio
 import hashlib
 import os
 import secrets
-import shutil
 import stat
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import ParamSpec
@@ -16,6 +14,7 @@ from typing import ParamSpec
 from ...errors import FinalError, RetryableError
 from ...swarm.records import RepositoryRef
 from ..executor import Artifacts
+from ..removal import remove
 from .clone import clone
 from .snapshot import Limits
 from .unpack import unpack
@@ -127,15 +126,6 @@ def _make_read_only(root: Path) -> None:
             os.chmod(folder, READ_ONLY)
     # The root keeps its owner's leave to write: renaming it needs that on some systems.
     os.chmod(root, stat.S_IRWXU)
-
-
-def remove(folder: Path) -> None:
-    """Remove a checkout or an unfinished one, read-only folders included."""
-    for here, _, _ in os.walk(folder):
-        # Another job may be removing it too.
-        with suppress(FileNotFoundError):
-            os.chmod(here, stat.S_IRWXU)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def prune(cache: Path, keep: timedelta = KEEP) -> int:

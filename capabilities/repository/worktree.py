@@ -13,8 +13,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from ...errors import FinalError, RetryableError
+from ..removal import remove
 from ..tool import ToolAbsent, ToolOutput, ToolTimedOut, run_tool
-from .checkout import remove, to_its_end
+from .checkout import to_its_end
 from .git import SAFE, last_words
 
 GIT_TIMEOUT = timedelta(minutes=2)

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from picoclaw.capabilities.local_artifacts import LocalArtifacts
-from picoclaw.capabilities.repository.checkout import checkout, prune, remove
+from picoclaw.capabilities.removal import remove
+from picoclaw.capabilities.repository.checkout import checkout, prune
 from picoclaw.capabilities.repository.reference import refer
 from picoclaw.capabilities.repository.snapshot import Limits
 from picoclaw.errors import FinalError, SwarmError
