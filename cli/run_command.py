@@ -75,7 +75,9 @@ def run(
 ) -> int:
     """Do a request here and now, and print its report."""
     from ..gateway.asked import HERE
+    from .errors import echo_warning
     from .request.asked import read_asked
+    from .request.check_first import folder_note
     from .session import quiet_logs
 
     loaded = load_settings(ctx)
@@ -84,6 +86,8 @@ def run(
     if output is not None:
         check_writable(Path(output), "--output")
     check_sarif(sarif, as_json=as_json)
+    if asked.repo is not None and (note := folder_note(asked.repo)):
+        echo_warning(note)
     wanted = _Wanted(fail_on, allow_partial, Path(output) if output else None, local, as_json, sarif)
     if base is not None:
         from ..gateway.change import limit_to_change
@@ -117,7 +121,7 @@ async def _run(loaded: "Loaded", asked: "Asked", wanted: _Wanted) -> int:
     began = time.monotonic()
     stop_as_ctrl_c_does()
     lines = LiveLines(quiet=wanted.as_json)
-    async with _swarm(loaded, wanted, lines) as (swarm, nodes):
+    async with _swarm(loaded, asked, wanted, lines) as (swarm, nodes):
         request = await asked.request(swarm)
         await submit(swarm, request)
         lines.say(f"request {request.id}")
@@ -129,7 +133,7 @@ async def _run(loaded: "Loaded", asked: "Asked", wanted: _Wanted) -> int:
 
 @asynccontextmanager
 async def _swarm(
-    loaded: "Loaded", wanted: _Wanted, lines: "LiveLines"
+    loaded: "Loaded", asked: "Asked", wanted: _Wanted, lines: "LiveLines"
 ) -> AsyncIterator[tuple["Swarm", "list[LocalNode]"]]:
     async with AsyncExitStack() as stack:
         if not wanted.local:
@@ -138,7 +142,9 @@ async def _swarm(
                 yield found, []
                 return
         from .local.swarm import local_swarm
+        from .request.check_first import check_first
 
+        await check_first(asked)
         lines.say("bringing up a local swarm: nats-server, coordinator, four specialists")
         local = await stack.enter_async_context(local_swarm())
         for node in local.nodes:

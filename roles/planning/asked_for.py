@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
-from ...config.spelling import nearest_word
 from .match import asks_for, clauses
 from .template_model import Template
+
+LIKE = 0.75
+"""How like two words are to be: `reveiw` is, `write` is not like `critique`."""
 
 
 def near_ask(text: str, templates: Iterable[Template]) -> str | None:
@@ -12,6 +14,8 @@ def near_ask(text: str, templates: Iterable[Template]) -> str | None:
 
     `Reveiw this repository` → `Review this repository`.
     """
+    from difflib import get_close_matches  # only who mistypes pays for it
+
     first = next(iter(clauses(text)), ())
     for template in templates:
         match = template.match
@@ -20,10 +24,11 @@ def near_ask(text: str, templates: Iterable[Template]) -> str | None:
             words = words[1:]
         for length in (1, 2, 3):
             asks = [phrase for phrase in match.asks if len(phrase.split()) == length]
-            near = nearest_word(" ".join(words[:length]), asks) if len(words) >= length else None
-            if near is None:
+            typed = " ".join(words[:length])[:100]
+            near = get_close_matches(typed, asks, n=1, cutoff=LIKE) if len(words) >= length else []
+            if not near:
                 continue
-            respelled = " ".join((near, *words[length:]))
+            respelled = " ".join((near[0], *words[length:]))
             if asks_for(respelled, match.asks, match.unless, match.skip):
                 return respelled[:1].upper() + respelled[1:80]
     return None

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -198,7 +199,7 @@ def test_a_server_that_merely_listens_at_the_default_address_gets_nothing(
     except AssertionError:
         pytest.skip("another process of this machine has port 4222")
 
-    ran = run_picoclaw("run", "Write me a poem", cwd=clean)
+    ran = run_picoclaw("run", "Review this repository", cwd=clean)
 
     assert "bringing up a local swarm" in ran.stderr
     assert "accepted by coordinator" in ran.stderr
@@ -232,16 +233,38 @@ def test_a_swarm_whose_coordinator_has_gone_is_not_used(
     assert "--local" in ran.stderr
 
 
-def test_a_request_that_no_template_fits_says_what_would_make_it_work(
-    run_picoclaw: RunPicoclaw, clean: Path
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ("Write me a poem",),
+            "nothing here serves 'Write me a poem' (it takes a request that begins with review,",
+        ),
+        (("Reveiw this repository",), "did you mean 'Review this repository'?"),
+        (
+            ("Review it", "--repo", "http://127.0.0.1:9/none.git"),
+            "http://127.0.0.1:9/none.git cannot be read: ",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_anything_is_started(
+    run_picoclaw: RunPicoclaw, clean: Path, words: Sequence[str], told: str
 ) -> None:
-    ran = run_picoclaw("run", "Write me a poem", cwd=clean)
+    ran = run_picoclaw("run", *words, cwd=clean)
 
-    assert ran.returncode == 1
-    last = [line for line in ran.stderr.splitlines() if line.startswith("picoclaw: ")]
-    assert len(last) == 1
-    assert "plan: " in last[0]
-    assert "Traceback" not in ran.stderr
+    assert ran.returncode in (1, 2)
+    assert told in ran.stderr
+    assert ran.stderr.count("\n") == 1, "one line, and no word of a local swarm"
+
+
+def test_a_folder_of_several_repositories_is_called_one(run_picoclaw: RunPicoclaw, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / "projects" / name / ".git").mkdir(parents=True)
+
+    ran = run_picoclaw("run", "Write me a poem", "--repo", str(tmp_path / "projects"))
+
+    assert "projects is no git repository; it is taken as one project" in ran.stderr
+    assert "(one, two)" in ran.stderr
 
 
 def test_tools_that_are_not_installed_are_named_and_never_count_as_no_findings(

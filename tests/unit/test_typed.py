@@ -55,6 +55,7 @@ def test_help_names_the_workflows() -> None:
         ("please anlyse it", "Analyse it"),
         ("lok at this folder", "Look at this folder"),
         ("hello", None),
+        ("Write me a poem", None),
         ("", None),
     ],
 )
