@@ -5,9 +5,11 @@ from datetime import timedelta
 
 from pydantic import JsonValue
 
+from ...config.plain_json import read_json
 from ...errors import FinalError, RetryableError
 from ...swarm.nesting import DEEPEST, too_deep
 
+ANSWER = "answer.json"
 LONGEST_DELAY = timedelta(days=1)
 
 
@@ -15,14 +17,19 @@ def read_answer(name: str, data: bytes) -> JsonValue:
     """Return what the function returned. Raises FinalError or RetryableError, as it ended."""
     if too_deep(data):
         raise FinalError(f"{name}: what it returned is nested too deep, over {DEEPEST} levels")
-    answer = json.loads(data)
+    try:
+        answer = read_json(data)
+    except (ValueError, RecursionError) as error:
+        raise FinalError(f"{name}: what it returned is no JSON that can travel: {error}") from None
+    if not isinstance(answer, dict) or not answer.keys() & {"refused", "raised", "value"}:
+        raise FinalError(f"{name}: the file of its answer was overwritten: leave {ANSWER} alone")
     if "refused" in answer:
         raise FinalError(f"{name}: {answer['refused']}")
     if "raised" in answer:
-        why = f"{name} raised {answer['raised']}{answer['traceback']}"
-        if not answer["retry"]:
+        why = f"{name} raised {answer['raised']}{answer.get('traceback', '')}"
+        if not answer.get("retry"):
             raise FinalError(why)
-        delay = answer["delay_s"]
+        delay = answer.get("delay_s")
         raise RetryableError(
             why, delay=min(timedelta(seconds=delay), LONGEST_DELAY) if delay is not None else None
         )

@@ -8,10 +8,12 @@ import asyncio
 import importlib
 import inspect
 import json
+import math
 import os
 import sys
 import traceback
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ class Refused(Exception):
 def main() -> None:
     """Carry out the order and leave at once, whatever threads the function has left."""
     order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    own = os.getpid()
     try:
         answer = {"value": serialised(value_of(order))}
     except Refused as error:
@@ -35,8 +38,10 @@ def main() -> None:
         answer = {"refused": f"it called exit({end.code!r}) instead of returning"}
     except BaseException as error:  # noqa: BLE001 - the function's own, whatever it is
         answer = failure(error)
+    if os.getpid() != own:
+        os._exit(0)  # a process that the function forked came out of it too: the answer is the first one's
     _flush()
-    part = Path(order["answer"] + ".part")
+    part = Path(f"{order['answer']}.{own}.part")
     part.write_text(json.dumps(answer, separators=(",", ":")), encoding="utf-8")
     os.replace(part, order["answer"])
     os._exit(0)
@@ -167,19 +172,28 @@ def failure(error: BaseException) -> dict[str, Any]:
     An attribute `retry` of the exception decides; else ValueError and TypeError themselves mean that the input
     is wrong, and anything else, their subclasses too, may go away.
     """
-    retry = getattr(error, "retry", None)
+    retry = _attribute(error, "retry")
     if retry is None:
         final = type(error) in (ValueError, TypeError) or type(error).__name__ == "FinalError"
         retry = not final
-    delay: Any = getattr(error, "delay", None)
-    if hasattr(delay, "total_seconds"):
+    delay = _attribute(error, "delay")
+    if isinstance(delay, timedelta):
         delay = delay.total_seconds()
     return {
         "raised": one_line(error),
         "traceback": tail(error),
-        "retry": bool(retry),
-        "delay_s": float(delay) if isinstance(delay, int | float) and delay >= 0 else None,
+        "retry": retry is True or retry == 1,
+        "delay_s": float(delay) if isinstance(delay, int | float) and 0 <= delay < math.inf else None,
     }
+
+
+def _attribute(error: BaseException, name: str) -> Any:
+    """Return what the exception says of itself; None where it says nothing plain, or fails to."""
+    try:
+        said = getattr(error, name, None)
+    except Exception:  # noqa: BLE001 - a property of the user's
+        return None
+    return said if isinstance(said, bool | int | float | timedelta) else None
 
 
 def one_line(error: BaseException) -> str:
@@ -189,7 +203,8 @@ def one_line(error: BaseException) -> str:
     except Exception as worse:  # noqa: BLE001 - a __str__ of the user's
         message = f"(its message cannot be read: {type(worse).__name__})"
     name = type(error).__qualname__
-    return f"{name}: {message}" if message else name
+    said = f"{name}: {message}" if message else name
+    return said.encode("utf-8", "replace").decode()
 
 
 def tail(error: BaseException) -> str:

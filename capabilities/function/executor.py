@@ -27,7 +27,7 @@ from ..definitions.sizes import format_size
 from ..definitions.substitution import Values
 from ..executor import Context, Described, Readiness
 from ..tool import python_argv
-from .answer import read_answer, summary_of
+from .answer import ANSWER, read_answer, summary_of
 
 CALL = Path(__file__).parent / "call.py"
 
@@ -60,7 +60,7 @@ class FunctionExecutor:
         """Call it. Raises FinalError or RetryableError with what it raised."""
         name = self.definition.name
         job = await prepare(self.definition, task, context, repository=True)
-        answer = job.folder / "answer.json"
+        answer = job.folder / ANSWER
 
         async def tell(message: str, fraction: float | None) -> None:
             await context.progress(job.mask.text(message), fraction=fraction)

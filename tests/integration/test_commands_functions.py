@@ -247,6 +247,9 @@ async def test_a_function_gets_the_repository_and_tells_its_progress(bench: Benc
     assert not (bench.folder / "definitions" / "__pycache__").exists()
 
 
+OVERWRITE = "open(__import__('json').load(open(sys.argv[1]))['answer'], 'w').write("
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "words"),
     [
@@ -262,6 +265,12 @@ async def test_a_function_gets_the_repository_and_tells_its_progress(bench: Benc
         ("return 'x' * 40_000_000", FinalError, "it returned 38.1 MB of JSON and 32 MB is the limit"),
         ("time.sleep(600)", FinalError, "ended after 1s"),
         ("while True: print('x' * 10000)", FinalError, "printed more than 64 MB|ended after 1s"),
+        ("return {'a': ['\\ud800']}", FinalError, r"what it returned is no JSON that can travel: .*half a char"),
+        ("raise type('Odd', (Exception,), {'retry': property(lambda _: 1 / 0)})('o\\ud800')", RetryableError, "Odd: o"),
+        ("raise RecursionError('x \\ud800')", RetryableError, r"RecursionError: x \?"),
+        (f"{OVERWRITE}'[]'); os._exit(0)", FinalError, "the file of its answer was overwritten"),
+        (f"{OVERWRITE}'{{not'); os._exit(0)", FinalError, "mine: what it returned is no JSON"),
+        ("pid = os.fork(); pid and os.waitpid(pid, 0); return 'parent' if pid else 'child'", None, "parent"),
         ("os.close(3); os.close(1); os.close(2); return 'fine'", None, "fine"),
         ("threading.Thread(target=time.sleep, args=(600,)).start(); return 'fine'", None, "fine"),
         ("sys.stdout = None; signal.signal(15, signal.SIG_IGN); return 'fine'", None, "fine"),
