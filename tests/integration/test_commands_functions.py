@@ -270,6 +270,7 @@ OVERWRITE = "open(__import__('json').load(open(sys.argv[1]))['answer'], 'w').wri
         ("raise RecursionError('x \\ud800')", RetryableError, r"RecursionError: x \?"),
         (f"{OVERWRITE}'[]'); os._exit(0)", FinalError, "the file of its answer was overwritten"),
         (f"{OVERWRITE}'{{not'); os._exit(0)", FinalError, "mine: what it returned is no JSON"),
+        ("pid = os.fork(); pid and (os.waitpid(pid, 0), os._exit(5)); return 'child'", FinalError, r"exit code 5\)"),
         ("pid = os.fork(); pid and os.waitpid(pid, 0); return 'parent' if pid else 'child'", None, "parent"),
         ("os.close(3); os.close(1); os.close(2); return 'fine'", None, "fine"),
         ("threading.Thread(target=time.sleep, args=(600,)).start(); return 'fine'", None, "fine"),
