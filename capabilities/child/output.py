@@ -29,7 +29,7 @@ class Captured:
         """Add what was printed; blocking, where it goes to a file. False: the cap was passed."""
         if self.over:
             return False
-        if self.spool is not None and self.size + len(chunk) > self.cap:
+        if self.size + len(chunk) > self.cap:
             chunk = chunk[: self.cap - self.size]
             self.over = True
         self.size += len(chunk)

@@ -50,7 +50,7 @@ class ChildOrder:
     keep: int
     """Bytes of standard output that stay in memory."""
     cap: int
-    """Bytes of standard output at which it is ended."""
+    """Bytes of standard output, and of standard error, at which it is ended."""
     limits: Mapping[str, int | None] = field(default_factory=dict)
 
 
@@ -88,7 +88,7 @@ class _Child:
         self._order = order
         self._tell = tell
         self._stdout = Captured(keep=order.keep, cap=order.cap, spool=order.folder / "stdout")
-        self._stderr = Captured(keep=ERRORS_LIMIT, cap=ERRORS_LIMIT)
+        self._stderr = Captured(keep=ERRORS_LIMIT, cap=order.cap)
         self._control = -1
         self._mark = secrets.token_hex(8)
         """What each process of this run bears in its environment, unless it takes it out."""
@@ -130,7 +130,7 @@ class _Child:
             signal=end.get("signal"),
             refused=str(refused["why"]) if refused else "",
             timed_out=self._timed_out,
-            flooded=self._stdout.over,
+            flooded=self._stdout.over or self._stderr.over,
             stdout=self._stdout,
             stderr=self._stderr.shown,
             seconds=time.monotonic() - began,

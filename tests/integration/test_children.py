@@ -116,6 +116,9 @@ async def test_what_it_leaves_behind_is_ended(children: Children) -> None:
 async def test_a_flood_is_ended_at_its_cap(children: Children) -> None:
     end = await children.run("trap '' TERM; yes; yes")
     assert (end.flooded, end.stdout.size) == (True, 100_000)
+    end = await children.run("trap '' TERM; yes x >&2")
+    assert (end.flooded, end.timed_out, end.stdout.size) == (True, False, 0)
+    assert end.stderr.startswith(b"x\nx\n")
 
 
 async def test_a_swarm_of_forks_is_ended(children: Children) -> None:
