@@ -214,6 +214,8 @@ def tail(error: BaseException) -> str:
         for frame in traceback.extract_tb(error.__traceback__)
         if frame.filename != __file__ and "importlib" not in frame.filename
     ]
+    # A recursion has a thousand times the same.
+    frames = [frame for frame, before in zip(frames, [None, *frames], strict=False) if frame != before]
     return (" (" + " > ".join(frames)[-TRACEBACK:] + ")") if frames else ""
 
 

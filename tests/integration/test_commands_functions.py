@@ -267,6 +267,7 @@ OVERWRITE = "open(__import__('json').load(open(sys.argv[1]))['answer'], 'w').wri
         ("while True: print('x' * 10000)", FinalError, "printed more than 64 MB|ended after 1s"),
         ("return {'a': ['\\ud800']}", FinalError, r"what it returned is no JSON that can travel: .*half a char"),
         ("raise type('Odd', (Exception,), {'retry': property(lambda _: 1 / 0)})('o\\ud800')", RetryableError, "Odd: o"),
+        ("return f(text)", RetryableError, r"RecursionError: [^(]* \(mine.py:3 in f\)$"),
         ("raise RecursionError('x \\ud800')", RetryableError, r"RecursionError: x \?"),
         (f"{OVERWRITE}'[]'); os._exit(0)", FinalError, "the file of its answer was overwritten"),
         (f"{OVERWRITE}'{{not'); os._exit(0)", FinalError, "mine: what it returned is no JSON"),

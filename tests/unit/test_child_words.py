@@ -41,7 +41,7 @@ def test_output_is_kept_whole_and_shown_within_its_limit(chunks: list[bytes]) ->
 
 @given(st.lists(st.binary(max_size=40), max_size=12))
 def test_of_errors_the_end_is_kept(chunks: list[bytes]) -> None:
-    captured = Captured(keep=50, cap=50)
+    captured = Captured(keep=50, cap=500)
     assert all(captured.take(chunk) for chunk in chunks)
     assert captured.shown == b"".join(chunks)[-50:]
 
@@ -78,6 +78,12 @@ def test_the_last_words_are_those_of_the_first_stream_that_says_anything() -> No
     assert len(last_words(NOTHING, b"x" * 9999)) == WORDS + 1
     assert log_of(NOTHING, b" \n") is None
     assert len(log_of(NOTHING, b"x" * 9999) or "") == LOG + 1
+
+
+def test_repeated_last_words_are_counted_and_a_flood_of_nothing_is_no_text() -> None:
+    assert last_words(NOTHING, b"why\n" + b"again\n" * 900 + b"end\n") == "why / again (900 times) / end"
+    assert last_words(NOTHING, b"\0" * 65536) == "what it said is no text"
+    assert log_of(NOTHING, b"\0" * 65536) is None
 
 
 def test_only_what_is_called_a_secret_is_masked() -> None:
