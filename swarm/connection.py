@@ -176,6 +176,8 @@ class _Keeper:
             if not connecting.done():
                 connecting.cancel()
                 await asyncio.wait({connecting}, timeout=_CLOSE)
+        if isinstance(cause, TimeoutError) and client._server_info:
+            cause = nats.errors.Error("it greets and then says nothing: restart that server")
         if cause is not None:
             raise self._diagnosis(cause, client, url) from None
 

@@ -38,7 +38,7 @@ class PromptTransport(TcpTransport):
     async def readline(self) -> bytes:
         """Return a line; nats-py reads by lines only until the connection stands."""
         try:
-            line = await super().readline()
+            line: bytes = await super().readline()  # type: ignore[no-untyped-call]  # as above
         except ValueError:  # without an end, for as much as is kept
             raise nats.errors.Error(_STRANGER) from None
         greeting, self._greeted = not self._greeted, True

@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -98,7 +99,20 @@ async def test_a_server_that_hangs_is_not_waited_for_for_ever(start_nats: StartN
     error = await failure(at(server))
 
     assert type(error) is NoServer
-    assert "takes connections and says nothing" in str(error)
+    assert "says nothing" in str(error)  # it may greet before it stops
+
+
+async def test_a_server_that_greets_and_stops() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id":"X","version":"2.12.1","max_payload":1048576,"headers":true}\r\n')
+        await reader.read()
+        writer.close()
+
+    async with serving(speak) as url:
+        error = await failure(NatsSettings(urls=(url,)))
+
+    assert type(error) is NoServer
+    assert "it greets and then says nothing: restart that server" in str(error)
 
 
 async def test_no_credentials(start_nats: StartNats) -> None:
@@ -388,7 +402,18 @@ class PlainServer(NatsServer):
 async def serving(
     speak: "asyncio.streams._ClientConnectedCallback",
 ) -> AsyncIterator[str]:
-    """A server that says what `speak` writes."""
-    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    """A server that says what `speak` writes; its connections are closed when it ends."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        with contextlib.suppress(OSError):
+            await cast("Awaitable[None]", speak(reader, writer))
+
+    server = await asyncio.start_server(one, "127.0.0.1", 0)
     async with server:
         yield f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    for writer in writers:
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
