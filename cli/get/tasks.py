@@ -62,7 +62,8 @@ def tasks(
     """List tasks, those of the newest request first, each request's in the order of its plan.
 
     AGENT is the agent or capability that a task asks for; CREATED is the time since its request
-    came in. Statuses are klaw's as well: pending, completed.
+    came in. Statuses are klaw's as well: pending, completed; queued takes in
+    unroutable.
 
     \b
     --json: a list of objects with id, request, step, title, capability (its

@@ -1,6 +1,6 @@
 """Filters of lists: which nodes, tasks and requests are meant. Pure.
 
-Each takes klaw's words for a status as well as ours.
+Each takes klaw's words for a status as well as ours. What nobody serves is queued all the same.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,11 @@ STATUSES: Mapping[Kind, tuple[str, ...]] = {
 }
 OTHER_WORDS: Mapping[Kind, Mapping[str, tuple[str, ...]]] = {
     "node": {"ready": ("online", "busy"), "notready": ("suspicious", "offline")},
-    "task": {"pending": ("planned", "queued", "unroutable"), "completed": ("done",)},
+    "task": {
+        "pending": ("planned", "queued", "unroutable"),
+        "queued": ("queued", "unroutable"),
+        "completed": ("done",),
+    },
     "request": {"pending": ("queued",), "completed": ("done", "partial"), "done(partial)": ("partial",)},
 }
 
@@ -83,10 +87,10 @@ def read_statuses(kind: Kind, given: tuple[str, ...]) -> frozenset[str]:
     """
     known, found = STATUSES[kind], set()
     for word in (part.strip().lower() for text in given for part in text.split(",")):
-        if word in known:
-            found.add(word)
-        elif word in OTHER_WORDS[kind]:
+        if word in OTHER_WORDS[kind]:
             found.update(OTHER_WORDS[kind][word])
+        elif word in known:
+            found.add(word)
         else:
             raise UsageError(
                 f"no {kind} ever has status {word!r}{did_you_mean(word, known)}; there is: {', '.join(known)}"

@@ -89,6 +89,7 @@ def test_a_request_done_in_part_is_partial_and_not_done() -> None:
     [
         ("node", ("Ready",), {"online", "busy"}),
         ("node", ("offline,notready",), {"offline", "suspicious"}),
+        ("task", ("queued",), {"queued", "unroutable"}),
         ("task", ("pending", "running"), {"planned", "queued", "unroutable", "running"}),
         ("request", ("done(partial)",), {"partial"}),
     ],
