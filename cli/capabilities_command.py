@@ -1,10 +1,13 @@
 """`picoclaw capabilities`: what this machine can offer, by what, and what it needs for the rest."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import ConfigError
+from .errors import echo_error
 from .flags import connection_flags, load_settings
 from .printing.output import echo_json, echo_table, safe
 
@@ -47,23 +50,41 @@ def capabilities(ctx: click.Context, check: str | None, everything: bool, as_jso
     from ..config.names import canonical_capability
 
     wanted = canonical_capability(check) if check is not None else None
-    executors = _executors(load_settings(ctx))
+    executors, mistakes = _executors(load_settings(ctx))
     rows = inventory(executors, everything=everything) if wanted is None else (look_up(wanted, executors),)
     if as_json:
         echo_json([_as_json(row) for row in rows] if wanted is None else _as_json(rows[0]))
     else:
         echo_table(("CAPABILITY", "STATUS", "BY", "DETAIL"), map(_line, rows))
-    if wanted is None or rows[0].ready:
-        return 0
-    _hint(wanted, list(executors))
-    return 1
+    for mistake in mistakes:
+        echo_error(mistake)
+    if wanted is not None and not rows[0].ready:
+        _hint(wanted, list(executors))
+        return 2 if mistakes else 1
+    return 2 if mistakes else 0
 
 
-def _executors(loaded: "Loaded") -> "Executors":
+def _executors(loaded: "Loaded") -> "tuple[Executors, list[str]]":
+    """Return what the files that can be read define, and what is wrong with the others."""
+    from ..capabilities.definitions.files import definition_files
     from ..capabilities.registry import load_executors
     from ..swarm.embedded.rundir import picoclaw_home
 
-    return load_executors(loaded.settings.capabilities.path or (picoclaw_home() / "capabilities",))
+    paths = loaded.settings.capabilities.path or (picoclaw_home() / "capabilities",)
+    try:
+        return load_executors(paths), []
+    except ConfigError:
+        files = definition_files(paths)
+    right: list[Path] = []
+    mistakes: list[str] = []
+    for file in files:
+        try:
+            load_executors([*right, file])
+        except ConfigError as error:
+            mistakes.append(str(error))
+        else:
+            right.append(file)
+    return load_executors(right), mistakes
 
 
 def _hint(name: str, known: Sequence[str]) -> None:

@@ -63,6 +63,7 @@ Then, as the first line of the file, for editors with YAML support:
   # yaml-language-server: $schema=config.schema.json
 Exit codes: 0 done, 2 wrong usage.
 """
+USUAL_FOLDERS = {"capabilities.path": "~/.picoclaw/capabilities", "workflows.path": "~/.picoclaw/workflows"}
 PATH_EXAMPLES = """\b
 Examples:
   picoclaw config path
@@ -114,7 +115,7 @@ def show(ctx: click.Context, keys: Sequence[str], with_origin: bool, as_json: bo
         echo_json([_value_json(name, value, loaded) for name, value in values.items()])
         return 0
     columns = ("KEY", "VALUE", "ORIGIN") if with_origin else ("KEY", "VALUE")
-    rows = [(name, _in_words(value), str(loaded.origins[name])) for name, value in values.items()]
+    rows = [(name, _in_force(name, value), str(loaded.origins[name])) for name, value in values.items()]
     echo_table(columns, [[safe(cell) for cell in row[: len(columns)]] for row in rows])
     return 0
 
@@ -228,6 +229,13 @@ def _chosen(keys: Sequence[str]) -> list[Key]:
 def _value_json(name: str, value: object, loaded: "Loaded") -> dict[str, Any]:
     origin = loaded.origins[name]
     return {"key": name, "value": value, "source": origin.source, "origin": str(origin)}
+
+
+def _in_force(name: str, value: object) -> str:
+    """Return a value for people: of a path that nobody gave, the folder that is read."""
+    if name in USUAL_FOLDERS and value == []:
+        return f"{USUAL_FOLDERS[name]} (default)"
+    return _in_words(value)
 
 
 def _in_words(value: object) -> str:

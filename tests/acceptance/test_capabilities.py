@@ -295,6 +295,7 @@ def test_a_wrong_definition_keeps_a_node_from_starting(run_picoclaw: RunPicoclaw
         assert ran.returncode == 2
         assert f"{file}:3: mine: unknown key 'comand'; did you mean 'command'?" in ran.stderr
         assert len(ran.stderr.splitlines()) == 1
+    assert "code " in ran.stdout, "the verb lists the rest all the same"
 
 
 def test_the_folder_in_the_home_need_not_be_there(run_picoclaw: RunPicoclaw, home: Path) -> None:

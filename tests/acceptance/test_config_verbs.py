@@ -41,6 +41,7 @@ def test_show_tells_each_value_and_its_source(run_picoclaw: RunPicoclaw, tmp_pat
         ["swarm.nats.replicas", "1", "default"],
     ):
         assert row in rows
+    assert "~/.picoclaw/capabilities (default)" in ran.stdout
 
 
 def test_show_takes_keys_and_sections_and_prints_json(run_picoclaw: RunPicoclaw) -> None:
