@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..capabilities.executor import Executor, Executors
-from ..capabilities.registry import find_executor, offer
+from ..capabilities.executor import Executor, Executors, UserDefined
+from ..capabilities.registry import find_executor, missing, offer
 from ..config.names import ROLE_MARKS, canonical_capability
 from ..config.settings import SwarmSettings
 from ..errors import ConfigError
@@ -20,7 +20,7 @@ class Offering:
     executors: Executors
     offer: Offer
     not_ready: Mapping[str, str]
-    """Declared capabilities that cannot be served now, with what they need."""
+    """Declared or defined capabilities that cannot be served now, with what they need."""
     marks: tuple[str, ...]
 
     def find(self, queued: QueuedTask) -> Executor | None:
@@ -45,8 +45,10 @@ class Offering:
 
     def check_strict(self, settings: SwarmSettings) -> None:
         """Raise ConfigError where `strict` is set and a declared capability is not ready."""
-        if self.not_ready and settings.strict:
-            named = "; ".join(f"{name}: {why}" for name, why in self.not_ready.items())
+        declared = {canonical_capability(name) for name in settings.capabilities}
+        lacking = {name: why for name, why in self.not_ready.items() if name in declared}
+        if lacking and settings.strict:
+            named = "; ".join(f"{name}: {why}" for name, why in lacking.items())
             raise ConfigError(
                 f"--swarm.strict: declared capabilities are not ready ({named}): install what they need, "
                 "or leave them out of --swarm.capabilities"
@@ -64,6 +66,11 @@ def make_offering(
     if settings.role == "coordinator" and not capabilities_given:
         declared = tuple(sorted(ROLE_MARKS))
     ready, not_ready = offer(declared, settings.role, node, settings.labels, executors)
+    if ready.general:
+        # What the user defined is to be served here; of all else that this machine lacks nobody spoke.
+        defined = sorted(name for name, executor in executors.items() if isinstance(executor, UserDefined))
+        lacks = {name: why for name in defined if (why := missing(name, executors))}
+        not_ready = lacks | not_ready
     marks = tuple(sorted(ROLE_MARKS & {canonical_capability(name) for name in declared}))
     return Offering(executors=executors, offer=ready, not_ready=not_ready, marks=marks)
 
