@@ -135,6 +135,7 @@ def test_sharded_tests_with_one_report_that_fails_when_a_test_does(readme: Readm
     assert "tests.test_broken::test_broken" in failed.stdout
     assert "failed: error: 1 failed" in failed.stderr.splitlines()[-1]
 
+    readme.does()  # and taken away again
     some = json.loads(readme.does())
     assert some["report"]["totals"]["tests"] == 4
 
@@ -146,6 +147,10 @@ def test_a_nightly_job_on_the_node_with_the_label_once_a_night(readme: Readme) -
     assert re.search(r"job +running on large", first.stderr)
     assert first.stdout.startswith("Nightly report of ")
     assert re.search(r"^in use: \d+% of /", first.stdout, re.MULTILINE)
+
+    nowhere = readme.type()
+    assert nowhere.returncode == 1
+    assert "no folder /not/there" in nowhere.stderr
 
     again = readme.type()
     assert "(sent before: following it)" in again.stderr
