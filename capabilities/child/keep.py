@@ -1,6 +1,7 @@
 """Files that a child leaves and that stay with its result: long output, a patch, what the definition names."""
 
 import asyncio
+import errno
 import mimetypes
 import os
 import stat
@@ -43,7 +44,8 @@ async def keep_files(job: Job, patterns: Iterable[str], context: Context) -> tup
     for file in files:
         await asyncio.to_thread(_mask_file, job, file)
         media_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        name = file.relative_to(job.cwd).as_posix()
+        # A name that is no UTF-8 would be refused with the whole result.
+        name = os.fsencode(file.relative_to(job.cwd.resolve())).decode("utf-8", "backslashreplace")
         kept.append(await context.artifacts.put_file(file, media_type=media_type, filename=name))
     return tuple(kept)
 
@@ -52,8 +54,11 @@ def _matching(cwd: Path, patterns: tuple[str, ...]) -> list[Path]:
     root = cwd.resolve()
     found: dict[Path, int] = {}
     for pattern in patterns:
-        for file in sorted(root.glob(pattern)):
-            status = file.lstat()
+        for file in _named(root, pattern):
+            try:
+                status = file.lstat()
+            except OSError:
+                continue  # it lies where nobody may look, or has gone
             # A link, or a file behind one, may be any file of the node.
             if stat.S_ISREG(status.st_mode) and file.resolve() == file:
                 found[file] = status.st_size
@@ -64,6 +69,20 @@ def _matching(cwd: Path, patterns: tuple[str, ...]) -> list[Path]:
     if sum(found.values()) > LARGEST:
         raise FinalError(f"artifacts: the files have over {format_size(LARGEST)}: name fewer, or pack them")
     return list(found)
+
+
+def _named(root: Path, pattern: str) -> list[Path]:
+    try:
+        return sorted(root.glob(pattern))
+    except (OSError, RecursionError) as error:
+        why = "folders are nested too deep" if _too_deep(error) else str(getattr(error, "strerror", error))
+        raise FinalError(
+            f"artifacts: {pattern} cannot be looked for ({why}): name the folder of the files"
+        ) from None
+
+
+def _too_deep(error: Exception) -> bool:
+    return isinstance(error, RecursionError) or getattr(error, "errno", None) == errno.ENAMETOOLONG
 
 
 def _mask_file(job: Job, file: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from picoclaw.capabilities.executor import Executor
 from picoclaw.capabilities.registry import load_executors
+from picoclaw.capabilities.removal import remove
 from picoclaw.capabilities.repository.reference import refer
 from picoclaw.errors import FinalError, RetryableError
 from picoclaw.swarm.records import QueuedTask, RepositoryRef, Result, Task
@@ -362,3 +363,18 @@ async def test_json_beyond_any_result_is_refused_before_it_is_read(bench: Bench)
     script = json.dumps(["python3", "-c", "import sys; sys.stdout.write('{' * 33_600_000)"])
     with pytest.raises(FinalError, match=r"mine: it returned 32 MB of JSON and 32 MB is the limit"):
         await bench.run(f"command: {script}\nresult: json\noutput_cap: 40MB")
+
+
+async def test_a_file_whose_name_is_no_text_is_kept_under_its_escaped_name(bench: Bench) -> None:
+    result = await bench.run("shell: |\n  printf x > \"$(printf 'a\\377b')\"\nartifacts: ['*']")
+    assert [ref.filename for ref in result.artifacts] == ["a\\xffb"]
+    assert result.to_bytes()
+
+
+async def test_artifacts_in_folders_nested_without_end_are_refused_in_a_line(bench: Bench) -> None:
+    deep = "import os\nfor _ in range(2000): os.mkdir('deeper'); os.chdir('deeper')"
+    script = json.dumps(["python3", "-c", deep])
+    with pytest.raises(FinalError, match="nested too deep") as refused:
+        await bench.run(f"command: {script}\nartifacts: ['**/*.txt']")
+    assert len(str(refused.value)) < 200
+    assert remove(bench.folder), "pytest's own removal would call itself too often"
