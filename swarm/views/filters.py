@@ -85,7 +85,8 @@ def read_statuses(kind: Kind, given: tuple[str, ...]) -> frozenset[str]:
 
     Raises UsageError for one that no such thing ever has.
     """
-    known, found = STATUSES[kind], set()
+    known = STATUSES[kind]
+    found: set[str] = set()
     for word in (part.strip().lower() for text in given for part in text.split(",")):
         if word in OTHER_WORDS[kind]:
             found.update(OTHER_WORDS[kind][word])
