@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..capabilities.child.hunt import hunt
 from ..capabilities.removal import remove
 from ..errors import EmbeddedServerError
 from ..swarm.embedded.process import birth
@@ -23,7 +24,12 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     """
     make_private_dir(parent)
     for left in parent.iterdir():
-        if not _in_use(left.name) and not remove(left):
+        if _in_use(left.name):
+            continue
+        # A program that stopped its supervisor (SIGSTOP) outlives a node that was killed.
+        if ended := hunt(None, f"TASK_FILE={left.resolve()}{os.sep}"):
+            log.warning("%d processes of a run that was killed still ran: they are ended", ended)
+        if not remove(left):
             log.warning("%s is left by a run that was killed and cannot be removed: do it by hand", left)
     mark = birth(os.getpid()) or ""
     try:

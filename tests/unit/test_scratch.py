@@ -1,6 +1,7 @@
 """The workspaces of a run's jobs: gone with the run, and swept when a run was killed."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -44,3 +45,24 @@ def test_what_killed_runs_left_is_swept_and_what_live_ones_use_stays(tmp_path: P
         child.wait()
     with scratch_folder(jobs):
         assert not live.exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="elsewhere no environment can be read")
+def test_what_a_killed_run_still_runs_is_ended_though_it_is_stopped(tmp_path: Path) -> None:
+    left = tmp_path / "jobs" / f"{os.getpid()}-1.x"
+    left.mkdir(parents=True)
+    (tmp_path / "jobs").chmod(0o700)
+
+    def child(file: Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(["sleep", "600"], env={**os.environ, "TASK_FILE": str(file)})
+
+    theirs, other = child(left / "job-1" / "task.json"), child(tmp_path / "task.json")
+    try:
+        theirs.send_signal(signal.SIGSTOP)
+        with scratch_folder(tmp_path / "jobs"):
+            assert theirs.wait(5) == -signal.SIGKILL
+            assert other.poll() is None
+    finally:
+        for process in (theirs, other):
+            process.kill()
+            process.wait()
