@@ -66,6 +66,8 @@ def test_the_worker_first_and_the_review_typed_at_the_coordinator(
     coordinator.expect("LAST HEARTBEAT")
     coordinator.say("hello")
     coordinator.expect("nothing here serves 'hello'")
+    coordinator.expect("or help for all that works")
+    coordinator.expect("picoclaw> $", after=len(coordinator.lines))
     coordinator.type("half a li")
     coordinator.expect("half a li")
     said = len(coordinator.lines)
