@@ -74,7 +74,9 @@ def _authorization(text: str, at: str, has_credentials: bool, own: str) -> Conne
             f"the NATS server at {at} refused these credentials: check --swarm.nats.credentials or "
             f"--swarm.nats.token against what the server accepts{own}"
         )
-    give = "give --swarm.nats.credentials (a .creds file, an nkey seed or user:password) or --swarm.nats.token"
+    give = (
+        "give --swarm.nats.credentials (a .creds file, an nkey seed or user:password) or --swarm.nats.token"
+    )
     if own:  # most likely you have none running, and this is a neighbour's
         give = (
             "if it is not yours, start a swarm of your own with `picoclaw --swarm.role coordinator "

@@ -41,7 +41,9 @@ class Unserved:
         for demand, why in demands:
             self.lines.say(safe(why))
             if not self.stays:
-                self.lines.say("  define it in ~/.picoclaw/capabilities, or name its file: --capabilities.path")
+                self.lines.say(
+                    "  define it in ~/.picoclaw/capabilities, or name its file: --capabilities.path"
+                )
             elif start := node_for(demand, embedded=self._embedded):
                 self.lines.say(f"  start one: {start}")
         if demands and self.stays and self._waits(demands):

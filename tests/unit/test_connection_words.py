@@ -100,7 +100,9 @@ def test_files_with_credentials_are_told_apart_by_what_they_hold(tmp_path: Path)
     assert auth_options(NatsSettings(credentials=str(seed))) == {"nkeys_seed_str": SEED}
 
 
-@pytest.mark.parametrize("content", [b"", b"it is hunter2", b"\xff\xfe\x00", f"{SEED}\n{SEED}\n".encode(), None])
+@pytest.mark.parametrize(
+    "content", [b"", b"it is hunter2", b"\xff\xfe\x00", f"{SEED}\n{SEED}\n".encode(), None]
+)
 def test_a_file_without_credentials_is_refused_and_not_quoted(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "user.creds"
     if content is not None:
