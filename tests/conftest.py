@@ -33,8 +33,11 @@ LEAVING = 5.0
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two for each processor, since tests mostly wait; none where two would fight over port 4222."""
-    return 0 if why_no_namespace() else 2 * (os.cpu_count() or 1)
+    """One for each processor, and two at least; none where they would fight over port 4222.
+
+    More would finish no sooner: starting processes is what takes the time, and time limits would pass.
+    """
+    return 0 if why_no_namespace() else max(2, os.cpu_count() or 1)
 
 
 @pytest.hookimpl(tryfirst=True)
