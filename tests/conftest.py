@@ -1,6 +1,7 @@
 """Fixtures for every test: a clean environment, real servers, the real command, nothing left running."""
 
 import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -22,6 +23,11 @@ for name in [n for n in os.environ if n.startswith("PICOCLAW_") or n.endswith("_
     del os.environ[name]
 for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
     os.environ.pop(name, None)
+
+# A run in the background, or under nohup, hands on that these are ignored; what is under test minds them.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 # A slow example is no failure on a machine that does other things too; the time-out of the test still holds.
 settings.register_profile("project", deadline=None)

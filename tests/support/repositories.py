@@ -29,10 +29,14 @@ def make_repository(folder: Path, files: Mapping[str, str | bytes], *, git: bool
     return folder
 
 
+IDENTITY = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+"""A home that several tests share has no configuration of git."""
+
+
 def run_git(folder: Path, *arguments: str) -> str:
     """Run git in a folder and return what it printed."""
     done = subprocess.run(
-        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True, timeout=30
+        ["git", *IDENTITY, *arguments], cwd=folder, check=True, capture_output=True, text=True, timeout=30
     )
     return done.stdout.strip()
 

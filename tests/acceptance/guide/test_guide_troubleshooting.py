@@ -168,11 +168,14 @@ def test_a_task_waits_while_all_slots_are_busy_and_another_worker_takes_it(
     second, waiting = nodes.dispatch("Be quick", "--capability", "short")
     second.expect("planned")
 
-    described = run_picoclaw("describe", "task", f"{waiting}.task", *nodes.connection)
-    assert described.returncode == 0, described.stderr
+    def busy() -> bool:
+        described = run_picoclaw("describe", "task", f"{waiting}.task", *nodes.connection)
+        assert described.returncode == 0, described.stderr
+        return says(described.stdout, "All slots are busy", 1)
+
+    wait_for(busy, 15, "the reason")
     nodes.start(("worker", "other", *able))
 
-    assert says(described.stdout, "All slots are busy", 1)
     second.expect("task +running on other")
     assert second.finish() == 0, second.output
     assert run_picoclaw("cancel", request, *nodes.connection).returncode == 0
