@@ -16,6 +16,7 @@ from picoclaw.tests.support.nats import NatsServer, StartNats
 from picoclaw.tests.support.nodes import Nodes, serving
 from picoclaw.tests.support.quoted import pattern, quoted, says
 from picoclaw.tests.support.terminals import Terminals
+from picoclaw.tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
 
