@@ -169,12 +169,14 @@ def test_a_task_waits_while_all_slots_are_busy_and_another_worker_takes_it(
     second, waiting = nodes.dispatch("Be quick", "--capability", "short")
     second.expect("planned")
 
-    def busy() -> bool:
-        described = run_picoclaw("describe", "task", f"{waiting}.task", *nodes.connection)
-        assert described.returncode == 0, described.stderr
-        return says(described.stdout, "All slots are busy", 1)
+    def described() -> str:
+        ran = run_picoclaw("describe", "task", f"{waiting}.task", *nodes.connection)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
 
-    wait_for(busy, 15, "the reason")
+    # Its node says with its next heartbeat that the slot is taken.
+    wait_for(lambda: "slots free" not in described(), 15, "the slot to be seen as taken")
+    assert says(described(), "All slots are busy", 1)
     nodes.start(("worker", "other", *able))
 
     second.expect("task +running on other")
