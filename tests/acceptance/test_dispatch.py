@@ -114,7 +114,7 @@ def test_ctrl_c_leaves_the_request_running_and_says_how_to_come_back(
 def test_cancelled_from_another_terminal_it_ends_with_1_and_says_why(
     nodes: Nodes, run_picoclaw: RunPicoclaw, tmp_path: Path
 ) -> None:
-    slow = slow_to_review(tmp_path / "slow")
+    slow = slow_to_review(tmp_path / "slow", files=1500)
     door, request = nodes.dispatch("Review", "-c", "docs", "--repo", str(slow))
     door.expect("running on hand")
 

@@ -176,7 +176,7 @@ def test_dispatch_says_where_and_takes_its_text_from_a_file_or_a_pipe(shared: Sh
         (("x", "--file", "-"), "given twice, as TEXT and by --file"),
         (("--file", "nosuch.md"), "--file nosuch.md cannot be read: No such file or directory"),
         (("--file", "."), "--file . is a folder"),
-        (("--file", "/dev/null"), "the request is empty"),
+        (("--file", "/dev/null"), "it is a pipe, device or the like"),
         (("x", "-l", "site=berlin"), "not what they are to do: add a capability"),
         (("x", "--node", "hand", "--template", "code-review"), "--node and --template do not go together"),
         (("x", "--input", "a"), "write KEY=TEXT, KEY:=JSON or KEY=@FILE.json"),
