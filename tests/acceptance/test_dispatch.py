@@ -98,7 +98,7 @@ def test_detach_prints_the_id_alone_and_result_comes_back_to_it(
 def test_ctrl_c_leaves_the_request_running_and_says_how_to_come_back(
     nodes: Nodes, run_picoclaw: RunPicoclaw, tmp_path: Path
 ) -> None:
-    slow = slow_to_review(tmp_path / "slow")
+    slow = slow_to_review(tmp_path / "slow", files=1500)
     door, request = nodes.dispatch("Review", "-c", "docs", "--repo", str(slow))
     door.expect("running on hand")
 
@@ -108,7 +108,7 @@ def test_ctrl_c_leaves_the_request_running_and_says_how_to_come_back(
     assert f"{request} goes on; come back with `picoclaw watch {request}`" in door.output
     assert "Traceback" not in door.output
     assert run_picoclaw("result", request, *nodes.connection).returncode in (0, 4)
-    wait_for(lambda: run_picoclaw("result", request, *nodes.connection).returncode == 0, 20)
+    wait_for(lambda: run_picoclaw("result", request, *nodes.connection).returncode == 0, 40)
 
 
 def test_cancelled_from_another_terminal_it_ends_with_1_and_says_why(

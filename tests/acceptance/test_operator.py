@@ -124,7 +124,7 @@ def test_watch_of_what_has_ended_shows_it_all_and_ends_with_its_code(shared: Sha
 def test_ctrl_c_of_watch_leaves_it_running_and_a_second_watch_sees_its_end(
     shared: Shared, spawn_picoclaw: SpawnPicoclaw, tmp_path: Path
 ) -> None:
-    slow = slow_to_review(tmp_path / "slow")
+    slow = slow_to_review(tmp_path / "slow", files=1500)
     sent = shared.run("dispatch", "Review", "-c", "docs", "--repo", str(slow), "--detach")
     request = sent.stdout.strip()
     first = spawn_picoclaw("watch", request, *shared.connection)
