@@ -208,9 +208,12 @@ class Lanes:
             return  # somebody else touched or closed it: the follower will tell
         self.remember(lane.key, lane.demand, record, revision)
 
-    async def waiting(self, lane: Lane) -> int:
-        """Return how many messages the lane holds, queued and in flight."""
-        total = 0
+    async def depths(self, lane: Lane) -> dict[int | None, tuple[int, int]]:
+        """Return, by priority level, how many messages wait and how many are in flight.
+
+        A level whose consumer was never made is left out.
+        """
+        found: dict[int | None, tuple[int, int]] = {}
         for level in lane.levels():
             name = self._names.lane_consumer(lane.key, level)
             try:
@@ -219,8 +222,12 @@ class Lanes:
                 if error.code not in NOT_FOUND:
                     raise
                 continue
-            total += int(info["num_pending"]) + int(info["num_ack_pending"])
-        return total
+            found[level] = int(info["num_pending"]), int(info["num_ack_pending"])
+        return found
+
+    async def waiting(self, lane: Lane) -> int:
+        """Return how many messages the lane holds, queued and in flight."""
+        return sum(map(sum, (await self.depths(lane)).values()))
 
     async def close(self, lane: Lane) -> bool:
         """Remove an empty lane by way of `closing`; return whether it is gone.

@@ -33,18 +33,9 @@ async def read_lanes(swarm: Swarm) -> list[LaneDepth]:
 
 
 async def _depth(swarm: Swarm, lane: Lane) -> LaneDepth:
-    queued: dict[int | None, int] = {}
-    in_flight = 0
-    for level in lane.levels():
-        name = swarm.names.lane_consumer(lane.key, level)
-        try:
-            info = await swarm.wire.api(f"CONSUMER.INFO.{swarm.names.tasks}.{name}")
-        except ApiError as error:
-            if error.code not in NOT_FOUND:
-                raise
-            continue
-        queued[level] = int(info["num_pending"])
-        in_flight += int(info["num_ack_pending"])
+    depths = await swarm.lanes.depths(lane)
+    queued = {level: waits for level, (waits, _) in depths.items()}
+    in_flight = sum(flying for _, flying in depths.values())
     oldest = await _oldest(swarm, lane) if in_flight or any(queued.values()) else None
     return LaneDepth(
         demand=lane.demand,

@@ -131,6 +131,8 @@ def test_a_capability_that_nobody_offers_is_said_at_once_and_waits_until_somebod
     door, _ = nodes.dispatch("Review", "-c", "testing", "--repo", str(small))
 
     door.expect("no node offers testing; nearest: hand")
+    door.expect("start one: picoclaw --swarm.role worker --swarm.capabilities testing$")
+    door.expect("it waits until then; `picoclaw cancel r-")
     assert door.running
     nodes.start(("worker", "tester", "--swarm.capabilities", "qa"))
 
