@@ -1,7 +1,7 @@
 # `make` lists what there is to do. Each target sets up what it needs; PYTHON=... names another Python.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test cover lint types bench docs lock clean
+.PHONY: help demo test chaos soak cover lint types bench docs lock clean
 export PYTHON
 
 bin := .venv/bin
@@ -14,6 +14,12 @@ demo: .venv/.demo ## review this repository with a real swarm: no key, no Docker
 
 test: .venv/.dev ## all tests, with coverage and the reason of each skip
 	@$(bin)/pytest -n auto --dist loadgroup --cov --cov-report=term
+
+chaos: .venv/.dev ## kills, cuts, floods and lies at full length, with the figures that they show
+	@$(bin)/pytest -n auto --dist loadgroup -m "(chaos or long) and not soak" tests/chaos
+
+soak: .venv/.dev ## ten minutes of mixed load with kills; what was used must come back
+	@$(bin)/pytest -m soak -s tests/chaos
 
 cover: .venv/.dev ## coverage that counts child processes too: slow, and a few limits may be missed
 	@$(bin)/pytest --cov --cov-config=.ci/coverage.toml --cov-report=term

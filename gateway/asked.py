@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from ..roles.planning.template import Template
-    from ..swarm.records import RepositoryRef, Request
+    from ..swarm.records import Broadcast, RepositoryRef, Request, Retry
     from ..swarm.submission import Unroutable
     from ..swarm.swarm import Swarm
 
@@ -48,6 +48,8 @@ class Asked:
     input: "Mapping[str, JsonValue]" = field(default_factory=dict)
     """What the executor gets beside the text."""
     max_attempts: int | None = None
+    retry: "Retry | None" = None
+    broadcast: "Broadcast | None" = None
     tell: Tell = ignore
 
     async def request(self, swarm: "Swarm") -> "Request":
@@ -65,6 +67,8 @@ class Asked:
             capability=self.capability,
             input=dict(self.input),
             max_attempts=self.max_attempts,
+            retry=self.retry,
+            broadcast=self.broadcast,
             repository=stored,
             template=self.template,
             priority=self.priority,

@@ -75,6 +75,8 @@ class Done(EntryBase):
     run: str = ""
     attempt: int = 1
     result: Result
+    carried: str | None = None
+    """The request in which the task was done, where it was not done again."""
     partial: bool = False
     """Something is missing from the request's report."""
 

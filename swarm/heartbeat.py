@@ -37,6 +37,8 @@ class Heartbeat(Record):
     """Declared capabilities that it cannot serve now, and what they need."""
     labels: dict[str, str] = Field(default_factory=dict)
     agents: tuple[str, ...] = ()
+    leads: bool | None = None
+    """It coordinates, whatever its role: True of coordinators and of workers that were promoted."""
     started: float
     """Seconds that the run had lived when it sent this one."""
     born: float = 0.0

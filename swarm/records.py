@@ -106,6 +106,48 @@ class RepositoryRef(Record):
     """What people see: the folder's name or the URL; never a path of the sender's machine."""
 
 
+class Retry(Record):
+    """How the failed attempts of a task go on; what is None is the default of its kind."""
+
+    kind_name: ClassVar[str] = "retry policy"
+    attempts: Annotated[int, Field(ge=1, le=100)] | None = None
+    first_s: Annotated[float, Field(ge=0, le=86_400)] | None = None
+    """Pause before the second attempt, in seconds; it doubles from then on."""
+    longest_s: Annotated[float, Field(ge=0, le=86_400)] | None = None
+    """The longest pause, in seconds."""
+    final: tuple[str, ...] = ()
+    """Shell patterns of errors that no further attempt can mend."""
+
+
+class Broadcast(Record):
+    """A request for every matching node, each once."""
+
+    kind_name: ClassVar[str] = "broadcast"
+    quorum: Annotated[int, Field(ge=1)] | None = None
+    """How many nodes must answer for the request to end done; None: all of them."""
+    within_s: Annotated[float, Field(gt=0)] | None = None
+    """Longest wait for the answers, in seconds from the request's acceptance."""
+
+
+class Retried(Record):
+    """What a request repeats: only what did not finish in an earlier one."""
+
+    kind_name: ClassVar[str] = "retried request"
+    request: str
+    steps: tuple[str, ...] = ()
+    """The steps that run again, with what depends on them; empty: each that did not end done."""
+
+
+class Firing(Record):
+    """Which firing of which schedule made a request."""
+
+    kind_name: ClassVar[str] = "firing"
+    schedule: str
+    """Name of the recurring request."""
+    at: float
+    """Server time of the firing, in seconds since the epoch."""
+
+
 class Task(Record):
     """One subtask of a plan: what is to be done, by what capability, under which limits."""
 
@@ -127,7 +169,10 @@ class Task(Record):
     """None: the request's."""
     timeout_s: Annotated[float, Field(gt=0)] | None = None
     """Longest run of one attempt, in seconds; past it the task ends failed(deadline)."""
+    deadline_s: Annotated[float, Field(gt=0)] | None = None
+    """Longest time from its release to its end, all attempts and pauses together, in seconds."""
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    retry: Retry | None = None
     unroutable: Literal["wait", "fail", "skip", "local"] = "wait"
     """What to do while no live node serves the demand."""
     grace_s: Annotated[float, Field(ge=0)] = 10.0
@@ -183,6 +228,14 @@ class Request(Record):
     """Longest time from acceptance to the end, in seconds."""
     unroutable: Literal["wait", "fail", "skip", "local"] | None = None
     max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
+    retry: Retry | None = None
+    """The retry policy of all its tasks; it goes before theirs."""
+    broadcast: Broadcast | None = None
+    """Set: the demand goes to every node that meets it, each a task of its own."""
+    retried: Retried | None = None
+    """Set: the request repeats what did not finish of an earlier one."""
+    firing: Firing | None = None
+    """Set: a schedule of the server made it."""
     ref: ArtifactRef | None = None
     """Where the whole request lies when it was too large for a message."""
     sender: str = ""

@@ -59,10 +59,11 @@ def stream_configs(names: Names, *, replicas: int, limits: Limits) -> tuple[dict
         {
             "name": names.requests,
             "description": "what users asked and no coordinator has yet written down",
-            "subjects": [names.wildcard("request")],
+            "subjects": [names.wildcard("request"), names.wildcard("later"), names.wildcard("cron")],
             "retention": "workqueue",
             "discard": "old",
             "max_msgs_per_subject": 1,
+            "allow_msg_schedules": True,
             **kept,
         },
         {
@@ -89,6 +90,7 @@ def stream_configs(names: Names, *, replicas: int, limits: Limits) -> tuple[dict
         },
         bucket_config(names.lanes, replicas=replicas),
         bucket_config(names.leases, replicas=replicas),
+        bucket_config(names.registry, replicas=replicas),
         *volatile_configs(names, limits=limits, base=volatile),
     )
 
@@ -167,12 +169,29 @@ async def _ensure(wire: Wire, config: dict[str, Any]) -> None:
             )
         if version == STORE_VERSION:
             # What differs is an operator's wish or a neighbouring version's: nobody turns it back.
+            added = _added(found, wanted)
+            if added:
+                await wire.ensure(f"STREAM.UPDATE.{name}", found | added)
             return
         # An operator may have changed sizes and replicas on purpose.
         kept = {key: found[key] for key in ("num_replicas", "max_bytes", "max_age") if key in found}
         await wire.ensure(f"STREAM.UPDATE.{name}", wanted | kept)
     except ApiError as error:
         raise _in_words(error, name) from None
+
+
+def _added(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a later release of this store version added to a stream, and this one lacks.
+
+    Older releases go on beside it: they use neither.
+    """
+    added: dict[str, Any] = {}
+    if wanted.get("allow_msg_schedules") and not found.get("allow_msg_schedules"):
+        added["allow_msg_schedules"] = True
+    subjects = list(found.get("subjects", ()))
+    if missing := [subject for subject in wanted["subjects"] if subject not in subjects]:
+        added["subjects"] = subjects + missing
+    return added
 
 
 def _in_words(error: ApiError, name: str) -> SwarmError | JetStreamDisabled:

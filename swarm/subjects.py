@@ -94,6 +94,11 @@ class Names:
         return f"picoclaw_lanes_{self.slug}"
 
     @property
+    def registry(self) -> str:
+        """Bucket of what operators set for the whole swarm: limits."""
+        return f"picoclaw_registry_{self.slug}"
+
+    @property
     def artifacts(self) -> str:
         """Bucket of the object store."""
         return f"picoclaw_artifacts_{self.slug}"
@@ -126,6 +131,14 @@ class Names:
 
     def inbox_consumer(self, priority: int) -> str:
         return f"inbox-{priority}"
+
+    def later(self, request: str) -> str:
+        """Return where a request waits for its time, on the stream of the inbox."""
+        return self._subject("later", request)
+
+    def cron(self, schedule: str) -> str:
+        """Return where a recurring request stands, on the stream of the inbox."""
+        return self._subject("cron", token(schedule))
 
     def log_of(self, request: str, step: str = REQUEST_STEP) -> str:
         return self._subject("log", request, step)

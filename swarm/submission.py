@@ -17,7 +17,7 @@ from .entries import Accepted, Cancelled, Done, Entry, Failed
 from .fold import RequestHead, fold_request
 from .follow import Followed, Follower
 from .log import decode
-from .records import RepositoryRef, Request, Result, read_json
+from .records import Broadcast, RepositoryRef, Request, Result, Retried, Retry, read_json
 from .same_request import same_request
 from .subjects import REQUEST_STEP, request_id, split_log_subject
 from .swarm import Swarm
@@ -41,6 +41,9 @@ def new_request(
     deadline: timedelta | None = None,
     unroutable: Unroutable | None = None,
     max_attempts: int | None = None,
+    retry: Retry | None = None,
+    broadcast: Broadcast | None = None,
+    retried: Retried | None = None,
     sender: str = "",
 ) -> Request:
     """Return a request; `key` makes sending it twice the same as sending it once.
@@ -69,6 +72,9 @@ def new_request(
         deadline_s=deadline.total_seconds() if deadline is not None else None,
         unroutable=unroutable,
         max_attempts=max_attempts,
+        retry=retry,
+        broadcast=broadcast,
+        retried=retried,
         sender=sender,
     )
 

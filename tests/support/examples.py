@@ -5,14 +5,18 @@ from picoclaw.swarm.heartbeat import Heartbeat
 from picoclaw.swarm.lanes import LaneRecord
 from picoclaw.swarm.records import (
     ArtifactRef,
+    Broadcast,
     DeadLetter,
     Delivery,
+    Firing,
     Plan,
     QueuedTask,
     Record,
     RepositoryRef,
     Request,
     Result,
+    Retried,
+    Retry,
     Task,
 )
 
@@ -23,11 +27,15 @@ REPOSITORY = RepositoryRef(
     snapshot=ARTIFACT,
     label="demo",
 )
+RETRY = Retry(attempts=5, first_s=0.5, longest_s=60.0, final=("*no such file*", "exit 2*"))
+BROADCAST = Broadcast(quorum=2, within_s=30.0)
+RETRIED = Retried(request="r-qrstuvwxyz234567", steps=("code",))
+FIRING = Firing(schedule="nightly", at=1795000000.0)
 TASK = Task(
     step="security", title="Look for secrets", demand="security@region=us", capability="security",
     input={"text": "Review this repository", "deep": {"list": [1, None, "ä"]}}, repository=REPOSITORY,
-    after=("code", "docs"), needs="settled", priority=2, timeout_s=60.5, max_attempts=5, unroutable="skip",
-    grace_s=2.5,
+    after=("code", "docs"), needs="settled", priority=2, timeout_s=60.5, deadline_s=600.0, max_attempts=5, retry=RETRY,
+    unroutable="skip", grace_s=2.5,
 )  # fmt: skip
 PLAN = Plan(
     tasks=(TASK,), join="table", join_options={"columns": {"task": "title"}}, partial="fail", template="code-review"
@@ -38,7 +46,8 @@ RESULT = Result(
 REQUEST = Request(
     id="r-abcdefghijklmnop", key_digest="cd" * 32, text="Review this repository", demand="code",
     capability="code", repository=REPOSITORY, template="code-review", workflow={"name": "code-review"}, input={"depth": 2}, priority=3, deadline_s=600.0,
-    unroutable="fail", max_attempts=2, ref=ARTIFACT, sender="claw-1a2b3c4d",
+    unroutable="fail", max_attempts=2, retry=RETRY, broadcast=BROADCAST, retried=RETRIED, firing=FIRING, ref=ARTIFACT,
+    sender="claw-1a2b3c4d",
 )  # fmt: skip
 DELIVERY = Delivery(seq=7, count=2)
 QUEUED_TASK = QueuedTask(
@@ -50,6 +59,10 @@ WRITTEN = {"id": "0011223344556677", "by": "claw-1a2b3c4d", "at": 1795000000.25}
 EXAMPLES: dict[str, Record] = {
     "artifact_ref": ARTIFACT,
     "repository_ref": REPOSITORY,
+    "retry": RETRY,
+    "broadcast": BROADCAST,
+    "retried": RETRIED,
+    "firing": FIRING,
     "task": TASK,
     "plan": PLAN,
     "result": RESULT,
@@ -62,7 +75,7 @@ EXAMPLES: dict[str, Record] = {
         node="claw-1a2b3c4d", run="8899aabbccddeeff", sid="s-1", role="specialist", beat=12, interval_s=10.0,
         timeout_s=60.0, slots=5, tasks=("r-abcdefghijklmnop.security",), draining=True, goodbye=True,
         capabilities=("code", "security"), named=("security",), marks=("coordination",), general=True,
-        not_ready={"research": "a model"}, labels={"region": "us"}, agents=("coder",), started=93.125,
+        not_ready={"research": "a model"}, labels={"region": "us"}, agents=("coder",), leads=True, started=93.125,
         born=1794999900.5, host="box", pid=4711, version="0.1.0", store=1,
     ),
     "entry_queued": entries.Queued(
@@ -74,7 +87,8 @@ EXAMPLES: dict[str, Record] = {
         delivery=DELIVERY, ack="$JS.ACK.TASKS.lane.2.7.9.1795000000250000000.0", beat=12,
     ),
     "entry_done": entries.Done(
-        **WRITTEN, node="claw-1a2b3c4d", run="8899aabbccddeeff", attempt=2, result=RESULT, partial=True
+        **WRITTEN, node="claw-1a2b3c4d", run="8899aabbccddeeff", attempt=2, result=RESULT,
+        carried="r-qrstuvwxyz234567", partial=True
     ),
     "entry_failed": entries.Failed(
         **WRITTEN, reason="deadline", error="it ran for over 60 s", attempt=2, node="claw-1a2b3c4d", result=RESULT
