@@ -61,6 +61,10 @@ class Children:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """End them all now."""
         await asyncio.gather(*(child.stop() for child in self._all))
 
     async def start(self, what: str, **told: Any) -> Child:

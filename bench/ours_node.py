@@ -59,7 +59,11 @@ async def serve_node(told: dict[str, Any], stop: asyncio.Event, ready: Ready) ->
             max_concurrent=told["slots"],
             name=name,
             hid=told["hid"],
-            nats=NatsSettings(urls=(told["url"],), credentials=told["credentials"]),
+            nats=NatsSettings(
+                urls=tuple(told.get("urls") or (told["url"],)),
+                credentials=told["credentials"],
+                replicas=told.get("replicas", 1),
+            ),
         )
     )
     node = Node(

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from .beats import Beats
+from .copies import Cost
 from .figures import Run, System, Trips, percentile
 from .goals import Verdict
 
@@ -31,9 +33,12 @@ class Outcome:
     used_rss: float
     """Memory of the same worker at the end, in MB."""
     start: float
+    beats: Beats
     seconds: float
     cores: int
     server: str
+    copies: tuple[Cost, ...] = ()
+    """One copy of each stream, and three."""
 
     @property
     def systems(self) -> tuple[System, System, System]:
@@ -51,6 +56,8 @@ def as_data(outcome: Outcome, verdicts: Sequence[Verdict]) -> dict[str, Any]:
         "idle_worker_mb": outcome.idle_rss,
         "worked_worker_mb": outcome.used_rss,
         "start_to_first_task_s": outcome.start,
+        "heartbeats": asdict(outcome.beats),
+        "copies": [asdict(cost) for cost in outcome.copies],
         "verdicts": [asdict(verdict) for verdict in verdicts],
     }
 
@@ -99,12 +106,38 @@ def print_table(outcome: Outcome, verdicts: Sequence[Verdict]) -> None:
     console.print(table)
     console.print(LEGEND)
     console.print()
+    for line in (*_copies(outcome.copies), _beats(outcome.beats)):
+        console.print(line, soft_wrap=True)
+    console.print()
     for verdict in verdicts:
         word = "held  " if verdict.held else "MISSED"
         kind = "must hold" if verdict.must else "aimed at "
         console.print(f"{word}  {kind}  {verdict.goal}: {verdict.figure}", soft_wrap=True)
     console.print(
         f"\n{outcome.cores} cores, nats-server {outcome.server}, file storage, {outcome.seconds:.0f} s in all"
+    )
+
+
+def _copies(costs: Sequence[Cost]) -> list[str]:
+    lines = [
+        f"{cost.replicas} cop{'y' if cost.replicas == 1 else 'ies'} of each stream, three servers: "
+        f"{cost.rate:,.0f} tasks/s, a request there and back {cost.trip_ms:.2f} ms, "
+        f"a bare publish {cost.store_ms:.2f} ms (p50)"
+        for cost in costs
+    ]
+    if len(costs) == 2:
+        one, three = costs
+        lines.append(
+            f"three copies beside one: {three.rate / one.rate:.2f} of the tasks/s, round trip "
+            f"x {three.trip_ms / one.trip_ms:.2f} (bare publish x {three.store_ms / one.store_ms:.2f})"
+        )
+    return lines
+
+
+def _beats(beats: Beats) -> str:
+    return (
+        f"heartbeats of {beats.nodes:,} nodes: {beats.cpu_per_1000:.3f} CPU s of a coordinator per 1,000, "
+        f"{100 * beats.idle:.1f} % of a core without them, {beats.grown_mb:.0f} MB more memory"
     )
 
 

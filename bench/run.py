@@ -20,8 +20,10 @@ from picoclaw.swarm.embedded.private import PrivateServer
 from picoclaw.swarm.swarm import Swarm, open_swarm
 
 from .bare import Address
+from .beats import measure_beats
 from .ceiling import Ceiling
 from .children import Child, Children
+from .copies import measure_copies
 from .durable import WINDOW, Durable
 from .durable_parts import PRIORITY
 from .figures import Run, System, Trips
@@ -46,10 +48,17 @@ class Size:
     ours: int
     singles: int
     eights: int
+    copies: int
+    """Tasks of a burst with one copy of each stream, and with three."""
+    beats: int
+    """Heartbeats of each of the nodes that do not exist."""
 
 
-FULL = Size(rounds=3, ceiling=20_000, durable=6_000, ours=5_000, singles=200, eights=100)
-QUICK = Size(rounds=1, ceiling=5_000, durable=2_000, ours=2_000, singles=50, eights=25)
+NODES = 1000
+FULL = Size(
+    rounds=3, ceiling=20_000, durable=6_000, ours=5_000, singles=200, eights=100, copies=3_000, beats=10
+)
+QUICK = Size(rounds=1, ceiling=5_000, durable=2_000, ours=2_000, singles=50, eights=25, copies=1_000, beats=3)
 
 
 class Contender(Protocol):
@@ -74,6 +83,10 @@ async def run(size: Size, *, slots: int, profile: Path | None = None) -> Outcome
         children = await stack.enter_async_context(Children(folder))
         bench = Bench(size, slots, nats, children, folder, profile)
         outcome = await bench.run(stack)
+        await children.stop()
+        say("three servers, one copy of each stream and three ...")
+        copies = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="picoclaw-bench-")))
+        outcome.copies = await measure_copies(size.copies, size.singles, slots, copies)
         outcome.seconds = time.monotonic() - began
         return outcome
 
@@ -135,6 +148,10 @@ class Bench:
             await self._warm(contenders)
             await self._bursts(contenders, workers)
             await self._trips(contenders, workers)
+        say(f"heartbeats of {NODES:,} nodes ...")
+        beats = await measure_beats(
+            swarm, self._pids["ours"]["coordinator"][0], nodes=NODES, rounds=self._size.beats
+        )
         return Outcome(
             ceiling,
             durable,
@@ -143,6 +160,7 @@ class Bench:
             idle_rss=idle_rss,
             used_rss=resident(first) / 1e6,
             start=start,
+            beats=beats,
             seconds=0.0,
             cores=psutil.cpu_count() or 1,
             server=str(client_a._server_info.get("version", "")),
