@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from ..errors import UsageError
 from .completion.offered import NODE
 from .flags import connection_flags, load_settings
 from .printing.output import echo, echo_json, safe, safe_lines
+from .request.broadcast import broadcast_flags, nobody_to_ask, read_broadcast
 from .request.diff import diff_flag, nothing_to_review
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ Examples:
   picoclaw dispatch "Check the docs" -c docs --repo . -p high --timeout 5m
   picoclaw dispatch "Back it up" -c backup -l site=berlin --input full:=true
   picoclaw dispatch --file request.md -c docs --node worker-1
+  picoclaw dispatch "Check the docs" -c docs --repo . --broadcast --quorum majority --within 30s
   git log -1 | picoclaw dispatch --file - -c docs
 
 \b
@@ -64,6 +67,7 @@ Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage, 3 no connection,
     help="What to do while no node serves a task.",
 )
 @click.option("--max-attempts", type=click.IntRange(1, 100), metavar="N", help="Tries of each task (3).")
+@broadcast_flags
 @click.option("--key", metavar="KEY", help="Idempotency key: sending twice is sending once.")
 @click.option("--detach", is_flag=True, help="Print the request's id and do not wait.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -84,6 +88,9 @@ def dispatch(
     timeout: str | None,
     unroutable: "Unroutable | None",
     max_attempts: int | None,
+    broadcast: bool,
+    quorum: str | None,
+    within: str | None,
     key: str | None,
     detach: bool,
     as_json: bool,
@@ -119,6 +126,10 @@ def dispatch(
         max_attempts=max_attempts,
         known=lambda: templates_here(loaded),
     )
+    told = read_broadcast(
+        broadcast, quorum, within, demand=asked.demand, node=node, unroutable=unroutable
+    )
+    asked = replace(asked, broadcast=told)
     if base is not None:
         from ..gateway.change import limit_to_change
 
@@ -141,6 +152,7 @@ def _nothing_to_send(reason: str, *, detach: bool, as_json: bool) -> int:
 async def _dispatch(loaded: "Loaded", asked: "Asked", *, detach: bool, as_json: bool) -> int:
     from ..gateway.asked import HERE
     from ..swarm.submission import submit
+    from .errors import echo_warning
     from .printing.live import LiveLines
     from .printing.progress import spinning
     from .session import open_session
@@ -148,6 +160,8 @@ async def _dispatch(loaded: "Loaded", asked: "Asked", *, detach: bool, as_json: 
     async with spinning("waiting for the swarm"), open_session(loaded) as swarm:
         await swarm.read_members()
         _warn_of_node(swarm, asked)
+        if nobody := nobody_to_ask(swarm, asked):
+            echo_warning(nobody)
         lines = LiveLines(quiet=as_json or detach)
         if asked.repo is not None:
             lines.say(f"sending {safe(asked.repo) if asked.repo != HERE else 'this folder'}")

@@ -60,7 +60,7 @@ def _choose(
     if len(done) < len(outcomes) and past_deadline(ledger):
         error = f"the request's deadline of {ledger.request.deadline_s:g} s passed{waited_for(outcomes)}"
         return Failed(by=me, reason="deadline", error=error, result=result)
-    if failed and done:
+    if failed and (done or ledger.request.broadcast is not None):
         return Failed(by=me, reason="error", error=failed, result=result)
     if done:
         return Done(by=me, node=me, run=ledger.swarm.me.run, result=result, partial=True)

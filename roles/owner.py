@@ -8,12 +8,14 @@ from datetime import timedelta
 
 from ..errors import PlanError
 from ..swarm.bodies import INLINE_LIMIT
+from ..swarm.demand import Offer
 from ..swarm.entries import Accepted, Cancelled, Entry, Failed, Planned
 from ..swarm.follow import Followed
 from ..swarm.records import Plan, Request
 from ..swarm.swarm import Swarm
 from . import dispatch
 from .ending import last_entry, past_deadline
+from .gathering import asked_nodes, offers_to_ask, over
 from .holders import holders, look_after_holders
 from .late import late
 from .ledger import Fenced, Ledger, Purged
@@ -57,8 +59,8 @@ class Owner:
         self._wake.set()
 
     def holders(self) -> set[str]:
-        """Return the nodes that hold running tasks of this request."""
-        return holders(self.ledger)
+        """Return the nodes that hold running tasks of this request, or whose answers it waits for."""
+        return holders(self.ledger) | asked_nodes(self.ledger)
 
     @property
     def releasing(self) -> bool:
@@ -113,9 +115,17 @@ class Owner:
 
     async def _plan(self) -> None:
         ledger, me = self.ledger, self.swarm.me
+        offers: tuple[Offer, ...] = ()
+        if ledger.request.broadcast is not None:
+            found = await offers_to_ask(ledger, self._wake)
+            if isinstance(found, Failed):
+                await ledger.append_request(found)
+            if found is None or isinstance(found, Failed):
+                return
+            offers = found
         try:
             # In a thread: fifty thousand tasks take seconds, and nobody's heartbeat waits for that.
-            plan = await asyncio.to_thread(_planned, ledger.request, self.templates)
+            plan = await asyncio.to_thread(_planned, ledger.request, self.templates, offers)
         except PlanError as error:
             log.warning("Request failed: %s", error, extra={"request": self.request_id})
             await ledger.append_request(Failed(by=me.node, reason="plan", error=str(error)))
@@ -147,6 +157,9 @@ class Owner:
         if past_deadline(ledger):
             passed = Failed(by=me, reason="deadline", error=late())
             await self._end_all(passed, self.policies.unserved())
+            return
+        if (closing := over(ledger)) is not None:
+            await self._end_all(closing)
             return
         await ledger.each(
             ledger.settle(
@@ -180,5 +193,5 @@ class Owner:
         await self.swarm.queue.withdraw(self.request_id)
 
 
-def _planned(request: Request, templates: Sequence[Template]) -> Plan:
-    return validate(make_plan(request, templates))
+def _planned(request: Request, templates: Sequence[Template], offers: Sequence[Offer]) -> Plan:
+    return validate(make_plan(request, templates, offers))

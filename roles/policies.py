@@ -22,7 +22,12 @@ class Policies:
     _unserved_since: dict[str, float] = field(default_factory=dict)
 
     def of(self, step: str) -> str:
-        """Return a task's policy; the request's own word goes first."""
+        """Return a task's policy; the request's own word goes first.
+
+        That of a broadcast says whether to wait for nodes to ask; those that were asked stay as planned.
+        """
+        if self.ledger.request.broadcast is not None:
+            return self.ledger.schedule.tasks[step].unroutable
         return self.ledger.request.unroutable or self.ledger.schedule.tasks[step].unroutable
 
     def may_release(self, demand: str, slots: int) -> int:

@@ -123,8 +123,10 @@ class Broadcast(Record):
     """A request for every matching node, each once."""
 
     kind_name: ClassVar[str] = "broadcast"
-    quorum: Annotated[int, Field(ge=1)] | None = None
-    """How many nodes must answer for the request to end done; None: all of them."""
+    quorum: (
+        Annotated[int, Field(ge=1)] | Annotated[str, Field(pattern=r"^(majority|(100|[1-9][0-9]?)%)$")] | None
+    ) = None
+    """How many of the nodes must answer for the request to end done: a number, `majority`, `N%`; None: all."""
     within_s: Annotated[float, Field(gt=0)] | None = None
     """Longest wait for the answers, in seconds from the request's acceptance."""
 

@@ -102,14 +102,14 @@ def read_priority(text: str) -> int:
     raise UsageError(f"--priority {text!r} is none: use low, normal, high or critical (0 to 3)")
 
 
-def read_timeout(text: str) -> timedelta:
-    """Return a time limit above zero; raises UsageError."""
+def read_timeout(text: str, flag: str = "--timeout") -> timedelta:
+    """Return a time limit above zero; raises UsageError, which names the flag."""
     from ...config.durations import parse_duration
 
     try:
         limit = parse_duration(text)
     except ConfigError as error:
-        raise UsageError(f"--timeout: {error}") from None
+        raise UsageError(f"{flag}: {error}") from None
     if limit <= timedelta(0):
-        raise UsageError("--timeout must be above zero: write for example 10m")
+        raise UsageError(f"{flag} must be above zero: write for example 10m")
     return limit

@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 
 from ...errors import PlanError
+from ...swarm.demand import Offer
 from ...swarm.records import Plan, Request, Task
 from ..synthesis.table_options import TableOptions
+from .broadcast import plan_broadcast
 from .fan_out import TITLE_LENGTH, make_tasks, title_of
 from .template import Template, asks_for_template, find_template
 
 __all__ = ["TITLE_LENGTH", "make_plan", "title_of"]
 
 
-def make_plan(request: Request, templates: Sequence[Template]) -> Plan:
+def make_plan(request: Request, templates: Sequence[Template], offers: Sequence[Offer] = ()) -> Plan:
     """Plan a request without a model; the same request always gets the same plan.
+
+    `offers`: those of the living nodes, for a broadcast, which asks each that can do it.
 
     The result still has to pass `validate`, which reads its demands. Raises PlanError when neither a
     demand nor a template tells what to do, or both do.
@@ -22,8 +26,13 @@ def make_plan(request: Request, templates: Sequence[Template]) -> Plan:
             f"the request asks both for capability {request.demand!r} and for template "
             f"{request.template or 'that it brings'!r}: give one of them"
         )
+    if request.demand is None and request.broadcast is not None:
+        raise PlanError("a broadcast needs one capability, which each node is to do: add --capability NAME")
     if request.demand is not None:
-        return _dispatch(request, request.demand)
+        task = _dispatch(request, request.demand)
+        if request.broadcast is not None:
+            return plan_broadcast(request, task, offers)
+        return Plan(tasks=(task,))
     template = find_template(request, templates)
     if template is None:
         raise PlanError(_nothing_fits(request, templates))
@@ -41,8 +50,8 @@ def make_plan(request: Request, templates: Sequence[Template]) -> Plan:
     )
 
 
-def _dispatch(request: Request, demand: str) -> Plan:
-    task = Task(
+def _dispatch(request: Request, demand: str) -> Task:
+    return Task(
         step="task",
         title=title_of(request.text),
         demand=demand,
@@ -54,7 +63,6 @@ def _dispatch(request: Request, demand: str) -> Plan:
         max_attempts=request.max_attempts or 3,
         unroutable=request.unroutable or "wait",
     )
-    return Plan(tasks=(task,))
 
 
 def _nothing_fits(request: Request, templates: Sequence[Template]) -> str:

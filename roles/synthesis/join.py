@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from ...config.spelling import did_you_mean
 from ...errors import PlanError
 from ...swarm.records import Plan, Request
+from .broadcast import join_broadcast
 from .code_review import join_code_review, only_reviews
 from .of_step import join_of_step
 from .outcome import Outcome
@@ -63,7 +64,9 @@ def join(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Report:
         or Outcome(step=task.step, title=task.title, demand=task.demand, state="planned", reason="never run")
         for task in plan.tasks
     ]
-    if chosen is join_plain and only_reviews(ordered):
+    if request.broadcast is not None:
+        chosen = join_broadcast
+    elif chosen is join_plain and only_reviews(ordered):
         # One review asked for by its capability reads as a whole code review does.
         chosen = join_code_review
     report = chosen(plan, request, ordered)

@@ -33,7 +33,7 @@ def join_plain(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Rep
         parts.append(f"**{verdict}.**" if missing else f"{verdict}.")
         if missing:
             parts.append(missing_section(missing))
-        parts += [_section(outcome) for outcome in outcomes[:SHOWN_TASKS]]
+        parts += [section(outcome.title or outcome.step, outcome) for outcome in outcomes[:SHOWN_TASKS]]
     if len(outcomes) > SHOWN_TASKS:
         parts.append(f"… and {count(len(outcomes) - SHOWN_TASKS, 'more task')} in the JSON.")
     first = next((o.result.summary for o in outcomes if o.result is not None and o.result.summary), "")
@@ -47,7 +47,7 @@ def join_plain(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Rep
             "version": VERSION,
             "complete": not missing,
             "missing": list[JsonValue](missing),
-            "tasks": [_task_data(outcome) for outcome in outcomes],
+            "tasks": [task_data(outcome) for outcome in outcomes],
         },
         partial=bool(missing),
         summary=summary,
@@ -61,8 +61,9 @@ def _single(outcome: Outcome) -> list[str]:
     return [*_brought(outcome), _ended(outcome)]
 
 
-def _section(outcome: Outcome) -> str:
-    heading = f"## {inline(outcome.title or outcome.step, 150)}"
+def section(title: str, outcome: Outcome) -> str:
+    """Return the part of a report that one task has: how it ended, and what it brought."""
+    heading = f"## {inline(title, 150)}"
     if not usable(outcome):
         return f"{heading}\n\n**{inline(in_words(outcome), 500)}**"
     return "\n\n".join([heading, _ended(outcome), *_brought(outcome)])
@@ -125,7 +126,8 @@ def _beginning(data: JsonValue) -> str:
     return "".join(pieces)
 
 
-def _task_data(outcome: Outcome) -> dict[str, JsonValue]:
+def task_data(outcome: Outcome) -> dict[str, JsonValue]:
+    """Return one task as programs read it."""
     result = outcome.result
     return {
         "step": outcome.step,
