@@ -49,6 +49,9 @@ FindExecutor = Callable[[QueuedTask], Executor | None]
 MOST_EXCUSED = 10
 """Attempts that cost a task nothing, as what it needs was gone; from then on they count."""
 
+PATIENCE = timedelta(minutes=2)
+"""How long the log is asked for who holds a task while it has no leader; then the message goes back."""
+
 LONGEST_WHY = 4000
 """Characters of an executor's error that go into the log: an entry must fit into a message."""
 
@@ -103,7 +106,7 @@ class Attempts:
             except AppendRefused:
                 pass
         while True:
-            head = await self._swarm.log.head(queued.request, queued.task.step)
+            head = await self._swarm.log.head(queued.request, queued.task.step, patient=PATIENCE)
             decision = self._decide(job, head, queued)
             match decision:
                 case Drop():
@@ -280,7 +283,7 @@ class Attempts:
     async def _let_go(self, job: Job, queued: QueuedTask) -> None:
         """Drop a fenced job: somebody else decides. Ack only what has ended."""
         job.fenced = True
-        head = await self._swarm.log.head(queued.request, queued.task.step)
+        head = await self._swarm.log.head(queued.request, queued.task.step, patient=PATIENCE)
         if head.terminal or head.seq == 0:
             await job.delivered.ack()
         log.warning("job of %s was fenced and stopped", job.id, extra={"task": job.id, "state": head.state})

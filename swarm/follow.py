@@ -17,7 +17,7 @@ from nats.aio.msg import Msg
 from nats.errors import NotJSMessageError
 
 from ..errors import SwarmTimeout
-from .wire import ApiError, Wire
+from .wire import ANSWER, ApiError, Wire
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +134,7 @@ class Follower:
                 await self._wire.send(subject)
 
     async def _config(self, inbox: str) -> dict[str, Any]:
-        info = await self._wire.api(f"STREAM.INFO.{self._stream}")
+        info = await self._wire.api(f"STREAM.INFO.{self._stream}", timeout=ANSWER)
         created, last = str(info["created"]), int(info["state"]["last_seq"])
         position = self._position
         if position.stream_created and (created != position.stream_created or last < position.last_seq):
@@ -215,8 +215,8 @@ class _Reader:
         ends: set[asyncio.Future[Any]] = {waker, self._broken}
         silence = IDLE_HEARTBEAT.total_seconds() * 2.5
         try:
-            while self._loop.time() - self._heard < silence:
-                await asyncio.wait(ends, timeout=silence / 2, return_when=asyncio.FIRST_COMPLETED)
+            while (left := self._heard + silence - self._loop.time()) > 0:
+                await asyncio.wait(ends, timeout=left, return_when=asyncio.FIRST_COMPLETED)
                 if self._broken.done():
                     return self._broken.result()
                 if waker.done():

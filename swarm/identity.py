@@ -12,7 +12,7 @@ from .heartbeat import Heartbeat
 from .kv import Bucket, as_json, last_message
 from .records import read_json
 from .subjects import DEFAULT_HID_KEY, SHARED_BUCKET, Names
-from .wire import NobodyListens, Wire
+from .wire import PATIENCE, NobodyListens, Wire
 
 PROBE = timedelta(seconds=2)
 
@@ -34,7 +34,7 @@ async def adopt_hid(wire: Wire, wanted: str | None) -> str:
         return check_name(wanted, "H-id")
     bucket = Bucket(wire, SHARED_BUCKET)
     while True:
-        stored, revision = await bucket.read(DEFAULT_HID_KEY, patient=True)
+        stored, revision = await bucket.read(DEFAULT_HID_KEY, patient=PATIENCE)
         if stored is not None:
             return _read(stored.data)
         fresh = f"hid-{secrets.token_hex(4)}"
@@ -78,7 +78,7 @@ async def name_revision(wire: Wire, names: Names, node: str, run: str) -> int:
     The first heartbeat expects it, so that of two nodes that start at once under one name one wins.
     Raises NodeNameTaken when a live node answers to the name.
     """
-    stored = await last_message(wire, names.members, names.member(node), patient=True)
+    stored = await last_message(wire, names.members, names.member(node), patient=PATIENCE)
     try:
         reply = await wire.request(names.probe(node), timeout=PROBE)
     except (NobodyListens, SwarmTimeout):

@@ -13,7 +13,15 @@ from .puller import Source
 from .records import Request
 from .streams import Limits
 from .subjects import EXPECTED_SUBJECT_SEQ, LEVELS, Names
-from .wire import STREAM_FULL, WRONG_LAST_SEQUENCE, ApiError, NobodyListens, Wire
+from .wire import (
+    ANSWER,
+    REQUEST_TIMEOUT,
+    STREAM_FULL,
+    WRONG_LAST_SEQUENCE,
+    ApiError,
+    NobodyListens,
+    Wire,
+)
 
 _NANOS = 1_000_000_000
 _RETRY = timedelta(milliseconds=250)
@@ -37,9 +45,9 @@ class Inbox:
         self._limits = limits
         self._ack_wait = ack_wait
 
-    async def log_fill(self) -> float:
-        """Return how full the log is, 0 to 1."""
-        info = await self._wire.api(f"STREAM.INFO.{self._names.log}")
+    async def log_fill(self, *, patience: timedelta = REQUEST_TIMEOUT) -> float:
+        """Return how full the log is, 0 to 1; asks for up to `patience` while it has no leader."""
+        info = await self._wire.ensure(f"STREAM.INFO.{self._names.log}", patience=patience)
         largest = int(info["config"].get("max_bytes", -1))
         return int(info["state"]["bytes"]) / largest if largest > 0 else 0.0
 
@@ -57,7 +65,7 @@ class Inbox:
             )
 
     async def submit(self, request: Request, *, patience: timedelta = timedelta(seconds=20)) -> bool:
-        """Put a request in; return False when it waits there already. Sent twice is sent once.
+        """Put a request in; return False when one of its id waits there already. Sent twice is sent once.
 
         `check_room` comes before. Raises QueueFull, UsageError for an over-large body, SwarmTimeout
         past `patience`.
@@ -65,10 +73,11 @@ class Inbox:
         packed = await pack_request(request, self._artifacts)
         subject = self._names.inbox(request.priority, request.id)
         loop = asyncio.get_running_loop()
+        payload = packed.to_bytes()
         deadline = loop.time() + patience.total_seconds()
         while True:
             try:
-                await self._wire.store(subject, packed.to_bytes(), headers={EXPECTED_SUBJECT_SEQ: "0"})
+                await self._wire.store(subject, payload, headers={EXPECTED_SUBJECT_SEQ: "0"}, timeout=ANSWER)
                 return True
             except ApiError as error:
                 if error.code == WRONG_LAST_SEQUENCE:
@@ -82,9 +91,14 @@ class Inbox:
                     raise
                 await asyncio.sleep(_RETRY.total_seconds())
 
-    async def waiting(self, request: str) -> Request | None:
-        """Return the request of this id that waits in the inbox, as its stand-in if it is large."""
-        stored = await last_message(self._wire, self._names.requests, self._names.inbox_of(request))
+    async def waiting(self, request: str, *, patient: timedelta | None = None) -> Request | None:
+        """Return the request of this id that waits in the inbox, as its stand-in if it is large.
+
+        `patient`: how long to ask while there is no leader.
+        """
+        stored = await last_message(
+            self._wire, self._names.requests, self._names.inbox_of(request), patient=patient
+        )
         try:
             return Request.from_bytes(stored.data) if stored is not None else None
         except RecordRefused:

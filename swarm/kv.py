@@ -3,11 +3,12 @@
 import base64
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from ..errors import AppendRefused
 from .subjects import EXPECTED_SUBJECT_SEQ
-from .wire import NOT_FOUND, WRONG_LAST_SEQUENCE, ApiError, Wire
+from .wire import NOT_FOUND, REQUEST_TIMEOUT, WRONG_LAST_SEQUENCE, ApiError, Wire
 
 _OPERATION = "KV-Operation"
 
@@ -23,14 +24,25 @@ class Stored:
     headers: bytes = b""
 
 
-async def last_message(wire: Wire, stream: str, subject: str, *, patient: bool = False) -> Stored | None:
+async def last_message(
+    wire: Wire,
+    stream: str,
+    subject: str,
+    *,
+    patient: timedelta | None = None,
+    timeout: timedelta = REQUEST_TIMEOUT,
+) -> Stored | None:
     """Return the last message on a subject from the stream's leader; None when there is none.
 
-    `patient` asks until there is a leader: a stream that was just made in a cluster has none yet.
+    `patient`: how long to ask until there is a leader; a stream that was just made in a cluster has
+    none yet, nor one whose leader has just gone. Without it one answer is waited for, up to `timeout`.
     """
-    ask = wire.ensure if patient else wire.api
+    call, body = f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject}
     try:
-        answer = await ask(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
+        if patient is None:
+            answer = await wire.api(call, body, timeout=timeout)
+        else:
+            answer = await wire.ensure(call, body, patience=patient)
     except ApiError as error:
         if error.code in NOT_FOUND:
             return None
@@ -59,7 +71,7 @@ class Bucket:
         """Return a key's value and revision; None when it is absent or deleted."""
         return (await self.read(key))[0]
 
-    async def read(self, key: str, *, patient: bool = False) -> tuple[Stored | None, int]:
+    async def read(self, key: str, *, patient: timedelta | None = None) -> tuple[Stored | None, int]:
         """Return a key's value, if it has one, and the revision to write over; 0: there never was one.
 
         One read gives both: a second one could see what was written in between, and overwrite it.

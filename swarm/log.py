@@ -15,13 +15,11 @@ from .fold import RequestHead, TaskHead, fold_request, fold_task
 from .follow import Followed, Follower
 from .kv import last_message
 from .subjects import EXPECTED_SUBJECT_SEQ, REQUEST_STEP, Names, split_log_subject
-from .wire import STREAM_FULL, WRONG_LAST_SEQUENCE, ApiError, NobodyListens, Wire
+from .wire import ANSWER, STREAM_FULL, WRONG_LAST_SEQUENCE, ApiError, NobodyListens, Wire
 
 log = logging.getLogger(__name__)
 
 RETRY_PAUSE = timedelta(milliseconds=200)
-ANSWER = timedelta(seconds=2)
-"""How long one append waits for its answer before the log itself is asked."""
 
 
 class Log:
@@ -77,7 +75,7 @@ class Log:
     async def _settle(self, subject: str, entry_id: str, expected: int) -> int | None:
         """Return my entry's sequence if it stands there, None to try again; raise when fenced."""
         try:
-            stored = await last_message(self._wire, self._names.log, subject)
+            stored = await last_message(self._wire, self._names.log, subject, timeout=ANSWER)
         except (SwarmTimeout, ApiError):
             await asyncio.sleep(RETRY_PAUSE.total_seconds())
             return None
@@ -92,10 +90,13 @@ class Log:
             return None
         raise AppendRefused(f"{subject} moved on to {last}, expected {expected}", last_seq=last)
 
-    async def head(self, request: str, step: str) -> TaskHead:
-        """Return where a task stands, by the leader; the empty head when it has no entry."""
+    async def head(self, request: str, step: str, *, patient: timedelta | None = None) -> TaskHead:
+        """Return where a task stands, by the leader; the empty head when it has no entry.
+
+        `patient`: how long to ask while there is no leader.
+        """
         subject = self._names.log_of(request, step)
-        stored = await last_message(self._wire, self._names.log, subject)
+        stored = await last_message(self._wire, self._names.log, subject, patient=patient)
         if stored is None:
             return TaskHead()
         try:

@@ -4,14 +4,19 @@ A task's subject never changes and each publish expects that nothing stands ther
 publish again is harmless (DESIGN.md section 2).
 """
 
-from datetime import UTC, datetime
+import asyncio
+from datetime import UTC, datetime, timedelta
 
+from ..errors import SwarmTimeout
 from .delivered import HAND_BACK
 from .demand import parse_demand
 from .lanes import Lanes
 from .records import QueuedTask
 from .subjects import EXPECTED_SUBJECT_SEQ, SCHEDULE, SCHEDULE_TARGET, Names
-from .wire import WRONG_LAST_SEQUENCE, ApiError, Wire
+from .wire import AGAIN, ANSWER, WRONG_LAST_SEQUENCE, ApiError, Wire
+
+PATIENCE = timedelta(seconds=20)
+"""How long a publish is tried while the queue has no leader; who owns the request tries again after that."""
 
 
 class Queue:
@@ -23,16 +28,26 @@ class Queue:
         self._lanes = lanes
 
     async def publish(self, queued: QueuedTask) -> bool:
-        """Put a task on its lane; return False when it is there, or in flight, already."""
+        """Put a task on its lane; return False when it is there, or in flight, already.
+
+        Raises SwarmTimeout past `PATIENCE`, ApiError when the queue refuses.
+        """
         key = await self._lanes.ensure(parse_demand(queued.lane or queued.task.demand), queued.priority)
         subject = self._names.task(key, queued.priority, queued.request, queued.task.step)
-        try:
-            await self._wire.store(subject, queued.to_bytes(), headers={EXPECTED_SUBJECT_SEQ: "0"})
-        except ApiError as error:
-            if error.code == WRONG_LAST_SEQUENCE:
-                return False
-            raise
-        return True
+        payload, loop = queued.to_bytes(), asyncio.get_running_loop()
+        deadline = loop.time() + PATIENCE.total_seconds()
+        while True:
+            try:
+                await self._wire.store(subject, payload, headers={EXPECTED_SUBJECT_SEQ: "0"}, timeout=ANSWER)
+                return True
+            except ApiError as error:
+                if error.code == WRONG_LAST_SEQUENCE:
+                    return False
+                raise
+            except SwarmTimeout:
+                if loop.time() > deadline:
+                    raise
+            await asyncio.sleep(AGAIN.total_seconds())
 
     async def schedule(self, queued: QueuedTask, *, at: float) -> None:
         """Have the server put a task on its lane at a server time (seconds since the epoch)."""

@@ -25,6 +25,8 @@ from .swarm import Swarm
 log = logging.getLogger(__name__)
 
 Unroutable = Literal["wait", "fail", "skip", "local"]
+HAND_IN = timedelta(seconds=20)
+"""How long a door asks whether a request is there already while a cluster has no leader."""
 
 
 def new_request(
@@ -85,7 +87,7 @@ async def submit(swarm: Swarm, request: Request) -> bool:
     Raises QueueFull, IdempotencyClash, UsageError, SwarmTimeout.
     """
     # Asked at once: each answer takes as long as all the rest of handing it in.
-    handed_in, fill = await asyncio.gather(_handed_in(swarm, request), swarm.inbox.log_fill())
+    handed_in, fill = await asyncio.gather(_handed_in(swarm, request), swarm.inbox.log_fill(patience=HAND_IN))
     if handed_in:
         return False
     swarm.inbox.check_room(fill)
@@ -99,7 +101,8 @@ async def submit(swarm: Swarm, request: Request) -> bool:
 async def _handed_in(swarm: Swarm, request: Request) -> bool:
     """Return whether the request was handed in before; raise IdempotencyClash for another one."""
     head, waiting = await asyncio.gather(
-        swarm.log.head(request.id, REQUEST_STEP), swarm.inbox.waiting(request.id)
+        swarm.log.head(request.id, REQUEST_STEP, patient=HAND_IN),
+        swarm.inbox.waiting(request.id, patient=HAND_IN),
     )
     if head.seq:  # the usual case, that there is none, is told by a single read
         async for followed in swarm.log.history(request.id, REQUEST_STEP):

@@ -65,6 +65,7 @@ class Swarm:
     """Tasks that live as long as the swarm is open; a failure of one ends it."""
     _reconnected: list[Callable[[], None]] = field(default_factory=list)
     _followers: list[Follower] = field(default_factory=list)
+    _reviving: asyncio.Task[None] | None = None
 
     @property
     def leases(self) -> Bucket:
@@ -177,6 +178,17 @@ class Swarm:
                 self.names.hid,
             )
 
+    def connection_lost(self) -> None:
+        """Remember what was under way, for when the connection is back."""
+        self.wire.disconnected()
+
+    def connection_back(self) -> None:
+        """Begin anew with all that hangs on the connection."""
+        self.wire.reconnected()
+        if self._reviving is not None:
+            self._reviving.cancel()  # that one began on a connection that has gone since
+        self._reviving = self.tasks.start(self.reconnected(), name="reconnected")
+
     async def reconnected(self) -> None:
         """Bring back what did not survive: memory streams, followers, pulls, the announcement."""
         self.members.reconnected()
@@ -238,12 +250,14 @@ async def open_swarm(
     opened: list[Swarm] = []
 
     async def disconnected() -> None:
+        for swarm in opened:
+            swarm.connection_lost()
         if on_disconnect is not None:
             await on_disconnect()
 
     async def reconnected() -> None:
         for swarm in opened:
-            swarm.tasks.start(swarm.reconnected(), name="reconnected")
+            swarm.connection_back()
 
     client = await connect(disconnected, reconnected)
     try:

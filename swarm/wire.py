@@ -22,6 +22,11 @@ from .client import SwarmClient
 
 API = "$JS.API."
 REQUEST_TIMEOUT = timedelta(seconds=5)
+ANSWER = timedelta(seconds=2)
+"""How long one try waits for its answer where another follows: a leader that has gone says nothing at all,
+and the one that comes after it has not heard the question."""
+PATIENCE = timedelta(seconds=30)
+"""How long a node asks for what a cluster without a leader cannot tell yet."""
 HEADERS = 1024
 """Bytes kept free in a message for what stands before its body."""
 SWEEP = 0.05
@@ -42,6 +47,8 @@ class ApiError(SwarmError):
 
 
 WRONG_LAST_SEQUENCE = 10071
+UNDER_WAY = frozenset({10163, 10164})
+"""Another message for this subject is on its way to the copies of a stream: nobody knows yet which one counts."""
 STREAM_FULL = frozenset({10047, 10077, 10052, 10122})
 NOT_FOUND = frozenset({10059, 10037, 10014})
 """No stream, no message, no consumer."""
@@ -78,6 +85,8 @@ class Wire:
         self.client = client
         self._inbox = client.new_inbox()
         self._waiting: dict[str, _Waiting] = {}
+        self._lost: tuple[_Waiting, ...] = ()
+        """What was under way when the connection broke, for as long as it is away."""
         self._sweeping: asyncio.TimerHandle | None = None
         self._counter = 0
 
@@ -98,6 +107,19 @@ class Wire:
             self._sweeping.cancel()
         if not self.client.is_closed:
             await self._subscription.unsubscribe()
+
+    def disconnected(self) -> None:
+        """Note what is in doubt: it may have gone out, and its answer finds nobody any more."""
+        self._lost += tuple(self._waiting.values())
+
+    def reconnected(self) -> None:
+        """End what was under way when the connection broke, so that it is asked again at once."""
+        for waiting in self._lost:
+            if not waiting.reply.done():
+                waiting.reply.set_exception(
+                    SwarmTimeout(f"the connection was lost while {waiting.subject} was to answer; try again")
+                )
+        self._lost = ()
 
     async def _on_reply(self, message: Msg) -> None:
         waiting = self._waiting.pop(message.subject.rsplit(".", 1)[1], None)
@@ -188,24 +210,36 @@ class Wire:
         call: str,
         body: Mapping[str, Any] | None = None,
         *,
-        patience: timedelta = timedelta(seconds=30),
+        patience: timedelta = PATIENCE,
         passing: frozenset[int] = NOT_YET,
     ) -> dict[str, Any]:
         """Call the JetStream API with what is harmless to ask twice, until a leader answers it.
 
-        `passing`: codes of refusals that pass by themselves. Raises SwarmTimeout or ApiError once
-        `patience` is over, and any other ApiError at once.
+        It outlasts a lost connection too. `passing`: codes of refusals that pass by themselves. Raises
+        SwarmTimeout or ApiError once `patience` is over, and any other ApiError at once.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience.total_seconds()
         while True:
             try:
-                return await self.api(call, body)
-            except (SwarmTimeout, ApiError) as error:
-                passes = not isinstance(error, ApiError) or error.code in passing
-                if not passes or loop.time() > deadline or not self.client.is_connected:
+                return await self.api(call, body, timeout=min(ANSWER, patience))
+            except ApiError as error:
+                if error.code not in passing or loop.time() > deadline:
                     raise
+            except SwarmTimeout:
+                if loop.time() > deadline:
+                    raise SwarmTimeout(self._no_leader(call, patience)) from None
             await asyncio.sleep(AGAIN.total_seconds())
+
+    def _no_leader(self, call: str, patience: timedelta) -> str:
+        if not self.client.is_connected:
+            return (
+                f"the connection to NATS was lost and did not come back within {patience.total_seconds():g} s"
+            )
+        return (
+            f"JetStream has not answered for {patience.total_seconds():g} s ({API}{call}): in a cluster most "
+            "servers must run, and two of the three that hold a stream; check them, then try again"
+        )
 
     async def store(
         self,
@@ -217,10 +251,21 @@ class Wire:
     ) -> int:
         """Publish into a stream and return the message's sequence.
 
-        Raises ApiError when the stream refuses, NobodyListens when no stream takes the subject.
+        Raises ApiError when the stream refuses, NobodyListens when no stream takes the subject, and
+        SwarmTimeout when it stays in doubt.
         """
-        reply = await self.request(subject, payload, headers=headers, timeout=timeout)
-        return int(_answer(reply.data, subject)["seq"])
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout.total_seconds()
+        while True:
+            reply = await self.request(subject, payload, headers=headers, timeout=timeout)
+            try:
+                return int(_answer(reply.data, subject)["seq"])
+            except ApiError as error:
+                if error.code not in UNDER_WAY:
+                    raise
+            if loop.time() > deadline:
+                raise SwarmTimeout(f"an earlier message on {subject} stays under way: do most servers run?")
+            await asyncio.sleep(SWEEP)
 
 
 def _answer(data: bytes, subject: str) -> dict[str, Any]:

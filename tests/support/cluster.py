@@ -1,0 +1,112 @@
+"""A cluster of real nats-servers for a test, whose servers can be killed, brought back, removed and added."""
+
+import asyncio
+import json
+import socket
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import nats
+
+from picoclaw.errors import SwarmTimeout
+from picoclaw.swarm.swarm import Swarm
+from picoclaw.swarm.wire import ApiError
+from picoclaw.tests.support.nats import NatsServer, StartNats
+from picoclaw.tests.support.swarm import Lab
+from picoclaw.tests.support.waiting import wait_for_async
+
+SIZE = 3
+_ACCOUNTS = """
+accounts {
+  SWARM { jetstream: enabled, users: [{user: swarm, password: swarm}] }
+  SYS { users: [{user: admin, password: admin}] }
+}
+system_account: SYS
+no_auth_user: swarm
+"""
+
+
+class Cluster:
+    """Three servers, n0 to n2, each of which knows the way to the others."""
+
+    def __init__(self, start: StartNats, *, size: int = SIZE) -> None:
+        self._start = start
+        self._ports = _free_ports(size)
+        self.servers: dict[str, NatsServer] = {}
+        for number in range(size):
+            self.add(f"n{number}")
+
+    def add(self, name: str) -> NatsServer:
+        """Start a fresh server under a name that no server of this cluster has had.
+
+        The first ones must name no routes but their own: so many servers the cluster waits for.
+        """
+        assert name not in self.servers
+        number = len(self.servers)
+        port = self._ports[number] if number < len(self._ports) else -1
+        routes = ", ".join(f"nats://127.0.0.1:{port}" for port in self._ports)
+        config = (
+            f"server_name: {name}\n"
+            f"cluster {{ name: test, listen: 127.0.0.1:{port}, "
+            f"routes: [{routes}], no_advertise: true }}\n{_ACCOUNTS}"
+        )
+        self.servers[name] = server = self._start(config=config)
+        return server
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        return tuple(server.url for server in self.servers.values())
+
+    @property
+    def running(self) -> dict[str, NatsServer]:
+        return {name: server for name, server in self.servers.items() if server.running}
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """What leads a real node to all of it, with three copies of each stream."""
+        return ("--swarm.nats.urls", ",".join(self.urls), "--swarm.nats.replicas", str(SIZE))
+
+    def lab(self, folder: Path, hid: str) -> Lab:
+        """A lab whose doors know every server."""
+        lab = Lab(self.urls[0], folder, hid=hid)
+        lab.nats = replace(lab.nats, urls=self.urls, replicas=SIZE)
+        return lab
+
+    async def leader(self, swarm: Swarm, stream: str, timeout: float = 30.0) -> str:
+        """The server that leads a stream; waits while it has no leader."""
+
+        async def led() -> str:
+            return str((await self.group(swarm, stream)).get("leader", ""))
+
+        return await wait_for_async(led, timeout, f"a leader of {stream}")
+
+    async def group(self, swarm: Swarm, stream: str) -> dict[str, Any]:
+        """What JetStream says of the servers that hold a stream; empty while it says nothing."""
+        try:
+            info = await swarm.wire.api(f"STREAM.INFO.{stream}", timeout=timedelta(seconds=0.5))
+        except (ApiError, SwarmTimeout):
+            return {}
+        group: dict[str, Any] = info.get("cluster", {})
+        return group
+
+    async def system(self, subject: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Ask what only the system account may, of any server that runs."""
+        url = next(iter(self.running.values())).url_as("admin", "admin")
+        client = await asyncio.wait_for(nats.connect(url, allow_reconnect=False), 5)
+        try:
+            reply = await client.request(subject, json.dumps(body).encode(), timeout=10)
+            answer: dict[str, Any] = json.loads(reply.data)
+            return answer
+        finally:
+            await client.close()
+
+
+def _free_ports(number: int) -> list[int]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]

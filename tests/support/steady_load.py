@@ -1,0 +1,150 @@
+"""A steady load of small requests, each handed in until it is taken and counted until it ends."""
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from picoclaw.errors import PicoclawError
+from picoclaw.swarm.entries import Cancelled, Dead, Done, Failed, Started
+from picoclaw.swarm.follow import Followed
+from picoclaw.swarm.log import decode, snapshot
+from picoclaw.swarm.records import Request
+from picoclaw.swarm.subjects import REQUEST_STEP, split_log_subject
+from picoclaw.swarm.submission import new_request, submit
+from picoclaw.swarm.swarm import Swarm
+from picoclaw.tests.support.waiting import wait_for_async
+
+TERMINAL = (Done, Failed, Cancelled, Dead)
+
+
+@dataclass
+class SteadyLoad:
+    """Hands in requests through a door until its block ends. Times are monotonic seconds.
+
+    `ahead`: requests that may be under way at once. A request that is refused, or whose hand-in is in
+    doubt, is handed in again as the same request, as a careful client does.
+    """
+
+    swarm: Swarm
+    demand: str = "noop"
+    hands: int = 4
+    ahead: int = 12
+    handed_in: dict[str, float] = field(default_factory=dict)
+    """When a request was surely taken."""
+    began: dict[str, float] = field(default_factory=dict)
+    """When it was first tried to hand it in."""
+    ended: dict[str, float] = field(default_factory=dict)
+    refusals: list[str] = field(default_factory=list)
+    """What the door said whenever it did not take a request."""
+    _free: asyncio.Semaphore = field(init=False)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _stopping: bool = False
+
+    async def __aenter__(self) -> Self:
+        self._free = asyncio.Semaphore(self.ahead)
+        log = self.swarm.names.log
+        self.swarm.follow(log, self.swarm.names.log_of("*", REQUEST_STEP), self._note, deliver="all")
+        self._tasks = [asyncio.create_task(self._hand()) for _ in range(self.hands)]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping = True
+        if kind is not None:
+            for task in self._tasks:
+                task.cancel()
+        results = await asyncio.gather(*self._tasks, return_exceptions=True)
+        failures = [result for result in results if isinstance(result, Exception)]
+        if kind is None and failures:
+            raise failures[0]
+
+    async def _hand(self) -> None:
+        while not self._stopping:
+            await self._free.acquire()
+            request = new_request("load", demand=self.demand)
+            self.began[request.id] = time.monotonic()
+            await self._hand_in(request)
+
+    async def _hand_in(self, request: Request) -> None:
+        while True:
+            try:
+                await submit(self.swarm, request)
+            except PicoclawError as error:
+                self.refusals.append(str(error))
+                await asyncio.sleep(0.1)
+                continue
+            self.handed_in[request.id] = time.monotonic()
+            return
+
+    def _note(self, followed: Followed) -> None:
+        request, step = split_log_subject(followed.subject)
+        entry = decode(followed)
+        if step == REQUEST_STEP and isinstance(entry, TERMINAL) and request not in self.ended:
+            self.ended[request] = time.monotonic()
+            if request in self.began:
+                self._free.release()
+
+    # --- what came of it ---
+
+    async def flowing(self, number: int, timeout: float = 60.0) -> None:
+        """Wait until so many more requests have been handed in and have ended from now on."""
+        now, enough = time.monotonic(), number
+
+        def fresh() -> bool:
+            return sum(1 for id, at in self.began.items() if at >= now and id in self.ended) >= enough
+
+        await wait_for_async(fresh, timeout, f"{number} requests through")
+
+    async def all_ended(self, timeout: float = 60.0) -> None:
+        """Wait until each request that was taken has ended."""
+        await wait_for_async(
+            lambda: self.handed_in.keys() <= self.ended.keys(),
+            timeout,
+            "every request that was taken has ended",
+        )
+
+    def gap(self, since: float) -> float:
+        """Seconds from `since` until a request that was handed in after it had been taken."""
+        return min(at for id, at in self.handed_in.items() if self.began[id] >= since) - since
+
+    def first_end(self, since: float) -> float:
+        """Seconds from `since` until a request that was handed in after it had ended."""
+        return min(at for id, at in self.ended.items() if self.began.get(id, 0.0) >= since) - since
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the log says of every request and task that ever was in it."""
+
+    requests: int
+    lost: tuple[str, ...]
+    """Subjects without a terminal entry."""
+    doubled: tuple[str, ...]
+    """Subjects with more than one terminal entry, or with anything after it."""
+    second_runs: int
+    """Starts beyond the first of a task."""
+    ends: Counter[str]
+
+
+async def outcome(swarm: Swarm) -> Outcome:
+    """Read the whole log."""
+    kinds: dict[str, list[type]] = {}
+    for followed in await snapshot(swarm.wire, swarm.names.log, swarm.names.log_filter(), deliver="all"):
+        kinds.setdefault(followed.subject, []).append(type(decode(followed)))
+    lost, doubled, again = [], [], 0
+    ends: Counter[str] = Counter()
+    for subject, entries in kinds.items():
+        terminal = [number for number, kind in enumerate(entries) if issubclass(kind, TERMINAL)]
+        if not terminal:
+            lost.append(subject)
+        elif len(terminal) > 1 or terminal[0] != len(entries) - 1:
+            doubled.append(subject)
+        else:
+            ends[entries[-1].__name__] += 1
+        again += max(0, sum(1 for kind in entries if kind is Started) - 1)
+    requests = sum(1 for subject in kinds if split_log_subject(subject)[1] == REQUEST_STEP)
+    return Outcome(requests, tuple(lost), tuple(doubled), again, ends)
