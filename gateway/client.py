@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +26,7 @@ from ..swarm.views.history import history_row
 from ..swarm.views.nodes import NodeRow
 from ..swarm.views.requests import RequestRow, TaskRow, request_row, task_rows
 from .asked import HERE, Asked, check_repository, check_text, means_this_folder, sender
+from .broadcast import broadcast_of
 from .change import limit_to_change
 from .demanded import demand_of
 from .results import read_history, read_result
@@ -111,6 +113,9 @@ class SwarmClient:
         unroutable: Unroutable | None = None,
         max_attempts: int | None = None,
         key: str | None = None,
+        broadcast: bool = False,
+        quorum: int | str | None = None,
+        within: timedelta | None = None,
     ) -> RequestHandle:
         """Hand in a request and return at once; it runs whether or not anybody waits for it.
 
@@ -120,13 +125,19 @@ class SwarmClient:
         that commit or branch counts. `input` is what the executor gets
         beside the text. `priority` is 0 low to 3 critical; past `deadline` the request ends failed;
         `unroutable` says what to do while no node serves a task (wait, fail, skip, local); `key` makes
-        sending twice sending once. Raises
+        sending twice sending once. With `broadcast` every node that offers the capability does it, for
+        at most `within`; `quorum` is how many must answer (a number, `N%`, `majority`; all of them). Raises
         UsageError and its kind for wrong input, before anything is sent; QueueFull, SwarmError.
         """
         asked = _asked(
             text, capability=capability, node=node, labels=labels, repo=repo, template=template, input=input,
             priority=priority, deadline=deadline, unroutable=unroutable, max_attempts=max_attempts, key=key,
         )  # fmt: skip
+        if broadcast:
+            wide = broadcast_of(quorum=quorum, within=within, demand=asked.demand, unroutable=unroutable)
+            asked = replace(asked, broadcast=wide)
+        elif quorum is not None or within is not None:
+            raise UsageError("quorum and within are those of a broadcast: add broadcast=True")
         if diff is not None:
             asked, _ = await asyncio.to_thread(limit_to_change, asked, diff)
         request = await asked.request(self._swarm)

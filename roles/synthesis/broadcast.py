@@ -25,7 +25,9 @@ def join_broadcast(plan: Plan, request: Request, outcomes: Sequence[Outcome]) ->
     broadcast = request.broadcast or Broadcast()
     asked, wanted = len(outcomes), needed(broadcast.quorum, len(outcomes))
     answers = [outcome for outcome in outcomes if usable(outcome)]
-    silent = [f"{_node(outcome)}: {_why_silent(outcome)}" for outcome in outcomes if not usable(outcome)]
+    silent = [_silent(outcome) for outcome in outcomes if not usable(outcome)]
+    # Those that were let go as nothing depended on them any more are not why it failed.
+    causes = [_silent(o) for o in sorted(outcomes, key=_let_go) if not usable(o)]
     verdict = f"{len(answers)} of {count(asked, 'node')} answered"
     quorum = f" ({wanted} {'was' if wanted == 1 else 'were'} needed)" if broadcast.quorum is not None else ""
     parts = [f"# {inline(clean(request.text, 100)) or 'Broadcast'}"]
@@ -50,7 +52,7 @@ def join_broadcast(plan: Plan, request: Request, outcomes: Sequence[Outcome]) ->
         },
         partial=bool(silent),
         summary=summary,
-        failed=clean(too_few(broadcast.quorum, outcomes, silent), 2000),
+        failed=clean(too_few(broadcast.quorum, outcomes, causes), 2000),
     )
 
 
@@ -59,7 +61,11 @@ def _node(outcome: Outcome) -> str:
     return outcome.demand.removeprefix(NODE_PREFIX) or outcome.step
 
 
-def _why_silent(outcome: Outcome) -> str:
-    if outcome.unserved:
-        return "it left the swarm before it answered"
-    return in_words(outcome)
+def _silent(outcome: Outcome) -> str:
+    """Say which node did not answer, and why."""
+    why = "it left the swarm before it answered" if outcome.unserved else in_words(outcome)
+    return f"{_node(outcome)}: {why}"
+
+
+def _let_go(outcome: Outcome) -> bool:
+    return outcome.state == "cancelled" and outcome.reason.startswith("request:")

@@ -191,6 +191,24 @@ async def test_a_change_goes_along_as_the_command_line_sends_it(client: SwarmCli
     assert "a.py" in str(change["files"])
 
 
+async def test_a_broadcast_goes_to_each_node_that_offers_it(
+    lab: Lab, client: SwarmClient, talks: Runs
+) -> None:
+    await lab.worker(executors(talks), name="other hand")
+
+    report = await client.wait(
+        await client.submit("go", capability="noop", broadcast=True, quorum="majority", within=SOON),
+        timeout=SOON,
+    )
+
+    assert (report.state, report.partial, report.summary) == ("done", False, "2 of 2 nodes answered")
+    assert isinstance(report.data, dict)
+    assert (report.data["asked"], report.data["quorum"]) == (2, 2)
+    for wrong in ({"quorum": 2}, {"broadcast": True, "quorum": 0}, {"broadcast": True, "node": "hand"}):
+        with pytest.raises(UsageError):
+            await client.submit("go", **({"capability": "noop"} | wrong))  # type: ignore[arg-type]
+
+
 async def test_ids_that_mean_nothing_or_the_wrong_thing_are_told(client: SwarmClient) -> None:
     handle = await client.submit("do it", capability="noop")
     await client.wait(handle, timeout=SOON)

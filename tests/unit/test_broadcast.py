@@ -253,6 +253,14 @@ def test_too_few_answers_fail_it_and_say_who_did_not_and_why(quorum: int | None,
     assert made.partial
 
 
+def test_who_was_let_go_is_named_after_who_failed() -> None:
+    let_go = silent(1, "request: the quorum of 3 of 3 nodes could no longer be met", state="cancelled")
+    made = report(None, let_go, silent(2, "error: no disk"), answered(3))
+    assert made.failed.startswith(
+        "1 of 3 nodes answered, 3 were needed: w-2: failed: error: no disk; w-1: cancelled"
+    )
+
+
 def test_a_thousand_silent_nodes_make_no_endless_error() -> None:
     tasks = tuple(Task(step=f"w-{n}", demand=f"node:w-{n}") for n in range(1000))
     outcomes = [silent(n, "error: " + "x" * 500) for n in range(1000)]
