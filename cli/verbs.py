@@ -26,6 +26,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "result": Verb("result.command", "result", "Print what a request or task brought."),
         "cancel": Verb("cancel_command", "cancel", "Cancel a request or task."),
         "dlq": Verb("dlq_command", "dlq", "Show the dead letters: tasks whose attempts are used up."),
+        "limits": Verb("limits.command", "limits", "Show and set what the whole swarm is held to."),
         "logs": Verb("logs.command", "logs", "Print the logs of this machine's nodes."),
         "doctor": Verb(
             "doctor.command", "doctor", "Check this machine and the way to the swarm, with the fixes."

@@ -272,7 +272,7 @@ class Attempts:
             return
         requeue = on_failure(head, max_attempts=queued.task.max_attempts, drained=True)
         assert isinstance(requeue, Requeue)
-        entry = self._queued(queued, requeue, "drained: its node stopped")
+        entry = self._queued(queued, requeue, job.why)
         try:
             await self._append(queued, entry, requeue.expected)
         except AppendRefused:

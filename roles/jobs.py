@@ -24,6 +24,8 @@ class Job:
     """Somebody else decides on the task now: write nothing more."""
     draining: bool = False
     """It is to be handed back."""
+    why: str = "drained: its node stopped"
+    """Why it is handed back."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:

@@ -34,6 +34,7 @@ from .coordinator import Coordinator
 from .jobs import JobTable
 from .offering import Offering, make_offering
 from .planning.template import Template
+from .promotion import Promotion, hand_over
 from .scratch import scratch_folder
 from .worker import Worker
 
@@ -90,6 +91,7 @@ class Node:
             nats, resolve = await self._server(stack)
             swarm = await stack.enter_async_context(self._open(nats, resolve))
             self.swarm = swarm
+            await swarm.follow_limits()
             await swarm.follow_lanes()
             revision = await name_revision(swarm.wire, swarm.names, self.name, self.run)
             registration = register_node(run_dir(self.home), self.name, self.settings.swarm.role, os.getpid())
@@ -113,19 +115,21 @@ class Node:
                 cache=self.home / "cache" / "repositories",
                 scratch=stack.enter_context(scratch_folder(self.home / "jobs")),
             )
-            coordinator = (
-                Coordinator(swarm, adverts.templates, can_run_here=adverts.can_run)
-                if self.settings.swarm.role == "coordinator"
-                else None
-            )
+
+            def new_coordinator() -> Coordinator:
+                return Coordinator(swarm, adverts.templates, can_run_here=adverts.can_run)
+
+            coordinator = new_coordinator() if self.settings.swarm.role == "coordinator" else None
+            promotion = Promotion(swarm, announcer, new_coordinator) if self.settings.swarm.may_lead else None
 
             def changed(after: Offering) -> None:
                 worker.change_offer(after.offer)
                 announcer.change(after.advertised_by(announcer.advert))
 
             def templates_changed(templates: tuple[Template, ...]) -> None:
-                if coordinator is not None:
-                    coordinator.change_templates(templates)
+                for planner in (coordinator, promotion):
+                    if planner is not None:
+                        planner.change_templates(templates)
 
             await swarm.follow_members()
             await announcer.join(expected=revision, orders=worker.on_order, at=swarm.members.server.now())
@@ -136,13 +140,21 @@ class Node:
             if coordinator is not None:
                 swarm.tasks.start(coordinator.run(), name="coordinate")
                 swarm.tasks.start(Janitor(swarm).run(), name="janitor")
+            if promotion is not None:
+                swarm.tasks.start(promotion.run(), name="stand by as coordinator")
             self._greet(swarm, offering)
             self.ready.set()
             await self._until_stopped(swarm)
             announcer.drain()
             if coordinator is not None:
                 coordinator.drain()
-            await worker.drain(self.settings.swarm.drain_timeout)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(worker.drain(self.settings.swarm.drain_timeout), name="drain")
+                if coordinator is not None:
+                    # Sooner than others would learn of it by the goodbye, where there is another one.
+                    group.create_task(hand_over(coordinator, swarm), name="hand over")
+                if promotion is not None:
+                    group.create_task(promotion.leave(), name="leave the role")
             await announcer.goodbye()
             self.say("left the swarm")
 
@@ -160,6 +172,8 @@ class Node:
             run=self.run,
             sid=settings.sid or self.run,
             role=settings.role,
+            leads=settings.role == "coordinator" or None,
+            promotable=settings.may_lead or None,
             slots=settings.max_concurrent,
             labels=dict(settings.labels),
             host=platform.node(),

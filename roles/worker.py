@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from ..errors import PicoclawError
@@ -15,6 +16,7 @@ from ..swarm.rules import NO_EVIDENCE_DELAY
 from ..swarm.subjects import split_log_subject, task_id
 from ..swarm.swarm import Swarm
 from .attempts import Attempts, FindExecutor
+from .capped import Capped
 from .jobs import Job, JobTable
 
 log = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class Worker:
         self._puller = Puller(
             swarm.wire, free=lambda: jobs.free, take=self._take, node_timeout=swarm.nats.node_timeout
         )
+        self._capped = Capped(swarm, jobs, self._served, self._puller.slot_freed)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -57,6 +60,7 @@ class Worker:
                 group.create_task(self._puller.run(), name="pull")
                 group.create_task(self._extend(), name="extend")
                 group.create_task(self._touch(), name="touch lanes")
+                group.create_task(self._capped.run(), name="keep to the caps")
 
     # --- which lanes ---
 
@@ -68,21 +72,27 @@ class Worker:
     def bind(self) -> None:
         """Pull from the lanes that the offer meets, and from no others."""
         wanted: dict[str, Source] = {}
-        for lane in self._swarm.lanes.known.values():
-            if serves(self._offer, lane.demand) and lane.record.state == "open":
-                for source in self._sources(lane):
-                    wanted[source.consumer] = source
+        for lane in self._served():
+            for source in self._sources(lane):
+                wanted[source.consumer] = source
         for source in self._puller.sources:
             if source.consumer not in wanted:
                 self._puller.remove(source.stream, source.consumer)
         for source in wanted.values():
             self._puller.add(source)
 
+    def _served(self) -> list[Lane]:
+        lanes = self._swarm.lanes.known.values()
+        return [lane for lane in lanes if serves(self._offer, lane.demand) and lane.record.state == "open"]
+
     def _sources(self, lane: Lane) -> list[Source]:
         names = self._swarm.names
         rank = pull_rank(self._offer, lane.demand)
+        free = partial(self._capped.free, lane.demand.capabilities)
         return [
-            Source(names.tasks, names.lane_consumer(lane.key, level), 1 if level is None else level, rank)
+            Source(
+                names.tasks, names.lane_consumer(lane.key, level), 1 if level is None else level, rank, free
+            )
             for level in lane.levels()
         ]
 
@@ -104,13 +114,16 @@ class Worker:
         request, step = split_log_subject(delivered.subject)
         # Listed from here on: before `started` is written (DESIGN.md section 3, evidence).
         job = Job(task_id(request, step), delivered)
+        if not self._capped.bind(delivered.subject.rsplit(".", 4)[1], job):
+            return False
         self._jobs.add(job)
         self._swarm.tasks.start(self._handle(job), name=job.id)
         return True
 
     async def _handle(self, job: Job) -> None:
         try:
-            await self._attempts.carry(job)
+            if await self._capped.admit(job):
+                await self._attempts.carry(job)
         except asyncio.CancelledError:
             raise
         except Exception:
@@ -120,6 +133,7 @@ class Worker:
                 await job.delivered.nak(NO_EVIDENCE_DELAY)
         finally:
             self._jobs.remove(job)
+            self._capped.ended(job)
             self._puller.slot_freed()
 
     # --- beside the jobs ---
@@ -145,6 +159,10 @@ class Worker:
         """Take no more, let jobs finish within `limit`, then hand the rest back."""
         self._draining = True
         self._puller.stop()
+        await self._end_jobs(limit)
+        await self._capped.drain()
+
+    async def _end_jobs(self, limit: timedelta) -> None:
         jobs = self._jobs.all()
         if not jobs:
             return

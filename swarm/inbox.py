@@ -4,14 +4,16 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+from ..config.durations import format_duration
 from ..errors import QueueFull, RecordRefused, SwarmError, SwarmTimeout
 from .artifacts import ArtifactStore
 from .bodies import pack_request
 from .kv import last_message
 from .lanes import MAX_ACK_PENDING, MAX_WAITING
+from .later import later_headers
+from .live_limits import LiveLimits
 from .puller import Source
 from .records import Request
-from .streams import Limits
 from .subjects import EXPECTED_SUBJECT_SEQ, LEVELS, Names
 from .wire import (
     ANSWER,
@@ -36,7 +38,7 @@ class Inbox:
         names: Names,
         artifacts: ArtifactStore,
         *,
-        limits: Limits,
+        limits: LiveLimits,
         ack_wait: timedelta,
     ) -> None:
         self._wire = wire
@@ -53,37 +55,48 @@ class Inbox:
 
     async def admits(self) -> bool:
         """Return whether new requests are admitted: the log is below its admission limit."""
-        return await self.log_fill() < self._limits.admission
+        return await self.log_fill() < self._limits.effective.admission
 
     def check_room(self, fill: float) -> None:
         """Raise QueueFull when the log is as full as `fill` and so admits no requests."""
-        if fill >= self._limits.admission:
+        if fill >= self._limits.effective.admission:
+            kept = self._limits.effective.requests_kept
             raise QueueFull(
-                f"queue full: the log is over {self._limits.admission:.0%} of its size; nothing was "
-                f"submitted. Ended requests leave it after {self._limits.requests_kept.days} days; to have "
-                f"room now, raise max_bytes of stream {self._names.log}, then send it again"
+                f"queue full: the log is over {self._limits.effective.admission:.0%} of its size; nothing was "
+                f"submitted. Ended requests leave it after {format_duration(kept)}; to have room now, remove "
+                "some by `picoclaw prune --older-than 1h`, or make it larger by `picoclaw limits set size.log=…`, "
+                "then send it again"
             )
 
-    async def submit(self, request: Request, *, patience: timedelta = timedelta(seconds=20)) -> bool:
+    async def submit(
+        self, request: Request, *, at: float | None = None, patience: timedelta = timedelta(seconds=20)
+    ) -> bool:
         """Put a request in; return False when one of its id waits there already. Sent twice is sent once.
 
-        `check_room` comes before. Raises QueueFull, UsageError for an over-large body, SwarmTimeout
+        `check_room` comes before. `at`: server time at which it goes in, seconds since the epoch; until
+        then it waits elsewhere (`later`). Raises QueueFull, UsageError for an over-large body, SwarmTimeout
         past `patience`.
         """
         packed = await pack_request(request, self._artifacts)
-        subject = self._names.inbox(request.priority, request.id)
+        subject, headers = self._names.inbox(request.priority, request.id), {EXPECTED_SUBJECT_SEQ: "0"}
+        if at is not None:
+            subject = self._names.later(request.id)
+            headers |= later_headers(self._names, request, at)
         loop = asyncio.get_running_loop()
         payload = packed.to_bytes()
         deadline = loop.time() + patience.total_seconds()
         while True:
             try:
-                await self._wire.store(subject, payload, headers={EXPECTED_SUBJECT_SEQ: "0"}, timeout=ANSWER)
+                await self._wire.store(subject, payload, headers=headers, timeout=ANSWER)
                 return True
             except ApiError as error:
                 if error.code == WRONG_LAST_SEQUENCE:
                     return False
                 if error.code in STREAM_FULL:
-                    raise QueueFull("queue full: the inbox has no room; send the request later") from None
+                    raise QueueFull(
+                        "queue full: the inbox has no room; send the request later, or make it larger by "
+                        "`picoclaw limits set size.inbox=…`"
+                    ) from None
                 raise SwarmError(f"the request was refused: {error}") from None
             except (SwarmTimeout, NobodyListens):
                 # To send it again is harmless, whichever of the two arrives.
@@ -104,11 +117,16 @@ class Inbox:
         except RecordRefused:
             return None  # whatever lies there, the coordinator will remove it
 
+    async def count(self) -> int:
+        """Return how many requests wait for a coordinator."""
+        every = {"subjects_filter": self._names.wildcard("request")}
+        info = await self._wire.api(f"STREAM.INFO.{self._names.requests}", every)
+        return len(info["state"].get("subjects") or {})
+
     async def withdraw(self, request: str) -> None:
-        """Take a request out of the inbox."""
-        await self._wire.api(
-            f"STREAM.PURGE.{self._names.requests}", {"filter": self._names.inbox_of(request)}
-        )
+        """Take a request out of the inbox, or off the schedule that is to put it there."""
+        for subject in (self._names.later(request), self._names.inbox_of(request)):
+            await self._wire.api(f"STREAM.PURGE.{self._names.requests}", {"filter": subject})
 
     async def sources(self) -> list[Source]:
         """Make the consumers of the inbox and return them, one per priority."""

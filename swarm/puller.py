@@ -34,6 +34,8 @@ ANSWERED = 0.5
 
 To be wrong costs a message that goes back as surplus; to wait would keep slots empty.
 """
+GATED_PARK = 0.5
+"""Seconds that a pull of a source with a limit of its own stays parked: what allows it is given back soon."""
 LATE = 1.0
 """Seconds past its expiry after which an unanswered pull is written off."""
 RETURN = timedelta(milliseconds=50)
@@ -55,6 +57,8 @@ class Source:
     """Scanned from high to low."""
     rank: int | None = None
     """The broker's priority for these pulls, 0 first to 9 last; None: the consumer has no groups."""
+    free: Callable[[], int | None] | None = field(default=None, compare=False)
+    """How many messages it may be asked for now, beside the free slots; None, or its None: any number."""
 
 
 @dataclass(slots=True)
@@ -200,13 +204,15 @@ class Puller:
                 sign = 1
         # Of one level who was asked longest ago goes first: none waits for another to run dry.
         for state in sorted(self._states.values(), key=lambda s: (sign * s.source.level, s.asked)):
-            if now < state.rest_until:
+            own = state.source.free() if state.source.free is not None else None
+            if now < state.rest_until or (own is not None and own <= 0):
                 continue
             if state.hot:
-                if budget > 0:
+                batch = budget if own is None else min(budget, own - state.credit(parked=False))
+                if batch > 0:
                     state.asked = self._turn
-                    await self._pull(state, budget, parked=False)
-                    budget = 0
+                    await self._pull(state, batch, parked=False)
+                    budget -= batch
             elif not any(pull.parked for pull in state.pulls.values()):
                 await self._pull(state, 1, parked=True)
 
@@ -215,8 +221,10 @@ class Puller:
         self._counter += 1
         key = str(self._counter)
         body: dict[str, object] = {"batch": batch}
+        gated = source.free is not None and source.free() is not None
+        park = min(self._park, GATED_PARK) if gated else self._park
         if parked:
-            body["expires"] = int(self._park * _NANOS)
+            body["expires"] = int(park * _NANOS)
         elif state.handed_back:
             # To find nothing now would leave the slot to a lower level, again and again.
             body["expires"] = int(RETURN.total_seconds() * _NANOS)
@@ -226,7 +234,7 @@ class Puller:
         if source.rank is not None:
             body |= {"group": GROUP, "priority": source.rank}
         now = asyncio.get_running_loop().time()
-        state.pulls[key] = _Pull(batch, now + (self._park + LATE if parked else ANSWERED), parked)
+        state.pulls[key] = _Pull(batch, now + (park + LATE if parked else ANSWERED), parked)
         try:
             await self._wire.client.publish(
                 f"{API}CONSUMER.MSG.NEXT.{source.stream}.{source.consumer}",

@@ -23,6 +23,7 @@ class Limits:
     """Sizes of the streams, in bytes, and ages."""
 
     log: int = 1 << 30
+    inbox: int = 256 << 20
     admission: float = 0.9
     """Share of the log above which submissions are refused, so that what runs can still end."""
     dead_letters: int = 128 << 20
@@ -34,6 +35,10 @@ class Limits:
     """How long an ended request's log is kept."""
     lane_kept: timedelta = timedelta(hours=1)
     """How long an empty lane is kept."""
+    artifacts: int | None = None
+    """None: what the server's store holds."""
+    artifacts_kept: timedelta = timedelta(days=14)
+    """How long an artifact that no request refers to is kept at most."""
 
 
 def _nanos(age: timedelta) -> int:
@@ -61,6 +66,8 @@ def stream_configs(names: Names, *, replicas: int, limits: Limits) -> tuple[dict
             "description": "what users asked and no coordinator has yet written down",
             "subjects": [names.wildcard("request"), names.wildcard("later"), names.wildcard("cron")],
             "retention": "workqueue",
+            # The server refuses `new` with schedules (10052), so that no size may stand here: a full stream
+            # would drop what was handed in first, or a schedule. The door looks before it hands in.
             "discard": "old",
             "max_msgs_per_subject": 1,
             "allow_msg_schedules": True,

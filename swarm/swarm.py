@@ -20,8 +20,11 @@ from .identity import adopt_hid, find_hid, keep_hid
 from .inbox import Inbox
 from .kv import Bucket, as_json
 from .lanes import Lanes
+from .limits import KEY
+from .live_limits import LiveLimits
 from .log import Log, snapshot
 from .members import Members
+from .prober import Prober
 from .queue import Queue
 from .records import DeadLetter, QueuedTask
 from .streams import Limits, ensure_shared, ensure_streams
@@ -46,7 +49,8 @@ class Swarm:
     """An open swarm; made by `open_swarm`."""
 
     nats: NatsSettings
-    limits: Limits
+    live: LiveLimits
+    """What an operator set for the whole swarm."""
     me: Me
     make: bool
     """Streams that are missing are made; not by verbs that only look."""
@@ -61,11 +65,18 @@ class Swarm:
     inbox: Inbox
     artifacts: ArtifactStore
     members: Members
+    prober: Prober
+    """Asks whom somebody here watches whether they are there; runs once the members are followed."""
     tasks: Background
     """Tasks that live as long as the swarm is open; a failure of one ends it."""
     _reconnected: list[Callable[[], None]] = field(default_factory=list)
     _followers: list[Follower] = field(default_factory=list)
     _reviving: asyncio.Task[None] | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """The sizes and ages that hold now."""
+        return self.live.effective
 
     @property
     def leases(self) -> Bucket:
@@ -89,13 +100,35 @@ class Swarm:
         on_reset: Callable[[], None] | None = None,
     ) -> asyncio.Event:
         """Follow a stream as long as the swarm is open; the event is set once it is caught up."""
+        return self._follow(stream, subject, handle, deliver=deliver, on_reset=on_reset)[0]
+
+    @asynccontextmanager
+    async def following(
+        self, stream: str, subject: str, handle: Callable[[Followed], None]
+    ) -> AsyncIterator[asyncio.Event]:
+        """Follow a stream for a block; the event is set once it is caught up."""
+        caught_up, follower, task = self._follow(stream, subject, handle)
+        try:
+            yield caught_up
+        finally:
+            self._followers.remove(follower)
+            task.cancel()
+
+    def _follow(
+        self,
+        stream: str,
+        subject: str,
+        handle: Callable[[Followed], None],
+        *,
+        deliver: str = "last_per_subject",
+        on_reset: Callable[[], None] | None = None,
+    ) -> tuple[asyncio.Event, Follower, asyncio.Task[None]]:
         caught_up = asyncio.Event()
         follower = Follower(
             self.wire, stream, subject, deliver=deliver, on_snapshot=caught_up.set, on_reset=on_reset
         )
         self._followers.append(follower)
-        self.tasks.start(follower.run(handle), name=f"follow {stream}")
-        return caught_up
+        return caught_up, follower, self.tasks.start(follower.run(handle), name=f"follow {stream}")
 
     async def read_members(self) -> None:
         """Take the table of members as it stands now, once."""
@@ -118,6 +151,7 @@ class Swarm:
             self.names.members, self.names.wildcard("node"), take, on_reset=self.members.forget_all
         )
         self.tasks.start(self._sweep(), name="sweep members")
+        self.tasks.start(self.prober.run(), name="probe members")
         await _within(caught_up.wait(), "the table of members")
 
     async def follow_lanes(self) -> None:
@@ -127,6 +161,12 @@ class Swarm:
             bucket.stream, bucket.subject(">"), self.lanes.take, on_reset=self.lanes.forget_all
         )
         await _within(caught_up.wait(), "the known lanes")
+
+    async def follow_limits(self) -> None:
+        """Keep the limits that an operator sets current; returns once they are known."""
+        bucket, live = self.live.bucket, self.live
+        caught_up = self.follow(bucket.stream, bucket.subject(KEY), live.take, on_reset=live.forget)
+        await _within(caught_up.wait(), "the limits of the swarm")
 
     async def _sweep(self) -> None:
         while True:
@@ -265,11 +305,21 @@ async def open_swarm(
             names = Names(await _hid(wire, hid, make=make, replicas=nats.replicas))
             if make:
                 await ensure_streams(wire, names, replicas=nats.replicas, limits=limits)
+            live = LiveLimits(wire, names, limits)
             artifacts = ArtifactStore(client, names, replicas=nats.replicas, kept=limits.requests_kept)
+            members = Members(
+                wire,
+                names,
+                me=me.node,
+                run=me.run,
+                interval=nats.heartbeat_interval,
+                node_timeout=nats.node_timeout,
+                clock=asyncio.get_running_loop().time,
+            )
             lanes = Lanes(wire, names, ack_wait=nats.ack_wait)
             swarm = Swarm(
                 nats=nats,
-                limits=limits,
+                live=live,
                 me=me,
                 make=make,
                 adopted=hid is None,
@@ -279,17 +329,10 @@ async def open_swarm(
                 log=Log(wire, names),
                 lanes=lanes,
                 queue=Queue(wire, names, lanes),
-                inbox=Inbox(wire, names, artifacts, limits=limits, ack_wait=nats.ack_wait),
+                inbox=Inbox(wire, names, artifacts, limits=live, ack_wait=nats.ack_wait),
                 artifacts=artifacts,
-                members=Members(
-                    wire,
-                    names,
-                    me=me.node,
-                    run=me.run,
-                    interval=nats.heartbeat_interval,
-                    node_timeout=nats.node_timeout,
-                    clock=asyncio.get_running_loop().time,
-                ),
+                members=members,
+                prober=Prober(members),
                 tasks=tasks,
             )
             opened.append(swarm)

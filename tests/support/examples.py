@@ -3,6 +3,7 @@
 from picoclaw.swarm import entries
 from picoclaw.swarm.heartbeat import Heartbeat
 from picoclaw.swarm.lanes import LaneRecord
+from picoclaw.swarm.limits import SwarmLimits
 from picoclaw.swarm.records import (
     ArtifactRef,
     Broadcast,
@@ -70,6 +71,12 @@ EXAMPLES: dict[str, Record] = {
     "delivery": DELIVERY,
     "queued_task": QUEUED_TASK,
     "dead_letter": DeadLetter(queued=QUEUED_TASK, attempt=3, error="boom", node="claw-1a2b3c4d"),
+    "limits": SwarmLimits(
+        caps={"code": 4, "security": 0}, request_running=50, request_queued=20_000, tenant_running=200,
+        tenant_queued=100, keep_requests_s=259_200.0, keep_dead_letters_s=604_800.0, keep_artifacts_s=86_400.0,
+        keep_events_s=60.0, keep_lanes_s=600.0, size_log=2 << 30, size_inbox=1 << 28, size_dead_letters=1 << 27,
+        size_events=1 << 26, size_artifacts=10 << 30,
+    ),
     "lane": LaneRecord(demand="code", priorities=(0, 1), state="closing", served=True),
     "heartbeat": Heartbeat(
         node="claw-1a2b3c4d", run="8899aabbccddeeff", sid="s-1", role="specialist", beat=12, interval_s=10.0,

@@ -1,0 +1,1 @@
+"""`picoclaw limits`: what the whole swarm is held to."""

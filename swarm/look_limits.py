@@ -1,0 +1,107 @@
+"""Look at what the swarm uses of its limits."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .limits import SwarmLimits
+from .log import snapshot
+from .records import read_json
+from .slots import SLOT
+from .subjects import split_log_subject
+from .swarm import Swarm
+from .wire import NOT_FOUND, ApiError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """How full a stream is."""
+
+    used: int
+    """Bytes."""
+    size: int | None
+    """Bytes; None: without a limit of its own."""
+    messages: int
+    age_s: float | None
+    """How long it keeps a message, in seconds; None: until something else removes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InUse:
+    """What the swarm uses now."""
+
+    limits: SwarmLimits
+    slots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Capped capability to the nodes that hold a slot of it, one name per slot."""
+    out: Mapping[str, int] = field(default_factory=dict)
+    """Request to its tasks that are on their lanes, running or put off."""
+    waiting: int = 0
+    """Requests in the inbox."""
+    fills: Mapping[str, Fill] = field(default_factory=dict)
+    """By the limit of its size, such as `size.log`; a stream that was never made is left out."""
+
+
+async def read_in_use(swarm: Swarm) -> InUse:
+    """Return what the swarm uses now; raises RecordRefused for limits that cannot be read."""
+    names = swarm.names
+    streams = {
+        "size.log": names.log,
+        "size.inbox": names.requests,
+        "size.dead_letters": names.dead_letters,
+        "size.events": names.events,
+        "size.artifacts": f"OBJ_{names.artifacts}",
+    }
+    limits, slots, out, waiting = await asyncio.gather(
+        swarm.live.read(), _slots(swarm), tasks_out(swarm), swarm.inbox.count()
+    )
+    fills = await asyncio.gather(*(_fill(swarm, stream) for stream in streams.values()))
+    return InUse(
+        limits=limits,
+        slots=slots,
+        out=out,
+        waiting=waiting,
+        fills={name: fill for name, fill in zip(streams, fills, strict=True) if fill is not None},
+    )
+
+
+async def tasks_out(swarm: Swarm) -> dict[str, int]:
+    """Return, by request, how many tasks have their message in the work queue or on its schedule."""
+    info = await swarm.wire.api(f"STREAM.INFO.{swarm.names.tasks}", {"subjects_filter": ">"})
+    subjects = info["state"].get("subjects") or {}
+    return dict(Counter(split_log_subject(subject)[0] for subject in subjects))
+
+
+async def _slots(swarm: Swarm) -> dict[str, tuple[str, ...]]:
+    bucket = swarm.leases
+    try:
+        records = await snapshot(
+            swarm.wire, bucket.stream, bucket.subject(f"{SLOT}.>"), deliver="last_per_subject"
+        )
+    except ApiError as error:
+        if error.code not in NOT_FOUND:
+            raise
+        return {}
+    found: dict[str, list[str]] = {}
+    for followed in records:
+        if followed.data:
+            record = read_json(followed.data, "the slot")
+            if isinstance(record, dict):
+                found.setdefault(str(record.get("capability")), []).append(str(record.get("node")))
+    return {capability: tuple(sorted(nodes)) for capability, nodes in found.items()}
+
+
+async def _fill(swarm: Swarm, stream: str) -> Fill | None:
+    try:
+        info = await swarm.wire.api(f"STREAM.INFO.{stream}")
+    except ApiError as error:
+        if error.code not in NOT_FOUND:
+            raise
+        return None
+    size, age = int(info["config"].get("max_bytes", -1)), int(info["config"].get("max_age", 0))
+    return Fill(
+        used=int(info["state"]["bytes"]),
+        size=size if size > 0 else None,
+        messages=int(info["state"]["messages"]),
+        age_s=age / 1e9 if age else None,
+    )
