@@ -95,7 +95,7 @@ def _why_it_waits(found: "Found", around: "Around") -> list[str]:
     from ..swarm.views.requests import task_rows
     from ..swarm.views.waiting import why_request_waits
 
-    stuck = why_request_waits(found.state.head, around)
+    stuck = why_request_waits(found.state.head, around, found.state.due_at)
     rows = (row for row in task_rows(found.state, around) if found.step in (None, row.step))
     tasks = [safe(f"{row.step:<10} {row.reason}") for row in rows if row.status == "unroutable"]
     return [safe(stuck), *tasks] if stuck else tasks

@@ -1,5 +1,6 @@
 """Delivered: one message of a work-queue consumer, and the ways to settle it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -47,12 +48,13 @@ def parse_ack_subject(reply: str) -> AckSubject | None:
 class Delivered:
     """A queue message in this process's hands. To settle it proves nothing; the log does."""
 
-    __slots__ = ("_wire", "ack_subject", "at", "data", "delivery", "subject")
+    __slots__ = ("_wire", "ack_subject", "at", "data", "delivery", "headers", "subject")
 
     def __init__(self, wire: Wire, message: Msg, ack: AckSubject) -> None:
         self._wire = wire
         self.subject = message.subject
         self.data = message.data
+        self.headers: Mapping[str, str] = message.headers or {}
         self.ack_subject = message.reply
         self.delivery = ack.delivery
         self.at = ack.at

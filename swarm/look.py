@@ -15,6 +15,7 @@ from .fold import RequestHead, TaskHead, fold_request
 from .follow import Followed
 from .kv import last_message
 from .lanes import lane_key, level_of
+from .later import list_later, read_later
 from .log import decode
 from .records import Plan, Request
 from .subjects import REQUEST_ID, REQUEST_STEP, split_log_subject
@@ -89,6 +90,8 @@ async def list_requests(swarm: Swarm) -> list[Listed]:
         if REQUEST_ID.fullmatch(request):  # anybody may publish on a subject like ours
             first.setdefault(request, Listed(request, followed.at))
     waiting = [listed for listed in await _list_inbox(swarm) if listed.id not in first]
+    for later in await list_later(swarm.wire, swarm.names):
+        first.setdefault(later.request.id, Listed(later.request.id, later.created_at))
     return waiting + sorted(first.values(), key=lambda listed: listed.created_at, reverse=True)
 
 
@@ -111,9 +114,8 @@ async def read_requests(swarm: Swarm, listed: Sequence[Listed]) -> list[RequestS
 
     async def read(one: Listed) -> RequestState | None:
         async with gate:
-            if whole is not None and one.priority is None:
-                parts = whole.get(one.id)
-                return await _state(swarm, one.id, parts) if parts else None
+            if whole is not None and one.priority is None and (parts := whole.get(one.id)):
+                return await _state(swarm, one.id, parts)
             return await read_request(swarm, one.id, priority=one.priority)
 
     async with asyncio.TaskGroup() as group:
@@ -133,7 +135,7 @@ async def read_request(swarm: Swarm, request: str, *, priority: int | None = Non
         heads = await swarm.log.heads(request)
         parts = _Parts(history, {step: last for (_, step), last in heads.items() if step != REQUEST_STEP})
         return await _state(swarm, request, parts)
-    return state or await _in_inbox(swarm, request, (0, 1, 2, 3))
+    return state or await _in_inbox(swarm, request, (0, 1, 2, 3)) or await _waiting(swarm, request)
 
 
 @dataclass(slots=True)
@@ -213,6 +215,14 @@ async def _in_inbox(swarm: Swarm, request: str, levels: Iterable[int]) -> Reques
         at = datetime.fromisoformat(stored.time).timestamp()
         return RequestState(id=request, created_at=at, request=asked)
     return None
+
+
+async def _waiting(swarm: Swarm, request: str) -> RequestState | None:
+    later = await read_later(swarm.wire, swarm.names, request)
+    if later is None:
+        return None
+    asked = await _whole_request(swarm, later.request)
+    return RequestState(id=request, created_at=later.created_at, request=asked, due_at=later.due_at)
 
 
 async def place_in_lane(swarm: Swarm, request: str, step: str, head: TaskHead) -> LanePlace | None:

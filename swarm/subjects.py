@@ -19,6 +19,9 @@ LEVELS = (0, 1, 2, 3)
 EXPECTED_SUBJECT_SEQ = "Nats-Expected-Last-Subject-Sequence"
 SCHEDULE = "Nats-Schedule"
 SCHEDULE_TARGET = "Nats-Schedule-Target"
+SCHEDULE_ZONE = "Nats-Schedule-Time-Zone"
+FIRED = "cron-"
+"""Begins the last token of a fired schedule in the inbox, where a request's has its id."""
 
 SHARED_BUCKET = "picoclaw"
 """The one bucket that all H-ids of an account share; it holds the default H-id."""
@@ -140,6 +143,14 @@ class Names:
         """Return where a recurring request stands, on the stream of the inbox."""
         return self._subject("cron", token(schedule))
 
+    def fired(self, priority: int, schedule: str) -> str:
+        """Return where the server puts what a recurring request fires, in the inbox."""
+        return self.inbox(priority, f"{FIRED}{token(schedule)}")
+
+    def fired_of(self, schedule: str) -> str:
+        """Return the filter for what a recurring request has fired, at whatever priority."""
+        return self.inbox_of(f"{FIRED}{token(schedule)}")
+
     def log_of(self, request: str, step: str = REQUEST_STEP) -> str:
         return self._subject("log", request, step)
 
@@ -161,6 +172,11 @@ class Names:
 
     def dead_letter(self, request: str, step: str) -> str:
         return self._subject("dead", request, step)
+
+    @property
+    def open_requests(self) -> str:
+        """Where a coordinator tells how many requests are open."""
+        return self._subject("open")
 
     def wildcard(self, kind: str) -> str:
         """Return every subject of one kind, as a stream captures them."""

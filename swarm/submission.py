@@ -16,6 +16,7 @@ from .bodies import BODY_LIMIT, unpack_request, unpack_result
 from .entries import Accepted, Cancelled, Done, Entry, Failed
 from .fold import RequestHead, fold_request
 from .follow import Followed, Follower
+from .later import check_place, read_later
 from .log import decode
 from .records import Broadcast, RepositoryRef, Request, Result, Retried, Retry, read_json
 from .same_request import same_request
@@ -81,17 +82,20 @@ def new_request(
     )
 
 
-async def submit(swarm: Swarm, request: Request) -> bool:
+async def submit(swarm: Swarm, request: Request, *, at: float | None = None) -> bool:
     """Hand a request in; return False when it had been handed in before.
 
-    Raises QueueFull, IdempotencyClash, UsageError, SwarmTimeout.
+    `at`: server time at which it is to begin, seconds since the epoch. Raises QueueFull,
+    IdempotencyClash, UsageError, SwarmTimeout.
     """
+    if at is not None:
+        await check_place(swarm.wire, swarm.names, "later")
     # Asked at once: each answer takes as long as all the rest of handing it in.
     handed_in, fill = await asyncio.gather(_handed_in(swarm, request), swarm.inbox.log_fill(patience=HAND_IN))
     if handed_in:
         return False
     swarm.inbox.check_room(fill)
-    if await swarm.inbox.submit(request):
+    if await swarm.inbox.submit(request, at=at):
         return True
     # Somebody handed one in at the same moment: it may have gone on to the log meanwhile.
     await _handed_in(swarm, request)
@@ -100,9 +104,10 @@ async def submit(swarm: Swarm, request: Request) -> bool:
 
 async def _handed_in(swarm: Swarm, request: Request) -> bool:
     """Return whether the request was handed in before; raise IdempotencyClash for another one."""
-    head, waiting = await asyncio.gather(
+    head, waiting, later = await asyncio.gather(
         swarm.log.head(request.id, REQUEST_STEP, patient=HAND_IN),
         swarm.inbox.waiting(request.id, patient=HAND_IN),
+        read_later(swarm.wire, swarm.names, request.id, patient=HAND_IN),
     )
     if head.seq:  # the usual case, that there is none, is told by a single read
         async for followed in swarm.log.history(request.id, REQUEST_STEP):
@@ -112,6 +117,8 @@ async def _handed_in(swarm: Swarm, request: Request) -> bool:
                 return True
             if isinstance(entry, Cancelled):
                 return True
+    if waiting is None and later is not None:
+        waiting = later.request
     if waiting is not None:
         await _check_same(swarm, request, waiting)
     return waiting is not None

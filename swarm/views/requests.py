@@ -26,6 +26,8 @@ class RequestState:
     plan: Plan | None = None
     heads: Mapping[str, TaskHead] = field(default_factory=dict)
     """Of the tasks that have an entry."""
+    due_at: float | None = None
+    """Server time for which it waits; set until then."""
 
     @property
     def asked(self) -> str:
@@ -113,7 +115,7 @@ def request_row(state: RequestState, around: Around) -> RequestRow:
         changed_at=head.at or state.created_at,
         priority=state.request.priority if state.request else 1,
         text=state.asked,
-        reason=head.reason or why_request_waits(head, around),
+        reason=head.reason or why_request_waits(head, around, state.due_at),
     )
 
 

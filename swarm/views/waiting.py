@@ -1,7 +1,8 @@
 """Why a request or a task waits, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from ...errors import UsageError
 from ..demand import Demand, parse_demand
@@ -10,7 +11,8 @@ from ..records import Task
 from ..unroutable import why_unroutable
 from .nodes import Around
 
-NO_COORDINATOR = "no coordinator is alive: start one with `picoclaw --swarm.role coordinator`"
+START_ONE = "start one with `picoclaw --swarm.role coordinator`"
+NO_COORDINATOR = f"no coordinator is alive: {START_ONE}"
 NAMED = 5
 """How many upstream steps a text names."""
 
@@ -26,20 +28,54 @@ class LanePlace:
     in_flight: int
 
 
-def why_request_waits(head: RequestHead, around: Around) -> str:
-    """Return why a request does not move on; empty when nothing keeps it."""
+def no_coordinator(successors: Sequence[str]) -> str:
+    """Return what is to be done, or awaited, where no coordinator is alive.
+
+    `successors`: the living nodes that take the role by themselves.
+    """
+    if not successors:
+        return NO_COORDINATOR
+    return f"no coordinator is alive: {_names(successors)} takes the role soon, or {START_ONE}"
+
+
+def waits_in_inbox(successors: Sequence[str]) -> str:
+    """Return what becomes of a request that was sent while no coordinator is alive."""
+    start = "start one with --swarm.role coordinator"
+    if not successors:
+        return f"no coordinator is alive: it waits in the inbox; {start}"
+    return f"no coordinator is alive: it waits in the inbox until {_names(successors)} takes the role, or {start}"
+
+
+def _names(successors: Sequence[str]) -> str:
+    return successors[0] if len(successors) == 1 else f"one of {len(successors)} workers"
+
+
+def why_request_waits(head: RequestHead, around: Around, due_at: float | None = None) -> str:
+    """Return why a request does not move on; empty when nothing keeps it.
+
+    `due_at`: server time for which it waits, where somebody gave it one.
+    """
     if head.terminal:
         return ""
+    if due_at is not None:
+        return scheduled_for(due_at, around.now)
     if not head.accepted:
         if not around.coordinators:
-            return NO_COORDINATOR
+            return no_coordinator(around.successors)
         return "waits in the inbox for a coordinator with room"
     if around.run_lives(head.owner, head.run):
         return ""
     lost = f"its coordinator {head.owner} is offline"
     if not around.coordinators:
-        return f"{lost}, and {NO_COORDINATOR}"
+        return f"{lost}, and {no_coordinator(around.successors)}"
     return f"{lost}: another one takes it over"
+
+
+def scheduled_for(due_at: float, now: float) -> str:
+    """Return for when a request is scheduled, in words, by this machine's time zone."""
+    left = max(0, round(due_at - now))
+    when = datetime.fromtimestamp(due_at).astimezone().strftime("%a %Y-%m-%d %H:%M:%S %Z")
+    return f"scheduled for {when} (in {timedelta(seconds=left)})"
 
 
 def why_task_waits(

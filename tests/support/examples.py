@@ -1,6 +1,7 @@
 """One example of every record of the swarm, with every field set: what the golden files hold."""
 
 from picoclaw.swarm import entries
+from picoclaw.swarm.cron.record import Schedule
 from picoclaw.swarm.heartbeat import Heartbeat
 from picoclaw.swarm.lanes import LaneRecord
 from picoclaw.swarm.limits import SwarmLimits
@@ -77,13 +78,18 @@ EXAMPLES: dict[str, Record] = {
         keep_events_s=60.0, keep_lanes_s=600.0, size_log=2 << 30, size_inbox=1 << 28, size_dead_letters=1 << 27,
         size_events=1 << 26, size_artifacts=10 << 30,
     ),
+    "schedule": Schedule(
+        name="nightly", spec="30 2 * * mon-fri", zone="Europe/Berlin", request=REQUEST, enabled=False, thinned=True,
+        edit="8899aabbccddeeff", created_at=1795000000.5, created_by="ann@box", changed_at=1795000001.5,
+        changed_by="bob@box",
+    ),
     "lane": LaneRecord(demand="code", priorities=(0, 1), state="closing", served=True),
     "heartbeat": Heartbeat(
         node="claw-1a2b3c4d", run="8899aabbccddeeff", sid="s-1", role="specialist", beat=12, interval_s=10.0,
         timeout_s=60.0, slots=5, tasks=("r-abcdefghijklmnop.security",), draining=True, goodbye=True,
         capabilities=("code", "security"), named=("security",), marks=("coordination",), general=True,
-        not_ready={"research": "a model"}, labels={"region": "us"}, agents=("coder",), leads=True, started=93.125,
-        born=1794999900.5, host="box", pid=4711, version="0.1.0", store=1,
+        not_ready={"research": "a model"}, labels={"region": "us"}, agents=("coder",), leads=True,
+        promotable=True, started=93.125, born=1794999900.5, host="box", pid=4711, version="0.1.0", store=1,
     ),
     "entry_queued": entries.Queued(
         **WRITTEN, attempt=2, excused=1, demand="code", priority=1, reason="node offline: claw-2",
