@@ -126,9 +126,7 @@ def dispatch(
         max_attempts=max_attempts,
         known=lambda: templates_here(loaded),
     )
-    told = read_broadcast(
-        broadcast, quorum, within, demand=asked.demand, node=node, unroutable=unroutable
-    )
+    told = read_broadcast(broadcast, quorum, within, demand=asked.demand, node=node, unroutable=unroutable)
     asked = replace(asked, broadcast=told)
     if base is not None:
         from ..gateway.change import limit_to_change
@@ -172,9 +170,9 @@ async def _dispatch(loaded: "Loaded", asked: "Asked", *, detach: bool, as_json: 
             return 0
         lines.say(f"request {request.id}" + ("" if new else " (sent before: following it)"))
         if not swarm.members.coordinators():
-            lines.say(
-                "no coordinator is alive: it waits in the inbox; start one with --swarm.role coordinator"
-            )
+            from ..swarm.views.waiting import waits_in_inbox
+
+            lines.say(safe(waits_in_inbox(swarm.members.successors())))
         ended = await follow(swarm, request.id, lines)
         code = print_end(ended, request.id, as_json=as_json)
         if said := headline(ended):

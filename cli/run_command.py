@@ -168,7 +168,7 @@ async def _find(loaded: "Loaded", stack: AsyncExitStack, lines: "LiveLines") -> 
     try:
         swarm = await inner.enter_async_context(open_session(loaded))
         await swarm.read_members()
-        coordinators = [m.beat.node for m in swarm.members.living() if m.beat.role == "coordinator"]
+        coordinators = [m.beat.node for m in swarm.members.living() if m.leads]
         await swarm.members.probe_all(coordinators)
         alive = [m.beat.node for m in swarm.members.living() if m.beat.node in coordinators]
     except PicoclawError:

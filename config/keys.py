@@ -107,6 +107,12 @@ _TABLE = (
         "Figures for a size of swarm, below all else (none).",
         choices=("small", "medium", "large"),
     ),
+    Key(
+        "swarm.promotable",
+        "bool",
+        "node",
+        "Coordinate while no coordinator lives (workers do, specialists do not).",
+    ),
     Key("swarm.strict", "bool", "node", "Refuse to start when a capability is not ready."),
     Key("swarm.drain_timeout", "duration", "node", "How long SIGTERM lets jobs finish (20s).", minimum=0),
     Key("swarm.nats.urls", "urls", "connection", "NATS servers (nats://localhost:4222)."),

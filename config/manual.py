@@ -46,6 +46,8 @@ MEANING: Mapping[str, str] = MappingProxyType(
         "swarm.sid": "The session identity: a name for this run, shown beside the node.",
         "swarm.profile": "Figures for a size of swarm: `small` for 2 to 5 nodes, `medium` for 5 to 20, "
         "`large` for more. A setting of its own wins over a profile's figure.",
+        "swarm.promotable": "Whether this node takes the coordinator's role while no coordinator is alive, "
+        "and gives it back when one returns. It plans by the workflow files that it has itself.",
         "swarm.strict": "Refuse to start when a capability that is named is not ready, and say why.",
         "swarm.drain_timeout": "After SIGTERM or Ctrl-C the node takes no more tasks and lets its jobs run "
         "for this long; what is not done by then goes back to the queue.",
@@ -95,6 +97,7 @@ EXAMPLES: Mapping[str, Raw] = MappingProxyType(
         "swarm.hid": "team-a",
         "swarm.sid": "nightly",
         "swarm.profile": "medium",
+        "swarm.promotable": "false",
         "swarm.strict": "true",
         "swarm.drain_timeout": "1m",
         "swarm.nats.urls": ("nats://nats-1:4222", "nats://nats-2:4222"),
@@ -128,6 +131,7 @@ _UNSET: Mapping[str, str] = MappingProxyType(
         "swarm.labels": "none",
         "swarm.hid": "what the first node of the NATS account recorded",
         "swarm.sid": "the run's id",
+        "swarm.promotable": "true of a worker, false of a specialist",
         "swarm.nats.tls.ca": "the system's",
         "swarm.temporal.address": "none",
         "swarm.temporal.enabled": "unset: yes where there is an address",

@@ -74,12 +74,20 @@ class SwarmSettings:
     """None: the run's id."""
     profile: Profile | None = None
     """Whose figures stand in for the defaults; they are in the other settings already."""
+    promotable: bool | None = None
+    """Take the coordinator's role while nobody has it; None: a worker does, a specialist does not."""
     strict: bool = False
     """Refuse to start with a declared capability that is not ready."""
     drain_timeout: timedelta = timedelta(seconds=20)
     """How long a draining node lets its jobs finish before it hands them back."""
     nats: NatsSettings = NatsSettings()
     temporal: TemporalSettings = TemporalSettings()
+
+    @property
+    def may_lead(self) -> bool:
+        """Whether this node, no coordinator itself, takes the role while nobody has it."""
+        wanted = self.role == "worker" if self.promotable is None else self.promotable
+        return wanted and self.role != "coordinator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

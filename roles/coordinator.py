@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from ..errors import AppendRefused, PicoclawError, RecordRefused
+from ..swarm.background import Background, background
 from ..swarm.bodies import INLINE_LIMIT, pack_request
 from ..swarm.delivered import Delivered
 from ..swarm.demand import parse_demand
@@ -14,24 +16,30 @@ from ..swarm.entries import Accepted
 from ..swarm.entries import Owner as OwnerEntry
 from ..swarm.fold import RequestHead, fold_request
 from ..swarm.follow import Followed
+from ..swarm.leadership import Leader
 from ..swarm.log import decode
 from ..swarm.nesting import DEEPEST, too_deep
+from ..swarm.probing import OFTEN
 from ..swarm.puller import Puller
 from ..swarm.records import Request
 from ..swarm.release import Share, release
 from ..swarm.same_request import same_request
 from ..swarm.subjects import REQUEST_STEP, split_log_subject
 from ..swarm.swarm import Swarm
+from .firing import is_fired, take_firing
 from .owner import Owner
 from .planning.template import Template
+from .quotas import Quotas, in_turn
 
 log = logging.getLogger(__name__)
 
 MAX_REQUESTS = 256
 """Requests that one coordinator owns at once; the rest wait in the inbox."""
 LOOK_AROUND = timedelta(milliseconds=500)
-PROBE_EVERY = timedelta(milliseconds=1050)
-"""A little over the pause that two silent probes must be apart."""
+GATHER = timedelta(milliseconds=20)
+"""Least pause between two looks: what happens at once is looked at once."""
+PASS_ON = timedelta(seconds=5)
+"""How long requests may take to pass to another coordinator."""
 ADMISSION_EVERY = timedelta(seconds=2)
 CONSUMERS_EVERY = timedelta(seconds=3)
 RESTART_PAUSE = timedelta(seconds=1)
@@ -61,7 +69,13 @@ class Coordinator:
         """Whether the log has room for further requests; None until that was looked at."""
         self._draining = False
         self._releasing = asyncio.Event()
+        self._look = asyncio.Event()
+        """Somebody may have died, or passed a request on."""
+        self._fewer = asyncio.Event()
+        """A request was accepted or refused, or is owned no more."""
         self._turn = 0
+        self._quotas = Quotas(swarm, self._releasing.set)
+        self._tasks: Background | None = None
         self._puller = Puller(
             swarm.wire, free=self._free, take=self._take, node_timeout=swarm.nats.node_timeout
         )
@@ -69,19 +83,33 @@ class Coordinator:
     async def run(self) -> None:
         """Coordinate until cancelled."""
         swarm = self._swarm
-        async with self._puller:
+        async with (
+            background() as self._tasks,
+            self._puller,
+            swarm.following(swarm.names.log, swarm.names.log_filter(), self._observe) as caught_up,
+            self._quotas.answering(caught_up, self._heads),
+        ):
             for source in await swarm.inbox.sources():
                 self._puller.add(source)
             swarm.on_reconnect(self._puller.reconnected)
             swarm.members.on_change(self._members_changed)
-            swarm.follow(swarm.names.log, swarm.names.log_filter(), self._observe)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._puller.run(), name="pull requests")
-                group.create_task(self._release_forever(), name="release")
-                group.create_task(self._look_around(), name="look around")
-                group.create_task(self._probe(), name="probe holders")
-                group.create_task(self._watch_admission(), name="watch admission")
-                group.create_task(self._keep_consumers(), name="keep consumers")
+            forget = swarm.prober.watch(self._watched)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._puller.run(), name="pull requests")
+                    group.create_task(self._release_forever(), name="release")
+                    group.create_task(self._look_around(), name="look around")
+                    group.create_task(self._watch_admission(), name="watch admission")
+                    group.create_task(self._keep_consumers(), name="keep consumers")
+                    group.create_task(self._quotas.run(), name="count for the quotas")
+            finally:
+                forget()
+                swarm.off_reconnect(self._puller.reconnected)
+                swarm.members.off_change(self._members_changed)
+
+    def _start(self, work: Coroutine[Any, Any, Any], name: str | None = None) -> None:
+        assert self._tasks is not None  # only what `run` began calls this
+        self._tasks.start(work, name=name)
 
     def change_templates(self, templates: Sequence[Template]) -> None:
         """Plan by other templates from now on; what is planned stays as it is."""
@@ -93,6 +121,54 @@ class Coordinator:
         """Take no more requests; another coordinator goes on with the owned ones."""
         self._draining = True
         self._puller.stop()
+
+    async def hand_over(self, heirs: Sequence[Leader]) -> bool:
+        """Take no more, and pass every request of this run on; return whether none is left.
+
+        By compare-and-set on each request's log: it may end, or be taken over, meanwhile. It works
+        also once `run` has ended. `heirs` are living coordinators, at least one.
+        """
+        self.drain()
+        try:
+            async with asyncio.timeout(PASS_ON.total_seconds()):
+                while self._accepting:
+                    await self._fewer.wait()
+                    self._fewer.clear()
+                async with asyncio.TaskGroup() as group:
+                    for number, request_id in enumerate(sorted(self.mine)):
+                        group.create_task(self._pass_on(request_id, heirs[number % len(heirs)]))
+                while self._owners:
+                    await self._fewer.wait()
+                    self._fewer.clear()
+        except TimeoutError:
+            log.warning("%d requests are not passed on yet", len(self.mine))
+        return not self.mine
+
+    @property
+    def mine(self) -> set[str]:
+        """The requests whose log names this run."""
+        me = self._swarm.me.run
+        return {request_id for request_id, head in self._heads.items() if head.run == me} | set(self._owners)
+
+    async def _pass_on(self, request_id: str, heir: Leader) -> None:
+        me, log_ = self._swarm.me, self._swarm.log
+        try:
+            while True:
+                head = await log_.request_head(request_id)
+                if head.terminal or head.run != me.run:
+                    self._heads.pop(request_id, None)
+                    return
+                entry = OwnerEntry(by=me.node, owner=heir.node, run=heir.run)
+                try:
+                    seq = await log_.append(request_id, REQUEST_STEP, entry, expected=head.seq)
+                except AppendRefused:
+                    continue
+                # Ahead of the follower, which may have been stopped.
+                self._heads[request_id] = fold_request(head, entry, seq, head.at)
+                log.info("Request handed over", extra={"request": request_id, "to": heir.node})
+                return
+        except PicoclawError as error:
+            log.warning("request %s not handed over: %s", request_id, error)
 
     # --- the inbox ---
 
@@ -106,13 +182,19 @@ class Coordinator:
         if self._free() <= 0 or request_id in self._accepting:
             return False
         self._accepting.add(request_id)
-        self._swarm.tasks.start(self._accept(delivered, request_id), name=f"accept {request_id}")
+        self._start(self._accept(delivered, request_id), name=f"accept {request_id}")
         return True
 
     async def _accept(self, delivered: Delivered, request_id: str) -> None:
         try:
-            request = Request.from_bytes(delivered.data)
-            if request.id != request_id:
+            fired = is_fired(request_id)
+            request = (
+                await take_firing(self._swarm, delivered) if fired else Request.from_bytes(delivered.data)
+            )
+            if request is None:
+                await delivered.ack()  # the schedule fires more often than it is due
+                return
+            if request.id != request_id and not fired:
                 log.error("request on %s says that it is %s: refused", delivered.subject, request.id[:64])
                 await delivered.terminate("its subject is another request's")
                 return
@@ -132,8 +214,12 @@ class Coordinator:
         except PicoclawError as error:
             log.warning("request %s not accepted yet: %s", request_id, error)
             await delivered.nak(RESTART_PAUSE)
+        except asyncio.CancelledError:
+            await delivered.nak()  # this run coordinates no more, and others need not wait for the ack wait
+            raise
         finally:
             self._accepting.discard(request_id)
+            self._fewer.set()
             self._puller.slot_freed()
 
     async def _write_down(self, request: Request) -> None:
@@ -160,7 +246,7 @@ class Coordinator:
                 del self._owners[request.id]
         log.info("Request accepted", extra={"request": request.id})
         first = (entry, seq) if expected == 0 else None
-        self._swarm.tasks.start(self._carry(request.id, first), name=f"own {request.id}")
+        self._start(self._carry(request.id, first), name=f"own {request.id}")
 
     async def _note_clash(self, request: Request) -> None:
         """Name a request that is dropped because another one was accepted under its key.
@@ -182,7 +268,7 @@ class Coordinator:
             return
         owner = self._new_owner(request_id)
         self._owners[request_id] = owner
-        self._swarm.tasks.start(self._carry(request_id), name=f"own {request_id}")
+        self._start(self._carry(request_id), name=f"own {request_id}")
 
     def _new_owner(self, request_id: str) -> Owner:
         return Owner(self._swarm, request_id, self._templates, self._releasing.set, self._can_run_here)
@@ -204,6 +290,7 @@ class Coordinator:
                 self._owners[request_id] = self._new_owner(request_id)
         finally:
             del self._owners[request_id]
+            self._fewer.set()
             self._puller.slot_freed()
 
     def _observe(self, followed: Followed) -> None:
@@ -216,11 +303,13 @@ class Coordinator:
             head = fold_request(self._heads.get(request_id, RequestHead()), entry, followed.seq, followed.at)
             if not head.owner and not head.terminal:
                 # The last message alone does not tell: it is no entry, or one of an older version.
-                self._swarm.tasks.start(self._learn_owner(request_id))
+                self._start(self._learn_owner(request_id))
             if head.terminal:
                 self._heads.pop(request_id, None)
             else:
                 self._heads[request_id] = head
+                if head.run == self._swarm.me.run and request_id not in self._owners:
+                    self._look.set()  # somebody passed it on to this run
 
     async def _learn_owner(self, request_id: str) -> None:
         """Read who owns a request of which only the last entry is known."""
@@ -266,23 +355,30 @@ class Coordinator:
             log.warning("request %s not taken over yet: %s", request_id, error)
         finally:
             self._accepting.discard(request_id)
+            self._fewer.set()
 
     # --- time passes ---
 
     def _members_changed(self) -> None:
         self._releasing.set()
+        self._look.set()
         for owner in self._owners.values():
             owner.look_around()
 
     async def _look_around(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_AROUND.total_seconds())
+            self._look.clear()
             if not self._draining:
                 for request_id in self._orphans():
                     if self._free() > 0:
                         self._accepting.add(request_id)
-                        self._swarm.tasks.start(self._take_over(request_id))
-            self._members_changed()
+                        self._start(self._take_over(request_id))
+            await asyncio.sleep(GATHER.total_seconds())
+            try:
+                async with asyncio.timeout(LOOK_AROUND.total_seconds()):
+                    await self._look.wait()
+            except TimeoutError:
+                self._members_changed()
 
     async def _keep_consumers(self) -> None:
         """Make again what somebody deleted, or what went with a store that was emptied."""
@@ -294,13 +390,11 @@ class Coordinator:
             except PicoclawError as error:
                 log.debug("consumers of the inbox not looked after: %s", error)
 
-    async def _probe(self) -> None:
-        me, members = self._swarm.me, self._swarm.members
-        while True:
-            await asyncio.sleep(PROBE_EVERY.total_seconds())
-            holders = {node for owner in self._owners.values() for node in owner.holders()}
-            owners = {head.owner for head in self._heads.values() if head.owner}
-            await members.probe_all((holders | owners) - {me.node})
+    def _watched(self) -> Mapping[str, float]:
+        """Return whose death would matter here, for the prober."""
+        holders = {node for owner in self._owners.values() for node in owner.holders()}
+        owners = {head.owner for head in self._heads.values() if head.owner}
+        return dict.fromkeys((holders | owners) - {self._swarm.me.node}, OFTEN)
 
     async def _watch_admission(self) -> None:
         while True:
@@ -334,7 +428,9 @@ class Coordinator:
                 for demand in owner.ledger.schedule.demands:
                     wanted[demand].append(owner)
         coordinators = self._swarm.members.coordinators()
-        for demand, owners in wanted.items():
+        out = {owner.request_id: owner.out for owner in self._owners.values()}
+        most = self._quotas.tenant_room(out, self._heads)
+        for demand, owners in wanted.items() if most is None else in_turn(wanted, self._turn):
             slots = self._swarm.members.slots_for(parse_demand(demand))
             shares = [
                 Share(
@@ -342,16 +438,20 @@ class Coordinator:
                     owner.ledger.request.priority,
                     owner.policies.may_release(demand, slots),
                     owner.ledger.schedule.waiting(demand),
+                    self._quotas.request_room(owner.out),
                 )
                 for owner in owners
             ]
-            self._turn += 1
-            granted = release(shares, slots=slots, coordinators=coordinators, turn=self._turn)
+            granted = release(shares, slots=slots, coordinators=coordinators, turn=self._turn, most=most)
+            if most is not None:
+                most -= sum(granted.values())
+            # By a quota a place comes free now and then: each goes to the next in turn.
+            self._turn += bool(granted) if most is not None else 1
             for owner in owners:
                 number = granted.get(owner.request_id, 0)
                 if number:
                     steps = owner.policies.take_ready(demand, number, slots)
-                    self._swarm.tasks.start(self._release(owner, steps))
+                    self._start(self._release(owner, steps))
 
     async def _release(self, owner: Owner, steps: list[str]) -> None:
         try:

@@ -163,6 +163,8 @@ class Announcer:
             not_ready=dict(advert.not_ready),
             labels=dict(advert.labels),
             agents=advert.agents,
+            leads=advert.leads,
+            promotable=advert.promotable,
             started=round(asyncio.get_running_loop().time() - self._born, 3),
             born=self._joined_at,
             host=advert.host,

@@ -39,6 +39,8 @@ class Heartbeat(Record):
     agents: tuple[str, ...] = ()
     leads: bool | None = None
     """It coordinates, whatever its role: True of coordinators and of workers that were promoted."""
+    promotable: bool | None = None
+    """It takes the role of a coordinator while nobody has it; None: it does not."""
     started: float
     """Seconds that the run had lived when it sent this one."""
     born: float = 0.0
@@ -79,6 +81,8 @@ class Advert:
     not_ready: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     agents: tuple[str, ...] = ()
+    leads: bool | None = None
+    promotable: bool | None = None
     host: str = ""
     pid: int = 0
     version: str = ""

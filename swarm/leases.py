@@ -6,6 +6,7 @@ for the lease's length on its own monotonic clock.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -40,18 +41,23 @@ class Lease:
     def held(self) -> bool:
         return self._held > 0
 
-    async def hold(self) -> bool:
-        """Take or renew the lease; return whether this holder has it. Call it at a third of its length."""
+    async def hold(self, *, gone: Callable[[str], bool] | None = None) -> bool:
+        """Take or renew the lease; return whether this holder has it. Call it at a third of its length.
+
+        `gone` tells of another holder whether it is surely dead, so that its time need not be waited for.
+        """
         now = asyncio.get_running_loop().time()
-        if self._held:
-            return await self._write(self._held)
+        if self._held and await self._write(self._held):
+            return True
+        # Refused, though held: a renewal may have been written whose answer was lost.
         stored, revision = await self._bucket.read(self._name)
         if stored is None:
             return await self._write(revision)
         holder = _holder(stored.data)
         if self._seen is None or self._seen.revision != stored.seq:
             self._seen = Seen(stored.seq, now, holder)
-        if holder == self._holder or now - self._seen.since > self._length:
+        over = now - self._seen.since > self._length
+        if holder == self._holder or over or (gone is not None and holder and gone(holder)):
             return await self._write(stored.seq)
         return False
 

@@ -1,6 +1,24 @@
 """Liveness: what an observer may conclude about a node from its heartbeats and probes. Pure.
 
 Ages are measured on the observer's monotonic clock, in seconds (DESIGN.md sections 3 and 5).
+
+**Silence and absence.** That a run is not heard may be the observer's own ears, or a server that was
+away for everybody: only who has heard itself for a whole node timeout may conclude anything from it.
+That the broker has nobody for its probe subject (absence) is the broker's own word, and can mislead in
+one way only: the run was connected to a server that went, lives, and has not found its way back yet. So
+an observer that is new, or that has just reconnected, believes two absences earlier than a node timeout
+when both hold:
+
+- The run's heartbeat stands in the stream that the observer reads now (`Sign.here`): it was stored since
+  the observer's own connection was made, or was in the stream when it came. That stream is in memory. On
+  a single server it died with the server, so the run was connected to this very server and has lost
+  this connection since, as an established observer would see it too.
+- The observer has heard itself for `SETTLED_AFTER`. In a cluster the stream outlives one server, and
+  several may have been away together; every living node tries again twice a second, and is back before
+  that. An observer whose server is cut off from the stream's leader does not hear itself at all.
+
+Who is not in the table, and whose heartbeat was heard only before a reconnect, is left to the node
+timeout. A mistake costs an attempt and never a result: the log's compare-and-set decides.
 """
 
 from dataclasses import dataclass
@@ -12,6 +30,8 @@ BUSY_SHARE = 0.6
 SUSPICIOUS_INTERVALS = 2.5
 PROBE_PAUSE = 1.0
 """Seconds between the two probes that find nobody, for a death to be believed."""
+SETTLED_AFTER = 5.0
+"""Seconds after which every living node has found a server again that was away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +52,8 @@ class Sign:
     """When a probe first found nobody listening, without an answer since."""
     absent_again: float | None = None
     """When a later probe, at least a second on, still found nobody."""
+    here: bool = True
+    """Its heartbeat stands in the stream that the observer reads now; False: only in an earlier one."""
 
 
 def node_status(sign: Sign, now: float) -> NodeStatus:
@@ -55,14 +77,17 @@ def found_absent(sign: Sign) -> bool:
     )
 
 
-def is_dead(sign: Sign, now: float, *, may_declare: bool) -> bool:
+def is_dead(sign: Sign, now: float, *, may_declare: bool, settled: bool = False) -> bool:
     """Return whether the run counts as dead for a decision.
 
-    A goodbye is the run's own word and needs no observer; all else does.
+    A goodbye is the run's own word and needs no observer; silence needs one that `may_declare`, absence
+    one that is at least `settled` (see above).
     """
     if sign.goodbye:
         return True
-    return may_declare and (found_absent(sign) or now - sign.last_heard > sign.timeout)
+    if found_absent(sign) and (may_declare or (settled and sign.here)):
+        return True
+    return may_declare and now - sign.last_heard > sign.timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +114,8 @@ def may_declare(own: OwnEchoes, now: float, *, node_timeout: float, longest_gap:
     if own.unbroken_since is None or own.last is None or now - own.last > longest_gap:
         return False
     return now - own.unbroken_since >= node_timeout
+
+
+def settled(own: OwnEchoes, now: float, *, node_timeout: float, longest_gap: float, after: float) -> bool:
+    """Return whether this observer has heard itself for so long that whoever lives is back."""
+    return may_declare(own, now, node_timeout=min(after, node_timeout), longest_gap=longest_gap)

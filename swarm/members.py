@@ -14,7 +14,19 @@ from .demand import Demand, Offer, serves
 from .fold import TaskHead
 from .follow import Followed
 from .heartbeat import Heartbeat
-from .liveness import NodeStatus, OwnEchoes, Sign, echo, is_dead, may_declare, node_status
+from .leadership import Peer
+from .liveness import (
+    SETTLED_AFTER,
+    NodeStatus,
+    OwnEchoes,
+    Sign,
+    echo,
+    is_dead,
+    may_declare,
+    node_status,
+    settled,
+)
+from .probing import PROBES_PER_SECOND
 from .rules import HolderEvidence
 from .subjects import Names
 from .wire import NobodyListens, Wire
@@ -22,7 +34,6 @@ from .wire import NobodyListens, Wire
 log = logging.getLogger(__name__)
 
 PROBE_TIMEOUT = timedelta(seconds=1)
-PROBES_PER_SECOND = 100
 FORGET_AFTER = 600.0
 """Seconds after which an offline node leaves the table."""
 FORGET_RUNS_AFTER = 3600.0
@@ -43,6 +54,11 @@ class Member:
     @property
     def offer(self) -> Offer:
         return self.beat.offer
+
+    @property
+    def leads(self) -> bool:
+        """Whether it coordinates, by its role or promoted."""
+        return self.beat.role == "coordinator" or bool(self.beat.leads)
 
 
 class ServerClock:
@@ -67,6 +83,8 @@ class ServerClock:
 
 class Members:
     """The table of nodes, and what this process may conclude from it."""
+
+    settled_after = SETTLED_AFTER
 
     def __init__(
         self,
@@ -97,6 +115,9 @@ class Members:
         self.changed = asyncio.Event()
         """Set whenever the table changes; whoever waits on it clears it."""
         self._listeners: list[Callable[[], None]] = []
+        self._probes = 0
+        self._concluded: dict[str, int] = {}
+        """Number of the last probe of each node that came to something; an earlier one says nothing more."""
         self._offline: set[str] = set()
         self.replaced: str | None = None
         """The run that bears this node's own name now; None: still this one."""
@@ -105,14 +126,22 @@ class Members:
         """Call `listener` whenever a node joins, leaves or changes what it offers."""
         self._listeners.append(listener)
 
+    def off_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` no more."""
+        self._listeners.remove(listener)
+
+    @property
+    def connected(self) -> bool:
+        return self._wire.client.is_connected
+
     def reconnected(self) -> None:
-        """Forget the own echoes: after a reconnect one node timeout passes before any judgement."""
+        """Forget the own echoes: after a reconnect time must pass before any judgement (`liveness`)."""
         self._echoes = OwnEchoes()
         now = self._clock()
         for name, member in self._table.items():
             if name in self._offline:
                 continue
-            sign = replace(member.sign, absent_since=None, absent_again=None, last_heard=now)
+            sign = replace(member.sign, absent_since=None, absent_again=None, last_heard=now, here=False)
             self._table[name] = replace(member, sign=sign)
 
     def take(self, followed: Followed, *, live: bool) -> None:
@@ -202,6 +231,7 @@ class Members:
         for name in gone:
             if now - self._table[name].sign.last_heard > FORGET_AFTER:
                 del self._table[name]
+                self._concluded.pop(name, None)
         # In the order in which they came. The name's own record goes on telling a zombie from its successor.
         while self._earlier_runs and now - next(iter(self._earlier_runs.values())) > FORGET_RUNS_AFTER:
             del self._earlier_runs[next(iter(self._earlier_runs))]
@@ -231,14 +261,52 @@ class Members:
         return self._slots[demand]
 
     def coordinators(self) -> int:
-        """Return how many coordinators live."""
-        return sum(1 for m in self.living() if m.beat.role == "coordinator")
+        """Return how many nodes coordinate, by role or promoted."""
+        return sum(1 for m in self.living() if m.leads)
+
+    def successors(self) -> list[str]:
+        """Return the living nodes that take the coordinator's role while nobody has it."""
+        return sorted(m.beat.node for m in self.living() if m.beat.promotable)
+
+    def peers(self) -> list[Peer]:
+        """Return the other nodes that coordinate, with what a decision may believe of each."""
+        now = self._clock()
+        return [
+            Peer(
+                node=m.beat.node,
+                run=m.beat.run,
+                by_role=m.beat.role == "coordinator",
+                gone=m.sign.draining or self.run_dead(m.beat.node, m.beat.run, m.seen_at),
+                well=node_status(m.sign, now) in ("online", "busy"),
+            )
+            for m in self._table.values()
+            if m.leads and m.beat.run != self._run
+        ]
+
+    def is_gone(self, run: str) -> bool:
+        """Return whether a run, whatever its node, is dead for a decision; False for one never heard of."""
+        if run in self._earlier_runs:
+            return True
+        return any(
+            m.beat.run == run and self.run_dead(m.beat.node, run, m.seen_at) for m in self._table.values()
+        )
 
     @property
     def may_declare(self) -> bool:
         """Whether this process may declare others dead."""
         return may_declare(
             self._echoes, self._clock(), node_timeout=self._node_timeout, longest_gap=self._longest_gap
+        )
+
+    @property
+    def settled(self) -> bool:
+        """Whether this process may already believe that somebody is absent (`liveness`)."""
+        return settled(
+            self._echoes,
+            self._clock(),
+            node_timeout=self._node_timeout,
+            longest_gap=self._longest_gap,
+            after=self.settled_after,
         )
 
     @property
@@ -274,7 +342,7 @@ class Members:
             return True
         member = self._table.get(node)
         if member is not None and member.beat.run == run:
-            return is_dead(member.sign, self._heard_until, may_declare=self.may_declare)
+            return is_dead(member.sign, self._heard_until, may_declare=self.may_declare, settled=self.settled)
         # Never heard of it: it is new, or it went before this observer came.
         return self.may_declare and self.server.now() - since > self._node_timeout
 
@@ -286,36 +354,49 @@ class Members:
         unlisted: int | None = None
         if member is not None and member.beat.run == head.run and task not in member.beat.tasks:
             unlisted = member.beat.beat
-        if self.proven_dead(head.node, head.run, head.at):
+        if self.run_dead(head.node, head.run, head.at):
+            # It is believed by the rules for that, which allow more than `may_declare` alone.
             return HolderEvidence(run_dead=True, may_declare=True)
-        return HolderEvidence(
-            run_dead=self.run_dead(head.node, head.run, head.at),
-            beat_without_task=unlisted,
-            may_declare=self.may_declare,
-        )
+        return HolderEvidence(beat_without_task=unlisted, may_declare=self.may_declare)
 
     # --- probes ---
 
+    def absent_since(self, node: str) -> float | None:
+        """Return when a probe first found nobody under a name, without an answer since."""
+        member = self._table.get(node)
+        return member.sign.absent_since if member is not None else None
+
     async def probe(self, node: str) -> None:
-        """Ask a node whether it is there, and note what came."""
+        """Ask a node whether it is there, and note what came; several probes may be under way."""
+        self._probes += 1
+        number = self._probes
         try:
             reply = await self._wire.request(self._names.probe(node), timeout=PROBE_TIMEOUT)
         except NobodyListens:
-            self._note_absent(node)
+            if self._concludes(node, number):
+                self._note_absent(node)
             return
         except PermissionDenied as error:
             log.warning("cannot probe %s: %s", node, error)
             return
         except SwarmTimeout:
-            if self._wire.client.is_connected:
+            # One that was sent to a connection as it broke times out after later ones have found nobody.
+            if self._wire.client.is_connected and self._concludes(node, number):
                 self._note(node, silent_probe=True, absent_since=None, absent_again=None)
             return
         run = reply.data.decode(errors="replace")
         member = self._table.get(node)
         # Another run's answer proves nothing: it may be a successor, whose first heartbeat tells, or a
         # zombie that has just thawed beside its successor.
-        if member is not None and member.beat.run == run:
+        if member is not None and member.beat.run == run and self._concludes(node, number):
             self._note(node, silent_probe=False, absent_since=None, absent_again=None)
+
+    def _concludes(self, node: str, number: int) -> bool:
+        """Return whether no later probe of the node has come to something already."""
+        if number < self._concluded.get(node, 0):
+            return False
+        self._concluded[node] = number
+        return True
 
     def _note_absent(self, node: str) -> None:
         member = self._table.get(node)

@@ -46,7 +46,8 @@ def panel_json(panel: "Panel") -> dict[str, Any]:
 
     `node` (null where none of this machine is in the swarm) and `nodes` hold objects as
     `picoclaw get nodes --json` does; `connections` has `nats` and `temporal` with `ok` and `detail`;
-    `statistics` has total, online, offline, coordinators, workers, specialists, used, slots.
+    `statistics` has total, online, offline, coordinators, workers, specialists, promoted
+    (names), used, slots.
     """
     from dataclasses import asdict
 

@@ -52,7 +52,7 @@ def _this(row: NodeRow, paint: Paint) -> list[str]:
     status = f"{STATUSES.get(row.status, '?')} {row.status}"
     return [
         f"  ID:    {name_of(row, LONGEST_NAME)}",
-        f"  Role:  {ROLES.get(row.role, '?')} {row.role}",
+        f"  Role:  {ROLES.get(row.role, '?')} {row.role}{', leads' if row.promoted else ''}",
         f"  Status: {paint(status, row.status)}",
         f"  Load:  {load(row, paint)}",
         f"  Uptime: {uptime(row.uptime_s)}",
@@ -70,13 +70,21 @@ def _statistics(panel: Panel) -> list[str]:
     return [
         f"  Nodes:      {counted.total} total, {counted.online} online, {counted.offline} offline",
         f"  Roles:      {counted.coordinators} coordinator(s), {workers}",
-        *(
-            ["  No coordinator is alive: requests wait."]
-            if counted.online and not counted.coordinators
-            else []
-        ),
+        *_who_leads(panel),
         f"  Capacity:   {counted.used}/{counted.slots} tasks used",
     ]
+
+
+def _who_leads(panel: Panel) -> list[str]:
+    """Return a line where it is no coordinator that leads, or nobody at all."""
+    counted = panel.statistics
+    if counted.promoted:
+        return [f"  Leads:      {clean_name(name, LONGEST_NAME)} (promoted)" for name in counted.promoted]
+    if not counted.online or counted.coordinators:
+        return []
+    if any(row.promotable and row.lives for row in panel.nodes):
+        return ["  No coordinator is alive: requests wait until a worker takes the role."]
+    return ["  No coordinator is alive: requests wait."]
 
 
 def _nodes(panel: Panel, paint: Paint, longest_name: int) -> list[str]:
@@ -86,17 +94,27 @@ def _nodes(panel: Panel, paint: Paint, longest_name: int) -> list[str]:
     width = max([min(NAME_WIDTH, longest_name), *map(len, names)])
     status_width = max([STATUS_WIDTH, *(len(row.status) for row in rows)])
     return [
-        f"  {paint(STATUSES.get(row.status, '?'), row.status)} {name:<{width}} {row.role[:1].upper() or '?'} "
+        f"  {paint(STATUSES.get(row.status, '?'), row.status)} {name:<{width}} {_letter(row)} "
         f"{paint(row.status.ljust(status_width), row.status)} {load(row, paint)}"
         for row, name in zip(rows, names, strict=True)
     ] or ["  none"]
 
 
+def _letter(row: NodeRow) -> str:
+    """Return the role's letter; of one that was promoted, that of the role which it took."""
+    return "C" if row.promoted else row.role[:1].upper() or "?"
+
+
 def name_of(row: NodeRow, longest: int) -> str:
     """Return a node's name, without what would act on a terminal."""
+    return clean_name(row.name, longest)
+
+
+def clean_name(name: str, longest: int) -> str:
+    """Return a name without what would act on a terminal."""
     from ...roles.synthesis.markdown import clean
 
-    return clean(row.name, longest)
+    return clean(name, longest)
 
 
 def load(row: NodeRow, paint: Paint = plain) -> str:

@@ -32,7 +32,11 @@ async def describe_node(swarm: "Swarm", row: "NodeRow", around: "Around", as_jso
     failed = len(ended) - _completed(ended)
     print_fields(
         ("Name", safe(row.name)),
-        ("Role", safe(row.role)),
+        (
+            "Role",
+            safe(row.role)
+            + (", leads: it was promoted, as no coordinator was alive" if row.promoted else ""),
+        ),
         ("Status", f"{row.status}: {row.why}" if row.why else row.status),
         ("Address", safe(f"{row.host}, pid {row.pid}")),
         ("Connected", iso(around.now - row.uptime_s) if row.status != "offline" else ""),

@@ -53,13 +53,14 @@ def nodes(
 
     AGENTS counts the agents and the ready capabilities by which a node takes tasks; -o wide names
     them. Each node is asked once whether it is still there. A node that left or fell silent stays on
-    the list for up to 10 minutes.
+    the list for up to 10 minutes. A worker that took the coordinator's role, as none was alive,
+    has the role `worker,leads`.
 
     \b
     --json: a list of objects with name, role, status (online, busy, suspicious,
     offline, draining), why, capabilities, marks, general, not_ready, labels,
     agents, tasks (ids), used, slots, last_heartbeat_s, uptime_s, host, pid,
-    version, run, sid.
+    version, run, sid, leads (it coordinates, by role or promoted), promotable.
     """
     form = read_format(output, as_json)
     wanted = read_filter(
@@ -103,7 +104,7 @@ LISTING: Listing["NodeRow"] = Listing(
         ("AGENTS", lambda row: str(len(row.agents) + len(row.capabilities))),
         ("TASKS", lambda row: str(row.used)),
         ("LAST HEARTBEAT", lambda row: f"{age(row.heard_s)} ago"),
-        ("ROLE", lambda row: safe(row.role)),
+        ("ROLE", lambda row: safe(row.role) + (",leads" if row.promoted else "")),
         ("SLOTS", lambda row: str(row.slots)),
         ("UPTIME", lambda row: age(row.uptime_s)),
         ("HOST", lambda row: safe(row.host, NAME)),

@@ -37,6 +37,8 @@ def node_json(row: "NodeRow") -> dict[str, Any]:
         "version": row.version,
         "run": row.run,
         "sid": row.sid,
+        "leads": row.coordinates and row.status != "offline",
+        "promotable": row.promotable,
     }
 
 

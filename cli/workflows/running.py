@@ -247,9 +247,9 @@ async def _run(loaded: "Loaded", order: _Order, *, detach: bool, as_json: bool) 
             echo(json.dumps({"request": request.id, "new": new}) if as_json else request.id)
             return 0
         if not swarm.members.coordinators():
-            lines.say(
-                "no coordinator is alive: it waits in the inbox; start one with --swarm.role coordinator"
-            )
+            from ...swarm.views.waiting import waits_in_inbox
+
+            lines.say(safe(waits_in_inbox(swarm.members.successors())))
         return _print_end(await follow(swarm, request.id, lines), request.id, as_json=as_json)
 
 

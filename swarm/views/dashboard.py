@@ -22,6 +22,8 @@ class Statistics:
     coordinators: int
     workers: int
     specialists: int
+    promoted: tuple[str, ...] = ()
+    """Names of those that took the coordinator's role, being none."""
     used: int
     slots: int
 
@@ -60,6 +62,7 @@ def statistics(nodes: Sequence[NodeRow]) -> Statistics:
         coordinators=of("coordinator"),
         workers=of("worker"),
         specialists=of("specialist"),
+        promoted=tuple(row.name for row in here if row.promoted),
         used=sum(row.used for row in here),
         slots=sum(row.slots for row in here),
     )

@@ -23,6 +23,10 @@ class NodeRow:
     not_ready: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     agents: tuple[str, ...] = ()
+    leads: bool = False
+    """It says that it coordinates; ask `coordinates`, which knows nodes of older versions too."""
+    promotable: bool = False
+    """It takes the coordinator's role while nobody has it."""
     tasks: tuple[str, ...] = ()
     slots: int
     heard_s: float
@@ -38,6 +42,16 @@ class NodeRow:
     @property
     def used(self) -> int:
         return len(self.tasks)
+
+    @property
+    def coordinates(self) -> bool:
+        """Whether it coordinates, by its role or promoted."""
+        return self.leads or self.role == "coordinator"
+
+    @property
+    def promoted(self) -> bool:
+        """Whether it has taken the coordinator's role, being none."""
+        return self.leads and self.role != "coordinator"
 
     @property
     def lives(self) -> bool:
@@ -79,6 +93,8 @@ def node_row(beat: Heartbeat, sign: Sign, now: float) -> NodeRow:
         not_ready=dict(beat.not_ready),
         labels=dict(beat.labels),
         agents=beat.agents,
+        leads=bool(beat.leads),
+        promotable=bool(beat.promotable),
         tasks=() if status == "offline" else beat.tasks,
         slots=beat.slots,
         heard_s=heard,
@@ -107,8 +123,13 @@ class Around:
 
     @property
     def coordinators(self) -> Sequence[str]:
-        """Names of the living coordinators."""
-        return [row.name for row in self.nodes if row.lives and row.role == "coordinator"]
+        """Names of the living nodes that coordinate, by role or promoted."""
+        return [row.name for row in self.nodes if row.lives and row.coordinates]
+
+    @property
+    def successors(self) -> Sequence[str]:
+        """Names of the living nodes that take the coordinator's role while nobody has it."""
+        return [row.name for row in self.nodes if row.lives and row.promotable]
 
     def servers(self, demand: Demand) -> Sequence[NodeRow]:
         """Return the living nodes that serve a demand."""

@@ -48,7 +48,7 @@ RESULT = Result(
 REQUEST = Request(
     id="r-abcdefghijklmnop", key_digest="cd" * 32, text="Review this repository", demand="code",
     capability="code", repository=REPOSITORY, template="code-review", workflow={"name": "code-review"}, input={"depth": 2}, priority=3, deadline_s=600.0,
-    unroutable="fail", max_attempts=2, retry=RETRY, broadcast=BROADCAST, retried=RETRIED, firing=FIRING, ref=ARTIFACT,
+    unroutable="fail", max_attempts=2, task_timeout_s=60.5, task_deadline_s=300.0, retry=RETRY, broadcast=BROADCAST, retried=RETRIED, firing=FIRING, ref=ARTIFACT,
     sender="claw-1a2b3c4d",
 )  # fmt: skip
 DELIVERY = Delivery(seq=7, count=2)

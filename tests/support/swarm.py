@@ -105,9 +105,13 @@ class Lab:
         slots: int = 5,
         drain: timedelta = timedelta(seconds=5),
         hid: str | None = None,
+        promotable: bool = False,
         **nats: Any,
     ) -> Running:
-        """Start a node without waiting for it; `nats` changes the lab's settings for it."""
+        """Start a node without waiting for it; `nats` changes the lab's settings for it.
+
+        Not `promotable` unless it is told so: most tests play the coordinator themselves.
+        """
         swarm = SwarmSettings(
             enabled=True,
             role=role,
@@ -116,6 +120,7 @@ class Lab:
             max_concurrent=slots,
             hid=hid or self.hid,
             drain_timeout=drain,
+            promotable=promotable,
             nats=replace(self.nats, **nats),
         )
         running = Running(

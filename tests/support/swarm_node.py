@@ -84,6 +84,7 @@ async def main(facts: dict[str, Any]) -> None:
                 capabilities=capabilities,
                 max_concurrent=facts.get("slots", 5),
                 hid=facts["hid"],
+                promotable=facts.get("promotable", False),
                 nats=NatsSettings(
                     urls=(facts["url"],),
                     heartbeat_interval=HEARTBEAT,
