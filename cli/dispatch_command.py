@@ -14,11 +14,12 @@ from .flags import connection_flags, load_settings
 from .printing.output import echo, echo_json, safe, safe_lines
 from .request.broadcast import broadcast_flags, nobody_to_ask, read_broadcast
 from .request.diff import diff_flag, nothing_to_review
+from .request.options import Options, sending_options
 
 if TYPE_CHECKING:
     from ..config.load import Loaded
     from ..gateway.asked import Asked
-    from ..swarm.submission import Ended, Unroutable
+    from ..swarm.submission import Ended
     from ..swarm.swarm import Swarm
     from .printing.live import LiveLines
 
@@ -57,18 +58,8 @@ Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage, 3 no connection,
 )
 @diff_flag
 @click.option("--template", metavar="NAME", help="The workflow template to follow.")
-@click.option(
-    "--priority", "-p", default="normal", show_default=True, help="low, normal, high, critical (0-3)."
-)
-@click.option("--timeout", metavar="DURATION", help="The request ends failed after this time.")
-@click.option(
-    "--unroutable",
-    type=click.Choice(["wait", "fail", "skip", "local"]),
-    help="What to do while no node serves a task.",
-)
-@click.option("--max-attempts", type=click.IntRange(1, 100), metavar="N", help="Tries of each task (3).")
+@sending_options
 @broadcast_flags
-@click.option("--key", metavar="KEY", help="Idempotency key: sending twice is sending once.")
 @click.option("--detach", is_flag=True, help="Print the request's id and do not wait.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @connection_flags
@@ -84,14 +75,10 @@ def dispatch(
     repo: str | None,
     base: str | None,
     template: str | None,
-    priority: str,
-    timeout: str | None,
-    unroutable: "Unroutable | None",
-    max_attempts: int | None,
+    options: Options,
     broadcast: bool,
     quorum: str | None,
     within: str | None,
-    key: str | None,
     detach: bool,
     as_json: bool,
 ) -> int:
@@ -116,17 +103,15 @@ def dispatch(
         capability=capability,
         repo=repo,
         template=template,
-        priority=priority,
-        timeout=timeout,
-        unroutable=unroutable,
-        key=key,
         node=node,
         labels=labels,
         inputs=inputs,
-        max_attempts=max_attempts,
         known=lambda: templates_here(loaded),
     )
-    told = read_broadcast(broadcast, quorum, within, demand=asked.demand, node=node, unroutable=unroutable)
+    asked = options.onto(asked)
+    told = read_broadcast(
+        broadcast, quorum, within, demand=asked.demand, node=node, unroutable=options.unroutable
+    )
     asked = replace(asked, broadcast=told)
     if base is not None:
         from ..gateway.change import limit_to_change

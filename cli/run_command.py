@@ -17,6 +17,7 @@ from .dispatch_command import follow
 from .flags import connection_flags, load_settings
 from .hangup import TERMINATED, stop_as_ctrl_c_does
 from .request.diff import diff_flag, nothing_to_review, title
+from .request.options import Options, sending_options
 from .result.report_file import check_writable
 from .result.sarif import STDOUT, check_sarif, write_empty_sarif, write_sarif
 
@@ -54,6 +55,7 @@ SEVERITIES = ("critical", "high", "medium", "low", "info")
     "--fail-on", type=click.Choice(SEVERITIES), help="Exit 1 for findings of this severity or worse."
 )
 @diff_flag
+@sending_options
 @click.option("--allow-partial", is_flag=True, help="With --fail-on: let a part that nobody reviewed pass.")
 @click.option("--output", metavar="FILE", help="Write the report there. [default: ~/.picoclaw/reports]")
 @click.option("--sarif", metavar="FILE", help="Write the review there as SARIF 2.1.0 (- for stdout).")
@@ -67,6 +69,7 @@ def run(
     repo: str | None,
     fail_on: str | None,
     base: str | None,
+    options: Options,
     allow_partial: bool,
     output: str | None,
     sarif: str | None,
@@ -82,7 +85,7 @@ def run(
 
     loaded = load_settings(ctx)
     quiet_logs(loaded)
-    asked = read_asked(text, repo=HERE if repo is None else repo)
+    asked = options.onto(read_asked(text, repo=HERE if repo is None else repo))
     if output is not None:
         check_writable(Path(output), "--output")
     check_sarif(sarif, as_json=as_json)
@@ -123,8 +126,8 @@ async def _run(loaded: "Loaded", asked: "Asked", wanted: _Wanted) -> int:
     lines = LiveLines(quiet=wanted.as_json)
     async with _swarm(loaded, asked, wanted, lines) as (swarm, nodes):
         request = await asked.request(swarm)
-        await submit(swarm, request)
-        lines.say(f"request {request.id}")
+        new = await submit(swarm, request)
+        lines.say(f"request {request.id}" + ("" if new else " (sent before: following it)"))
         ended = await follow(swarm, request.id, lines, stays=not nodes)
         seconds = time.monotonic() - began
         places = _saved(ended, request.id, wanted)

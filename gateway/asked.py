@@ -48,6 +48,10 @@ class Asked:
     input: "Mapping[str, JsonValue]" = field(default_factory=dict)
     """What the executor gets beside the text."""
     max_attempts: int | None = None
+    task_timeout: timedelta | None = None
+    """Longest run of one attempt at a task."""
+    task_deadline: timedelta | None = None
+    """Longest time of a task, all attempts and pauses together."""
     retry: "Retry | None" = None
     broadcast: "Broadcast | None" = None
     tell: Tell = ignore
@@ -67,6 +71,8 @@ class Asked:
             capability=self.capability,
             input=dict(self.input),
             max_attempts=self.max_attempts,
+            task_timeout=self.task_timeout,
+            task_deadline=self.task_deadline,
             retry=self.retry,
             broadcast=self.broadcast,
             repository=stored,

@@ -230,6 +230,10 @@ class Request(Record):
     """Longest time from acceptance to the end, in seconds."""
     unroutable: Literal["wait", "fail", "skip", "local"] | None = None
     max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
+    task_timeout_s: Annotated[float, Field(gt=0)] | None = None
+    """Longest run of one attempt at any of its tasks, in seconds; it goes before theirs."""
+    task_deadline_s: Annotated[float, Field(gt=0)] | None = None
+    """Longest time of any of its tasks from release to end, in seconds; it goes before theirs."""
     retry: Retry | None = None
     """The retry policy of all its tasks; it goes before theirs."""
     broadcast: Broadcast | None = None

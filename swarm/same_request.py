@@ -8,7 +8,9 @@ from .records import Request
 
 CHANGE = "change"
 """The input that holds what changed since a commit."""
-_APART = {"sender", "ref", "priority", "deadline_s", "repository", "input"}
+_APART = {
+    "sender", "ref", "priority", "deadline_s", "task_timeout_s", "task_deadline_s", "repository", "input"
+}  # fmt: skip
 
 
 def same_request(ours: Request, theirs: Request) -> bool:

@@ -18,6 +18,7 @@ from .fold import RequestHead, fold_request
 from .follow import Followed, Follower
 from .later import check_place, read_later
 from .log import decode
+from .open_requests import check_open
 from .records import Broadcast, RepositoryRef, Request, Result, Retried, Retry, read_json
 from .same_request import same_request
 from .subjects import REQUEST_STEP, request_id, split_log_subject
@@ -44,6 +45,8 @@ def new_request(
     deadline: timedelta | None = None,
     unroutable: Unroutable | None = None,
     max_attempts: int | None = None,
+    task_timeout: timedelta | None = None,
+    task_deadline: timedelta | None = None,
     retry: Retry | None = None,
     broadcast: Broadcast | None = None,
     retried: Retried | None = None,
@@ -75,6 +78,8 @@ def new_request(
         deadline_s=deadline.total_seconds() if deadline is not None else None,
         unroutable=unroutable,
         max_attempts=max_attempts,
+        task_timeout_s=task_timeout.total_seconds() if task_timeout is not None else None,
+        task_deadline_s=task_deadline.total_seconds() if task_deadline is not None else None,
         retry=retry,
         broadcast=broadcast,
         retried=retried,
@@ -95,6 +100,7 @@ async def submit(swarm: Swarm, request: Request, *, at: float | None = None) -> 
     if handed_in:
         return False
     swarm.inbox.check_room(fill)
+    await check_open(swarm)
     if await swarm.inbox.submit(request, at=at):
         return True
     # Somebody handed one in at the same moment: it may have gone on to the log meanwhile.

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ...roles.planning.template import Template
-    from ...swarm.submission import Unroutable
 
 PRIORITIES = {"low": 0, "normal": 1, "high": 2, "critical": 3}
 
@@ -29,14 +28,9 @@ def read_asked(
     capability: str | None = None,
     repo: str | None = None,
     template: str | None = None,
-    priority: str = "normal",
-    timeout: str | None = None,
-    unroutable: "Unroutable | None" = None,
-    key: str | None = None,
     node: str | None = None,
     labels: "Sequence[str]" = (),
     inputs: "Sequence[str]" = (),
-    max_attempts: int | None = None,
     known: "Callable[[], Iterable[Template]]" = shipped,
 ) -> Asked:
     """Return what is asked; a review of "this repository" without `repo` means this folder.
@@ -49,8 +43,6 @@ def read_asked(
         raise UsageError("the request is empty: say what is to be done")
     for what, given in (("the request's text", text), ("--template", template or "")):
         check_text(given, what)
-    if key is not None and not key.strip():
-        raise UsageError("--key is empty: give each request a key of its own, or leave it out")
     demand, does = read_demand(capability, node, labels)
     if repo is None and demand is None and means_this_folder(text, known(), template):
         repo = HERE
@@ -62,12 +54,7 @@ def read_asked(
         capability=does,
         repo=repo,
         template=template,
-        priority=read_priority(priority),
-        deadline=read_timeout(timeout) if timeout is not None else None,
-        unroutable=unroutable,
-        key=key,
         input=read_input(inputs),
-        max_attempts=max_attempts,
         tell=echo_warning,
     )
 

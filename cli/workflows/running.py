@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +11,7 @@ from ...errors import UsageError
 from ..dispatch_command import follow, print_end
 from ..flags import connection_flags, load_settings
 from ..printing.output import echo, echo_json, echo_table, safe
+from ..request.options import Options, sending_options
 from .find import NAME, find_workflow
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ...gateway.asked import Asked
     from ...roles.planning.template import Template
     from ...swarm.records import Plan, RepositoryRef, Request
-    from ...swarm.submission import Ended, Unroutable
+    from ...swarm.submission import Ended
     from ...swarm.swarm import Swarm
     from ..printing.live import LiveLines
 
@@ -65,17 +66,7 @@ class _Order:
 @click.option(
     "--repo", metavar="DIR|URL", help="The repository that it is about. [if it needs one: this folder]"
 )
-@click.option(
-    "--priority", "-p", default="normal", show_default=True, help="low, normal, high, critical (0-3)."
-)
-@click.option("--timeout", metavar="DURATION", help="The request ends failed after this time.")
-@click.option(
-    "--unroutable",
-    type=click.Choice(["wait", "fail", "skip", "local"]),
-    help="What to do while no node serves a task. [as the workflow says; --local: fail]",
-)
-@click.option("--max-attempts", type=click.IntRange(1, 100), metavar="N", help="Tries of each task.")
-@click.option("--key", metavar="KEY", help="Idempotency key: sending twice is sending once.")
+@sending_options
 @click.option("--dry-run", is_flag=True, help="Print the plan and send nothing.")
 @click.option("--detach", is_flag=True, help="Print the request's id and do not wait.")
 @click.option("--local", is_flag=True, help="Bring up a local swarm for this request alone.")
@@ -88,11 +79,7 @@ def run_workflow(
     text: str | None,
     pairs: tuple[str, ...],
     repo: str | None,
-    priority: str,
-    timeout: str | None,
-    unroutable: "Unroutable | None",
-    max_attempts: int | None,
-    key: str | None,
+    options: Options,
     dry_run: bool,
     detach: bool,
     local: bool,
@@ -105,7 +92,6 @@ def run_workflow(
     """
     from ...gateway.asked import Asked, check_repository, check_text
     from ..errors import echo_warning
-    from ..request.asked import read_priority, read_timeout
     from ..session import quiet_logs
     from .folder_files import FolderFiles
     from .given import read_inputs, read_pairs
@@ -120,25 +106,18 @@ def run_workflow(
         raise UsageError(
             "the request is empty: say what is to be done, or leave it out for the workflow's title"
         )
-    if key is not None and not key.strip():
-        raise UsageError("--key is empty: give each request a key of its own, or leave it out")
     if repo is None and _about_a_folder(template):
         repo = "."
     if repo is not None:
         check_repository(repo)
     inputs, repositories = read_inputs(template, read_pairs(pairs), FolderFiles(repo or "."))
-    asked = Asked(
-        text=text or template.title or template.name,
-        repo=repo,
-        template=template.name,
-        priority=read_priority(priority),
-        deadline=read_timeout(timeout) if timeout is not None else None,
+    if local and options.unroutable is None:
         # Nobody else can join a local swarm: what its worker cannot do would wait for ever.
-        unroutable=unroutable or ("fail" if local else None),
-        key=key,
-        max_attempts=max_attempts,
-        tell=echo_warning,
+        options = replace(options, unroutable="fail")
+    asked = Asked(
+        text=text or template.title or template.name, repo=repo, template=template.name, tell=echo_warning
     )
+    asked = options.onto(asked)
     order = _Order(template, asked, inputs, repositories)
     plan = _planned(order)
     if dry_run:
@@ -175,6 +154,9 @@ def _planned(order: _Order) -> "Plan":
         deadline=asked.deadline,
         unroutable=asked.unroutable,
         max_attempts=asked.max_attempts,
+        task_timeout=asked.task_timeout,
+        task_deadline=asked.task_deadline,
+        retry=asked.retry,
     )
     return validate(make_plan(_whole(request, order, refs), ()))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from picoclaw.cli.request.asked import read_asked, read_demand
+from picoclaw.cli.request.options import Options
 from picoclaw.cli.request.text_and_input import read_input, read_text
 from picoclaw.errors import NameRefused, PlanError, UsageError
 
@@ -126,7 +127,8 @@ def test_what_does_not_go_together(given: tuple[str | None, str | None, list[str
 
 
 def test_a_task_for_a_node_is_no_review_of_this_folder() -> None:
-    asked = read_asked("Review this repository", node="hand", inputs=["deep:=true"], max_attempts=1)
+    told = read_asked("Review this repository", node="hand", inputs=["deep:=true"])
+    asked = Options(max_attempts=1).onto(told)
 
     assert (asked.repo, asked.demand, asked.capability) == (None, "node:hand", None)
     assert (dict(asked.input), asked.max_attempts) == ({"deep": True}, 1)
