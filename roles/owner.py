@@ -23,6 +23,7 @@ from .planning.plan import make_plan
 from .planning.template import Template
 from .planning.validate import validate
 from .policies import Policies
+from .quotas import check_size
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,11 @@ class Owner:
     def releasing(self) -> bool:
         """Whether tasks of it may go on their lanes."""
         return self.ledger.planned and not self.ledger.head.cancelling and not self.ledger.head.terminal
+
+    @property
+    def out(self) -> int:
+        """How many of its tasks are on their lanes or running."""
+        return self.ledger.schedule.out if self.ledger.planned else 0
 
     async def release(self, steps: Sequence[str]) -> None:
         """Put tasks that the releaser took on their lanes."""
@@ -126,6 +132,7 @@ class Owner:
         try:
             # In a thread: fifty thousand tasks take seconds, and nobody's heartbeat waits for that.
             plan = await asyncio.to_thread(_planned, ledger.request, self.templates, offers)
+            plan = check_size(plan, self.swarm.live.record)
         except PlanError as error:
             log.warning("Request failed: %s", error, extra={"request": self.request_id})
             await ledger.append_request(Failed(by=me.node, reason="plan", error=str(error)))

@@ -64,6 +64,11 @@ class Schedule:
         """Return how many tasks with a demand are queued."""
         return len(self._waiting[demand])
 
+    @property
+    def out(self) -> int:
+        """How many tasks are queued or running."""
+        return len(self.running) + sum(map(len, self._waiting.values()))
+
     def ready_steps(self, demand: str) -> list[str]:
         return list(self._ready[demand])
 

@@ -14,7 +14,7 @@ from .later import later_headers
 from .live_limits import LiveLimits
 from .puller import Source
 from .records import Request
-from .subjects import EXPECTED_SUBJECT_SEQ, LEVELS, Names
+from .subjects import EXPECTED_SUBJECT_SEQ, LEVELS, Names, split_log_subject
 from .wire import (
     ANSWER,
     REQUEST_TIMEOUT,
@@ -117,11 +117,11 @@ class Inbox:
         except RecordRefused:
             return None  # whatever lies there, the coordinator will remove it
 
-    async def count(self) -> int:
-        """Return how many requests wait for a coordinator."""
+    async def ids(self) -> set[str]:
+        """Return the requests that wait for a coordinator."""
         every = {"subjects_filter": self._names.wildcard("request")}
         info = await self._wire.api(f"STREAM.INFO.{self._names.requests}", every)
-        return len(info["state"].get("subjects") or {})
+        return {split_log_subject(subject)[1] for subject in info["state"].get("subjects") or {}}
 
     async def withdraw(self, request: str) -> None:
         """Take a request out of the inbox, or off the schedule that is to put it there."""

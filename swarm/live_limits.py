@@ -33,6 +33,10 @@ class LiveLimits:
         """Call `listener` whenever a limit was changed."""
         self._listeners.append(listener)
 
+    def off_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` no more."""
+        self._listeners.remove(listener)
+
     def take(self, followed: Followed) -> None:
         """Take a change of the record; one that cannot be read leaves all as it is."""
         if followed.seq > self._revision:

@@ -52,15 +52,15 @@ async def read_in_use(swarm: Swarm) -> InUse:
         "size.events": names.events,
         "size.artifacts": f"OBJ_{names.artifacts}",
     }
-    limits, slots, out, waiting = await asyncio.gather(
-        swarm.live.read(), _slots(swarm), tasks_out(swarm), swarm.inbox.count()
+    limits, slots, out, inbox = await asyncio.gather(
+        swarm.live.read(), _slots(swarm), tasks_out(swarm), swarm.inbox.ids()
     )
     fills = await asyncio.gather(*(_fill(swarm, stream) for stream in streams.values()))
     return InUse(
         limits=limits,
         slots=slots,
         out=out,
-        waiting=waiting,
+        waiting=len(inbox),
         fills={name: fill for name, fill in zip(streams, fills, strict=True) if fill is not None},
     )
 

@@ -1,0 +1,142 @@
+"""Quotas of a coordinator: how much more its requests may have at work, and how many are open."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from nats.aio.msg import Msg
+
+from ..errors import PicoclawError, PlanError
+from ..swarm.fold import RequestHead
+from ..swarm.limits import SwarmLimits
+from ..swarm.look_limits import tasks_out
+from ..swarm.open_requests import answer_open
+from ..swarm.quotas import Part, room
+from ..swarm.records import Plan
+from ..swarm.release import OTHERS_FIRST_EVERY
+from ..swarm.swarm import Swarm
+
+if TYPE_CHECKING:
+    from .owner import Owner
+
+log = logging.getLogger(__name__)
+
+COUNT_EVERY = 0.5
+"""Seconds between two counts of what others have at work."""
+STALE = 3.0
+"""Seconds after which a count is worth nothing: nothing more goes out until the next."""
+
+
+class Quotas:
+    """What a coordinator may put out, beside the room in the lanes."""
+
+    def __init__(self, swarm: Swarm, changed: Callable[[], None]) -> None:
+        """`changed`: there may be more room than before."""
+        self._swarm = swarm
+        self._changed = changed
+        self._part = Part()
+        self._others = 0
+        self._counted: float | None = None
+        self._mine: Collection[str] = ()
+        self._heads: Mapping[str, RequestHead] = {}
+
+    @property
+    def record(self) -> SwarmLimits:
+        return self._swarm.live.record
+
+    def tenant_room(self, mine: Mapping[str, int], heads: Mapping[str, RequestHead]) -> int | None:
+        """Return how many more tasks of all own requests may go out; None: no quota.
+
+        `mine`: own requests and what each has out; `heads`: everybody's open requests.
+        """
+        quota = self.record.tenant_running
+        self._mine, self._heads = mine.keys(), heads
+        if quota is None:
+            self._counted = None
+            return None
+        own = self._part.now(quota, self._sharers(mine), self._swarm.me.run, self._swarm.members.server.now())
+        now = asyncio.get_running_loop().time()
+        if self._counted is None or now - self._counted > STALE:
+            return 0
+        return room(quota, own, mine=sum(mine.values()), others=self._others)
+
+    def request_room(self, out: int) -> int | None:
+        """Return how many more tasks of a request that has `out` at work may go out; None: no quota."""
+        quota = self.record.request_running
+        return None if quota is None else max(0, quota - out)
+
+    def _sharers(self, mine: Mapping[str, int]) -> set[str]:
+        """Return the runs of the coordinators that own open requests."""
+        members = self._swarm.members
+        owners = {(head.owner, head.run) for head in self._heads.values() if head.owner and not head.terminal}
+        alive = {run for node, run in owners if members.status(node) != "offline"}
+        return alive | ({self._swarm.me.run} if mine else set())
+
+    async def run(self) -> None:
+        """Count what others have at work as long as there is a quota; until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if self.record.tenant_running is not None:
+                try:
+                    out = await tasks_out(self._swarm)
+                except PicoclawError as error:
+                    log.debug("what is at work was not counted: %s", error)
+                else:
+                    self._others = sum(number for request, number in out.items() if request not in self._mine)
+                    self._counted = loop.time()
+                    self._changed()
+            await asyncio.sleep(COUNT_EVERY)
+
+    @asynccontextmanager
+    async def answering(
+        self, caught_up: asyncio.Event, heads: Mapping[str, RequestHead]
+    ) -> AsyncIterator[None]:
+        """Follow the quotas for a block, and tell doors how many requests are open.
+
+        One coordinator of all answers.
+        """
+
+        async def answer(message: Msg) -> None:
+            if caught_up.is_set():
+                await message.respond(answer_open(heads, message.data))
+
+        subject = self._swarm.names.open_requests
+        subscription = await self._swarm.client.subscribe(subject, queue="coordinators", cb=answer)
+        self._swarm.live.on_change(self._changed)
+        try:
+            yield
+        finally:
+            self._swarm.live.off_change(self._changed)
+            if not self._swarm.client.is_closed:
+                await subscription.unsubscribe()
+
+
+def in_turn(wanted: Mapping[str, list["Owner"]], turn: int) -> list[tuple[str, list["Owner"]]]:
+    """Return demands in the order in which they are served by a quota.
+
+    By the highest priority in each, equals by turns; every eighth turn by turns alone.
+    """
+    lanes = sorted(wanted.items())
+    rounds, place = divmod(turn, OTHERS_FIRST_EVERY)
+    if place == OTHERS_FIRST_EVERY - 1:
+        start = rounds % max(1, len(lanes))
+        return lanes[start:] + lanes[:start]
+    start = turn % max(1, len(lanes))
+
+    def highest(lane: tuple[str, list["Owner"]]) -> int:
+        return max(owner.ledger.request.priority for owner in lane[1])
+
+    return sorted(lanes[start:] + lanes[:start], key=highest, reverse=True)
+
+
+def check_size(plan: Plan, limits: SwarmLimits) -> Plan:
+    """Return the plan; raises PlanError when it has more tasks than one request may have."""
+    most = limits.request_queued
+    if most is not None and len(plan.tasks) > most:
+        raise PlanError(
+            f"the plan has {len(plan.tasks)} tasks, one request may have {most} (request.queued): split the "
+            "request, or raise the quota by `picoclaw limits set request.queued=…` and send it again"
+        )
+    return plan

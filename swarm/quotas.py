@@ -1,0 +1,49 @@
+"""Quotas: which part of what a whole H-id may have at work one coordinator may put out. Pure.
+
+The quota is divided among the coordinators that own open requests, so that the sum of the parts is the
+quota, whatever each of them does not know of the others. What does not divide goes round: each gets it
+for a while, so that a quota below the number of coordinators starves none of them.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+WINDOW = 10.0
+"""Seconds of server time for which a coordinator keeps its part of the remainder."""
+GUARD = 2.0
+"""Seconds after which a part that has grown is used: by then whoever lost it has heard of that."""
+
+
+def part(quota: int, sharers: Collection[str], me: str, window: int) -> int:
+    """Return what `me` may have out of `quota`; 0 for who is none of the `sharers`."""
+    ordered = sorted(sharers)
+    if me not in ordered:
+        return 0
+    whole, rest = divmod(quota, len(ordered))
+    return whole + ((ordered.index(me) - window) % len(ordered) < rest)
+
+
+@dataclass(slots=True)
+class Part:
+    """One coordinator's part as time goes by: one that shrinks holds at once, one that grows after a guard."""
+
+    _since: list[tuple[float, int]] = field(default_factory=list)
+    """Since when each value was to hold, the oldest first; each until the next."""
+
+    def now(self, quota: int, sharers: Collection[str], me: str, at: float) -> int:
+        """Return what may be out at a server time, in seconds; call it at least every few seconds."""
+        wanted = min(
+            part(quota, sharers, me, int(at // WINDOW)), part(quota, sharers, me, int((at - GUARD) // WINDOW))
+        )
+        if not self._since or self._since[-1][1] != wanted:
+            if not self._since:
+                self._since.append((at, 0))
+            self._since.append((at, wanted))
+        while len(self._since) > 1 and self._since[1][0] <= at - GUARD:
+            del self._since[0]
+        return min(value for _, value in self._since)
+
+
+def room(quota: int, part: int, *, mine: int, others: int) -> int:
+    """Return how many more tasks may go out, where `mine` and `others` are out already."""
+    return max(0, min(part - mine, quota - mine - others))
