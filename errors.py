@@ -11,6 +11,7 @@
     │   └── Ambiguous                 an id prefix that matches several
     ├── ConnectError                  exit 3: no usable connection to NATS
     │   ├── NoServer                  nobody answers at the address
+    │   │   └── NotReady              a server answers, its JetStream does not
     │   ├── AuthorizationFailed       the server refused the credentials
     │   ├── PermissionDenied          connected, but this subject is forbidden
     │   ├── JetStreamDisabled         connected, but there is no JetStream
@@ -83,6 +84,10 @@ class ConnectError(PicoclawError):
 
 class NoServer(ConnectError):
     """Raised when no NATS server answers at any of the addresses."""
+
+
+class NotReady(NoServer):
+    """Raised when a NATS server answers and its JetStream does not: most of a cluster is away."""
 
 
 class AuthorizationFailed(ConnectError):

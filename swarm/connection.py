@@ -14,7 +14,7 @@ from nats.aio.client import Server
 
 from ..config.settings import NatsSettings, TlsSettings
 from ..config.urls import redact_url
-from ..errors import JetStreamDisabled, NoServer, PicoclawError, ServerTooOld, TlsFailed
+from ..errors import JetStreamDisabled, NoServer, NotReady, PicoclawError, ServerTooOld, TlsFailed
 from .client import SwarmClient
 from .credentials import auth_options
 from .failures import diagnose, own_server
@@ -38,6 +38,13 @@ _NO_JETSTREAM = frozenset({10039, 10035})
 
 def _nothing(_: str) -> None:
     return
+
+
+def _little_said(error: PicoclawError) -> int:
+    """Return how little a failure says of what stands in the way: a server that spoke knows best."""
+    if not isinstance(error, NoServer):
+        return 0
+    return 1 if isinstance(error, NotReady) else 2
 
 
 async def connect(
@@ -152,7 +159,7 @@ class _Keeper:
                 continue
             client.set_server_pool(urls)
             return client
-        raise next((error for error in failures if not isinstance(error, NoServer)), failures[0])
+        raise min(failures, key=_little_said)
 
     async def _attempt(self, client: SwarmClient, url: str, options: dict[str, Any]) -> None:
         loop = asyncio.get_running_loop()
@@ -326,7 +333,7 @@ async def _check(client: SwarmClient, url: str) -> None:
             f"the NATS server at {at} runs without JetStream: start it with `nats-server -js`{own_server(url)}"
         ) from None
     except (nats.errors.Error, TimeoutError) as failure:
-        raise NoServer(
+        raise NotReady(
             f"JetStream of the NATS server at {at} does not answer ({str(failure).removeprefix('nats: ')}): a "
             "cluster may have no leader yet; check that most of its servers run"
         ) from None
@@ -336,7 +343,7 @@ async def _check(client: SwarmClient, url: str) -> None:
             f"(`jetstream: enabled` in the account), or use credentials of another account{own_server(url)}"
         )
     if error:
-        raise NoServer(
+        raise NotReady(
             f"JetStream of the NATS server at {at} is not ready ({error.get('description')}): "
             "check the server's log"
         )

@@ -111,6 +111,8 @@ class Members:
         self._slots: dict[Demand, int] = {}
         """Answers of `slots_for` until the table changes: to ask a thousand nodes takes 15 ms."""
         self._echoes = OwnEchoes()
+        self._deaf_since: float | None = None
+        """When a node's connection came back, until it hears itself again."""
         self.server = ServerClock(clock)
         self.changed = asyncio.Event()
         """Set whenever the table changes; whoever waits on it clears it."""
@@ -136,8 +138,13 @@ class Members:
 
     def reconnected(self) -> None:
         """Forget the own echoes: after a reconnect time must pass before any judgement (`liveness`)."""
-        self._echoes = OwnEchoes()
         now = self._clock()
+        self._echoes = OwnEchoes()
+        self._deaf_since = now if self._me else None
+        self._heard_nobody(now)
+
+    def _heard_nobody(self, now: float) -> None:
+        """Count everybody's silence from now on: what was said meanwhile did not reach this process."""
         for name, member in self._table.items():
             if name in self._offline:
                 continue
@@ -185,6 +192,9 @@ class Members:
         self._table[beat.node] = Member(beat, sign, followed.at, born)
         if beat.node == self._me:
             if beat.run == self._run:
+                if now - self._heard_until > self._longest_gap:
+                    self._heard_nobody(now)
+                self._deaf_since = None
                 self._echoes = echo(self._echoes, now, longest_gap=self._longest_gap)
             elif known is not None and known.beat.run == self._run:
                 # After my own: what stood there before I came is my forerunner's.
@@ -216,7 +226,7 @@ class Members:
         """Log and tell who has gone offline since the last sweep; drop who has been gone for long."""
         if not self._wire.client.is_connected:
             return  # who is cut off itself judges nobody
-        now = self._clock()
+        now = self._heard_until
         gone = {name for name, member in self._table.items() if node_status(member.sign, now) == "offline"}
         for name in sorted(gone - self._offline):
             member = self._table[name]
@@ -247,11 +257,11 @@ class Members:
     def status(self, node: str) -> NodeStatus:
         """Return a node's status; a node never heard of is offline."""
         member = self._table.get(node)
-        return "offline" if member is None else node_status(member.sign, self._clock())
+        return "offline" if member is None else node_status(member.sign, self._heard_until)
 
     def living(self) -> list[Member]:
         """Return the nodes that may take work or lead: neither offline nor draining."""
-        now = self._clock()
+        now = self._heard_until
         return [m for m in self._table.values() if node_status(m.sign, now) not in ("offline", "draining")]
 
     def slots_for(self, demand: Demand) -> int:
@@ -319,9 +329,13 @@ class Members:
     def _heard_until(self) -> float:
         """When the last own heartbeat came back: until then nobody's heartbeat can have been missed.
 
+        Before the first one, and for who is no node and has none, it is now.
+
         They all come by one stream, in order; what is silent since then may be this process's ears.
         """
-        return self._clock() if self._echoes.last is None else self._echoes.last
+        if self._echoes.last is not None:
+            return self._echoes.last
+        return self._clock() if self._deaf_since is None else self._deaf_since
 
     def proven_dead(self, node: str, run: str, since: float) -> bool:
         """Return whether anybody may know that a run has ended.

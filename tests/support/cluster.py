@@ -12,6 +12,7 @@ from typing import Any
 import nats
 
 from picoclaw.errors import SwarmTimeout
+from picoclaw.swarm.streams import Limits, stream_configs
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.swarm.wire import ApiError
 from picoclaw.tests.support.nats import NatsServer, StartNats
@@ -65,9 +66,14 @@ class Cluster:
         return {name: server for name, server in self.servers.items() if server.running}
 
     @property
-    def flags(self) -> tuple[str, ...]:
-        """What leads a real node to all of it, with three copies of each stream."""
-        return ("--swarm.nats.urls", ",".join(self.urls), "--swarm.nats.replicas", str(SIZE))
+    def connection(self) -> tuple[str, ...]:
+        """What leads a real process to all of it."""
+        return ("--swarm.nats.urls", ",".join(self.urls))
+
+    def node(self, role: str, name: str, *capabilities: str) -> tuple[str, ...]:
+        """A real node that makes three copies of each stream, as `Nodes.start` takes it."""
+        serves = ("--swarm.capabilities", ",".join(capabilities)) if capabilities else ()
+        return (role, name, "--swarm.nats.replicas", str(SIZE), *serves)
 
     def lab(self, folder: Path, hid: str) -> Lab:
         """A lab whose doors know every server."""
@@ -91,6 +97,22 @@ class Cluster:
             return {}
         group: dict[str, Any] = info.get("cluster", {})
         return group
+
+    async def whole(self, swarm: Swarm, timeout: float = 60.0) -> None:
+        """Wait until every stream of the swarm has a leader and three copies that are up to date."""
+        streams = [
+            str(config["name"]) for config in stream_configs(swarm.names, replicas=SIZE, limits=Limits())
+        ]
+
+        async def current() -> bool:
+            for stream in streams:
+                group = await self.group(swarm, stream)
+                copies = [copy for copy in group.get("replicas", ()) if copy.get("current")]
+                if not group.get("leader") or len(copies) < SIZE - 1:
+                    return False
+            return True
+
+        await wait_for_async(current, timeout, "three current copies of each stream")
 
     async def system(self, subject: str, body: dict[str, Any]) -> dict[str, Any]:
         """Ask what only the system account may, of any server that runs."""

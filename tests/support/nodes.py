@@ -42,9 +42,13 @@ class Nodes:
             serving(node)
         return begun
 
+    def begin_dispatch(self, text: str, *args: str) -> Spawned:
+        """Send a request, whatever comes of it."""
+        return self._spawn("dispatch", text, *self.connection, *args)
+
     def dispatch(self, text: str, *args: str) -> tuple[Spawned, str]:
         """Send a request and stay with it; the second is its id."""
-        door = self._spawn("dispatch", text, *self.connection, *args)
+        door = self.begin_dispatch(text, *args)
         return door, door.expect(REQUEST).group(1)
 
 

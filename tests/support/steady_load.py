@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +19,17 @@ from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.waiting import wait_for_async
 
 TERMINAL = (Done, Failed, Cancelled, Dead)
+DEFINITIONS = """capabilities:
+  noop: {description: Ends at once., command: ['true']}
+  slow: {description: 'Takes as many seconds as the text says.', command: [sleep, '${text}']}
+"""
+
+
+def define(home: Path) -> None:
+    """Give nodes of this home the capabilities `noop` and `slow`."""
+    folder = home / ".picoclaw" / "capabilities"
+    folder.mkdir(parents=True)
+    (folder / "load.yaml").write_text(DEFINITIONS, encoding="utf-8")
 
 
 @dataclass
@@ -114,6 +126,15 @@ class SteadyLoad:
     def first_end(self, since: float) -> float:
         """Seconds from `since` until a request that was handed in after it had ended."""
         return min(at for id, at in self.ended.items() if self.began.get(id, 0.0) >= since) - since
+
+    async def nothing_lost(self, timeout: float = 60.0) -> "Outcome":
+        """Wait for the end of each request, then assert of the whole log that each ended once."""
+        await self.all_ended(timeout)
+        found = await outcome(self.swarm)
+        assert not found.lost, found.lost
+        assert not found.doubled, found.doubled
+        assert found.requests >= len(self.handed_in)
+        return found
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,87 @@
+"""Three servers, three copies: the server that leads a stream is killed under load, and nothing is lost."""
+
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from picoclaw.tests.support.cluster import Cluster
+from picoclaw.tests.support.command import Spawned, SpawnPicoclaw
+from picoclaw.tests.support.nats import StartNats
+from picoclaw.tests.support.nodes import Nodes
+from picoclaw.tests.support.steady_load import SteadyLoad, define
+from picoclaw.tests.support.swarm import Lab
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
+
+HID = "cluster"
+ELECTION = 15.0
+"""Seconds for a new leader and all that hangs on it; the server's own election takes 4 to 9 of them."""
+
+
+@pytest.fixture
+def cluster(start_nats: StartNats) -> Cluster:
+    return Cluster(start_nats)
+
+
+@pytest.fixture
+async def lab(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Lab]:
+    lab = cluster.lab(tmp_path / "picoclaw", HID)
+    yield lab
+    await lab.close(clean=False)
+
+
+@pytest.fixture
+def nodes(cluster: Cluster, spawn_picoclaw: SpawnPicoclaw, home: Path) -> list[Spawned]:
+    define(home)
+    return Nodes(spawn_picoclaw, "--swarm.hid", HID, *cluster.connection).start(
+        cluster.node("coordinator", "lead"),
+        cluster.node("coordinator", "second"),
+        cluster.node("worker", "one", "noop"),
+        cluster.node("worker", "two", "noop"),
+    )
+
+
+async def test_the_leader_of_the_log_killed_with_9_under_load_loses_nothing(
+    cluster: Cluster, nodes: list[Spawned], lab: Lab
+) -> None:
+    swarm = await lab.door(make=False)
+    async with SteadyLoad(swarm) as load:
+        await load.flowing(5)
+        leader = await cluster.leader(swarm, swarm.names.log)
+        killed = time.monotonic()
+        cluster.servers[leader].kill()
+        await load.flowing(5, 40)
+    found = await load.nothing_lost()
+    assert set(found.ends) == {"Done"}
+    assert load.gap(killed) < ELECTION
+    assert all(node.running for node in nodes)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+async def test_whichever_server_is_killed_again_and_again_nothing_is_lost_and_all_come_back(
+    cluster: Cluster, nodes: list[Spawned], lab: Lab
+) -> None:
+    """Ten kills, of the leader of the log, of the queue, of the inbox and of the heartbeats by turns."""
+    swarm = await lab.door(make=False)
+    names = swarm.names
+    taken, ended = [], []
+    async with SteadyLoad(swarm) as load:
+        for number in range(10):
+            await load.flowing(20, 60)
+            stream = (names.log, names.tasks, names.requests, names.members)[number % 4]
+            leader = await cluster.leader(swarm, stream)
+            killed = time.monotonic()
+            cluster.servers[leader].kill()
+            await load.flowing(5, 60)
+            taken.append(load.gap(killed))
+            ended.append(load.first_end(killed))
+            cluster.servers[leader].start()
+            await cluster.whole(swarm)
+    found = await load.nothing_lost()
+    print("taken", sorted(taken), "ended", sorted(ended), found, load.refusals)
+    assert set(found.ends) == {"Done"}
+    assert max(taken) < ELECTION
+    assert all(node.running for node in nodes)

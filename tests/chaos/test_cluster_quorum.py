@@ -1,0 +1,91 @@
+"""Two of three servers are gone: nothing is accepted and nobody is declared dead; then all goes on."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from picoclaw.swarm.entries import Started
+from picoclaw.tests.support.cluster import Cluster
+from picoclaw.tests.support.command import SpawnPicoclaw
+from picoclaw.tests.support.nats import StartNats
+from picoclaw.tests.support.nodes import Nodes, events, log_lines, may_judge
+from picoclaw.tests.support.steady_load import SteadyLoad, define
+from picoclaw.tests.support.swarm import STEP, Lab, ask, end_of, entries, kinds
+from picoclaw.tests.support.waiting import wait_for_async
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
+
+HID = "cluster"
+CLEAR = "a cluster may have no leader yet; check that most of its servers run"
+REGAINED = 15.0
+"""Seconds after the servers came back within which a new request is taken."""
+
+
+@pytest.fixture
+def cluster(start_nats: StartNats) -> Cluster:
+    return Cluster(start_nats)
+
+
+@pytest.fixture
+async def lab(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Lab]:
+    lab = cluster.lab(tmp_path / "picoclaw", HID)
+    yield lab
+    await lab.close(clean=False)
+
+
+@pytest.fixture
+def nodes(cluster: Cluster, spawn_picoclaw: SpawnPicoclaw, home: Path) -> Nodes:
+    define(home)
+    return Nodes(spawn_picoclaw, "--swarm.hid", HID, *cluster.connection)
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [5.0, pytest.param(40.0, marks=[pytest.mark.long, pytest.mark.timeout(240)])],
+    ids=["longer_than_the_node_timeout", "longer_than_the_ack_wait"],
+)
+async def test_a_quorum_lost_and_regained_costs_no_request_and_no_attempt(
+    cluster: Cluster, nodes: Nodes, lab: Lab, seconds: float
+) -> None:
+    running = nodes.start(
+        cluster.node("coordinator", "lead"),
+        cluster.node("coordinator", "second"),
+        cluster.node("worker", "one", "noop", "slow"),
+        cluster.node("worker", "two", "noop", "slow"),
+    )
+    swarm = await lab.door(make=False)
+    await may_judge(swarm, "lead")
+    async with SteadyLoad(swarm) as load:
+        await load.flowing(5)
+        slow = await ask(swarm, str(seconds + 4), demand="slow")
+
+        async def held() -> bool:
+            return await kinds(swarm, slow, STEP) == ["queued", "started"]
+
+        await wait_for_async(held, 10)
+        lost = [await cluster.leader(swarm, swarm.names.log)]
+        lost.append(next(name for name in cluster.servers if name not in lost))
+        for name in lost:
+            cluster.servers[name].kill()
+        # A door that comes now: a clear word, or the request's end if it waited long enough.
+        door = nodes.begin_dispatch("now", "--capability", "noop")
+        await asyncio.sleep(seconds)  # an outage has no event to wait for
+        back = time.monotonic()
+        for name in lost:
+            cluster.servers[name].start()
+        await load.flowing(5, 60)
+    print("regained: taken", load.gap(back), "ended", load.first_end(back), load.refusals)
+    assert (await end_of(swarm, slow, 60)).head.state == "done"
+    code = await door.wait_async(60)
+    assert code == 0 or (code == 3 and CLEAR in door.output), door.output
+    found = await load.nothing_lost()
+    assert set(found.ends) == {"Done"}
+    assert load.gap(back) < REGAINED
+    for node in running:
+        assert node.running
+        assert not events(log_lines(node), "Node marked offline"), "who hears nobody declares nobody dead"
+    starts = [entry for entry in await entries(swarm, slow, STEP) if isinstance(entry, Started)]
+    assert len(starts) == 1, "a live holder was fenced"
