@@ -139,11 +139,15 @@ class RecordRefused(SwarmError):
 
 
 class AppendRefused(SwarmError):
-    """Raised when a compare-and-set append lost; `last_seq` is what stands there now, if known."""
+    """Raised when a compare-and-set append lost; `last_seq` is what stands there now, if known.
 
-    def __init__(self, message: str, *, last_seq: int | None = None) -> None:
+    With `written` the entry does stand there, and somebody has written over it since: it had been in doubt.
+    """
+
+    def __init__(self, message: str, *, last_seq: int | None = None, written: bool = False) -> None:
         super().__init__(message)
         self.last_seq = last_seq
+        self.written = written
 
 
 class SwarmTimeout(SwarmError):

@@ -47,6 +47,25 @@ async def last_message(
         if error.code in NOT_FOUND:
             return None
         raise
+    return _stored(answer)
+
+
+async def next_message(
+    wire: Wire, stream: str, subject: str, seq: int, *, timeout: timedelta = REQUEST_TIMEOUT
+) -> Stored | None:
+    """Return the first message on a subject from a sequence on; None when there is none."""
+    try:
+        answer = await wire.api(
+            f"STREAM.MSG.GET.{stream}", {"seq": seq, "next_by_subj": subject}, timeout=timeout
+        )
+    except ApiError as error:
+        if error.code in NOT_FOUND:
+            return None
+        raise
+    return _stored(answer)
+
+
+def _stored(answer: dict[str, Any]) -> Stored:
     message: dict[str, Any] = answer["message"]
     return Stored(
         base64.b64decode(message.get("data", "")),

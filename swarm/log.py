@@ -13,7 +13,7 @@ from ..errors import AppendRefused, RecordRefused, SwarmError, SwarmTimeout
 from .entries import Entry, EntryBase, read_entry
 from .fold import RequestHead, TaskHead, fold_request, fold_task
 from .follow import Followed, Follower
-from .kv import last_message
+from .kv import Stored, last_message, next_message
 from .subjects import EXPECTED_SUBJECT_SEQ, REQUEST_STEP, Names, split_log_subject
 from .wire import ANSWER, STREAM_FULL, WRONG_LAST_SEQUENCE, ApiError, NobodyListens, Wire
 
@@ -44,6 +44,7 @@ class Log:
         loop = asyncio.get_running_loop()
         deadline = None if patience is None else loop.time() + patience.total_seconds()
         full_since: float | None = None
+        doubtful = False
         while True:
             try:
                 limit = ANSWER if patience is None else min(ANSWER, patience)
@@ -63,23 +64,30 @@ class Log:
                     raise SwarmError(f"the log refused an entry for {request}.{step}: {error}") from None
             except (SwarmTimeout, NobodyListens) as error:
                 log.debug("append to %s is in doubt: %s", subject, error)
+                doubtful = True
             if deadline is not None and loop.time() > deadline:
                 raise SwarmTimeout(
                     f"no answer while writing {request}.{step} to the log: check the NATS server, then "
                     "look at the task before trying again"
                 )
-            settled = await self._settle(subject, entry.id, expected)
+            settled = await self._settle(subject, entry.id, expected, doubtful=doubtful)
             if settled is not None:
                 return settled
 
-    async def _settle(self, subject: str, entry_id: str, expected: int) -> int | None:
+    async def _settle(self, subject: str, entry_id: str, expected: int, *, doubtful: bool) -> int | None:
         """Return my entry's sequence if it stands there, None to try again; raise when fenced."""
         try:
             stored = await last_message(self._wire, self._names.log, subject, timeout=ANSWER)
+            last = stored.seq if stored else 0
+            follower = None
+            if doubtful and last > expected:
+                # What was stored expecting that sequence is the very next on its subject.
+                follower = await next_message(
+                    self._wire, self._names.log, subject, expected + 1, timeout=ANSWER
+                )
         except (SwarmTimeout, ApiError):
             await asyncio.sleep(RETRY_PAUSE.total_seconds())
             return None
-        last = stored.seq if stored else 0
         if stored is not None:
             try:
                 if read_entry(stored.data).id == entry_id:
@@ -88,7 +96,11 @@ class Log:
                 log.warning("foreign message on %s: %s", subject, error)
         if last == expected:
             return None
-        raise AppendRefused(f"{subject} moved on to {last}, expected {expected}", last_seq=last)
+        raise AppendRefused(
+            f"{subject} moved on to {last}, expected {expected}",
+            last_seq=last,
+            written=follower is not None and _is(follower, entry_id),
+        )
 
     async def head(self, request: str, step: str, *, patient: timedelta | None = None) -> TaskHead:
         """Return where a task stands, by the leader; the empty head when it has no entry.
@@ -132,6 +144,13 @@ class Log:
         subject = self._names.log_filter(request)
         found = await snapshot(self._wire, self._names.log, subject, deliver="last_per_subject")
         return {split_log_subject(followed.subject): followed for followed in found}
+
+
+def _is(stored: Stored, entry_id: str) -> bool:
+    try:
+        return read_entry(stored.data).id == entry_id
+    except RecordRefused:
+        return False
 
 
 def decode(followed: Followed) -> Entry | None:

@@ -13,6 +13,7 @@ from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.nats import NatsServer, StartNats
 from picoclaw.tests.support.relay import Relay
 from picoclaw.tests.support.swarm import Lab, kinds, lab_on
+from picoclaw.tests.support.waiting import wait_for_async
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(30)]
 
@@ -103,6 +104,24 @@ async def test_an_append_survives_a_server_that_is_killed_and_comes_back(
         server.restart()
         await appending
         assert await kinds(swarm, REQUEST, "a") == ["queued", "queued"]
+
+
+async def test_an_append_whose_answer_is_lost_and_that_somebody_wrote_over_is_known_to_stand(
+    lab: Lab, relay: Relay
+) -> None:
+    behind, there = await lab.door(url=relay.url), await lab.door()
+    relay.swallow = LosePubAcks(1)
+    appending = asyncio.create_task(behind.log.append(REQUEST, "a", queued(), expected=0))
+
+    async def stored() -> int:
+        return (await there.log.head(REQUEST, "a")).seq
+
+    first = await wait_for_async(stored)
+    await there.log.append(REQUEST, "a", queued(2), expected=first)
+    with pytest.raises(AppendRefused) as refused:
+        await appending
+    assert refused.value.written
+    assert len([followed async for followed in there.log.history(REQUEST, "a")]) == 2
 
 
 async def test_patience_ends_in_words_that_say_what_to_do(lab: Lab, relay: Relay) -> None:

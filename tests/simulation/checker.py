@@ -1,10 +1,17 @@
-"""Checker: what must always hold (DESIGN.md section 8), asserted on what really happened."""
+"""Checker: what must always hold (DESIGN.md section 8), asserted on what really happened.
+
+The rules of the log are `tests.checker`; what is known only in here (who really wrote, who really runs
+what, when a message leaves the queue) is added.
+"""
 
 from typing import TYPE_CHECKING
 
-from picoclaw.swarm.entries import Cancelled, Dead, Done, Failed, Queued, Started
-from picoclaw.swarm.fold import TaskHead, fold_task
-from picoclaw.swarm.rules import spent
+from picoclaw.swarm.entries import Dead, Queued, Started
+from picoclaw.swarm.fold import TaskHead
+from picoclaw.swarm.subjects import REQUEST_STEP
+from picoclaw.tests.checker import History, Written, check, told
+from picoclaw.tests.checker.history import TERMINAL
+from picoclaw.tests.checker.judge import judge
 
 from .run import Job, Run
 from .server import Ack, Stored
@@ -12,7 +19,6 @@ from .server import Ack, Stored
 if TYPE_CHECKING:
     from .world import World
 
-TERMINAL = (Done, Failed, Cancelled, Dead)
 HOLDERS_ACTS = frozenset({"end", "retry", "drain", "bury mine"})
 
 
@@ -26,6 +32,8 @@ class Checker:
     def __init__(self, world: "World") -> None:
         self.world = world
         self.executing: dict[str, list[tuple[Run, Job]]] = {}
+        self.log: dict[str, list[Written]] = {}
+        """What the rules of the log have seen, by subject."""
         self.doubles = 0
         """Executions that began while a zombie still ran the same task."""
 
@@ -38,57 +46,51 @@ class Checker:
     def appended(self, before: list[Stored], new: Stored) -> None:
         entry, last = new.entry, before[-1] if before else None
         self.world.note(f"LOG {new.seq} {new.subject} {entry.kind} by {new.writer} ({new.act})")
-        ended = last is not None and isinstance(last.entry, TERMINAL)
-        self.demand(not ended, f"{new.writer} wrote {entry.kind} on {new.subject} after its end")
+        written = self._write(new)
         if new.subject.endswith("._"):
-            self._request_appended(before, new)
+            if isinstance(entry, TERMINAL):
+                self._request_ended(before, new)
             return
         if isinstance(entry, TERMINAL):
             self.world.open.discard(new.subject)
-            self._says_why(new)
         if new.act in HOLDERS_ACTS:
+            # The rules of the log see nodes and runs; who really wrote is known only here.
             mine = last is not None and isinstance(last.entry, Started) and last.entry.run == new.writer
             self.demand(mine, f"{new.writer} wrote {entry.kind} on {new.subject}, which it no longer held")
         if new.act in ("take from", "supersede", "bury lost"):
             self._not_robbed(last, new)
-        if isinstance(entry, Started):
-            self._started(before, new, entry)
-        if isinstance(entry, Dead):
-            self._used_up(before, new)
+        if isinstance(written.entry, Started | Dead):
+            self._drains_alone_are_free(before, new)
 
-    def _says_why(self, new: Stored) -> None:
-        reason = fold_task(TaskHead(), new.entry, 1, 0.0).reason
-        self.demand(isinstance(new.entry, Done) or bool(reason), f"{new.subject} ended without a reason")
+    def _write(self, new: Stored) -> Written:
+        """Judge an append by the rules of the log."""
+        request, step = new.subject.split(".")
+        before = self.log.setdefault(new.subject, [])
+        written = Written(request, step, new.entry, new.seq, new.at)
+        task = None if step == REQUEST_STEP else self.world.task(new.subject)
+        for violation in judge(before, written, task=task, early=0.0):
+            self.demand(False, str(violation))
+        before.append(written)
+        return written
 
-    def _request_appended(self, before: list[Stored], new: Stored) -> None:
-        if new.act == "request":
-            owner = next((s.writer for s in reversed(before) if s.act in ("accept", "take over")), None)
-            self.demand(owner == new.writer, f"{new.writer} wrote on {new.subject}, which {owner} owns")
-        if isinstance(new.entry, TERMINAL):
-            request = new.subject.removesuffix("._")
-            if not any(stored.entry.kind == "planned" for stored in before):
-                self.world.open -= {task for task in self.world.open if task.startswith(request + ".")}
-            left = sorted(task for task in self.world.open if task.startswith(request + "."))
-            self.demand(not left, f"{request} ended before its tasks {left}")
-            self.world.open_requests.discard(request)
+    def _request_ended(self, before: list[Stored], new: Stored) -> None:
+        request = new.subject.removesuffix("._")
+        if not any(stored.entry.kind == "planned" for stored in before):
+            self.world.open -= {task for task in self.world.open if task.startswith(request + ".")}
+        left = sorted(task for task in self.world.open if task.startswith(request + "."))
+        self.demand(not left, f"{request} ended before its tasks {left}")
+        self.world.open_requests.discard(request)
 
-    def _started(self, before: list[Stored], new: Stored, entry: Started) -> None:
-        taken = [s.entry.attempt for s in before if isinstance(s.entry, Started)]
-        self.demand(entry.attempt not in taken, f"{new.subject} was started twice as attempt {entry.attempt}")
-        limit = self.world.task(new.subject).max_attempts
-        self.demand(
-            spent(entry.attempt, entry.excused) <= limit, f"{new.subject} passed its {limit} attempts"
+    def _drains_alone_are_free(self, before: list[Stored], new: Stored) -> None:
+        """Attempts are counted by what really happened, not by what the entries say of themselves."""
+        counted = sum(isinstance(s.entry, Started) for s in (*before, new)) - sum(
+            s.act == "drain" for s in before
         )
-        counted = len(taken) + 1 - sum(1 for s in before if s.act == "drain")
-        self.demand(counted <= limit, f"{new.subject} was started {counted} times of {limit}")
-        last = before[-1].entry
-        if isinstance(last, Queued) and last.not_before is not None:
-            self.demand(new.at >= last.not_before, f"{new.subject} started before its time")
-
-    def _used_up(self, before: list[Stored], new: Stored) -> None:
-        counted = sum(isinstance(s.entry, Started) for s in before) - sum(s.act == "drain" for s in before)
         limit = self.world.task(new.subject).max_attempts
-        self.demand(counted == limit, f"{new.subject} was buried after {counted} of {limit} attempts")
+        if isinstance(new.entry, Dead):
+            self.demand(counted == limit, f"{new.subject} was buried after {counted} of {limit} attempts")
+        else:
+            self.demand(counted <= limit, f"{new.subject} was started {counted} times of {limit}")
 
     def _not_robbed(self, last: Stored | None, new: Stored) -> None:
         """A run that works on a task, and that nobody has a reason to take for dead, keeps it."""
@@ -171,6 +173,6 @@ class Checker:
         self.demand(not world.inbox.messages, f"left in the inbox: {', '.join(world.inbox.messages)}")
         running = sorted(task for task, jobs in self.executing.items() if jobs)
         self.demand(not running, f"still running after their end: {', '.join(running)}")
-        for subject, entries in world.log.subjects.items():
-            ends = sum(isinstance(stored.entry, TERMINAL) for stored in entries)
-            self.demand(ends == 1, f"{subject} has {ends} ends")
+        log = tuple(sorted((w for entries in self.log.values() for w in entries), key=lambda w: w.seq))
+        broken = check(History(log=log), early=0.0)
+        self.demand(not broken, told(broken))

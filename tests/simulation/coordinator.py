@@ -8,6 +8,8 @@ from picoclaw.roles.schedule import Schedule
 from picoclaw.swarm.entries import Accepted, Cancelled, Cancelling, Dead, Done, Entry, Failed, Planned, Queued
 from picoclaw.swarm.entries import Owner as OwnerEntry
 from picoclaw.swarm.fold import RequestHead, TaskHead, fold_request, fold_task
+from picoclaw.swarm.leadership import Leader, heirs
+from picoclaw.swarm.probing import PROBES_PER_SECOND, Asked, next_round
 from picoclaw.swarm.records import Delivery, Request, Result
 from picoclaw.swarm.release import Share
 from picoclaw.swarm.rules import Bury, Requeue
@@ -18,7 +20,7 @@ from .server import Ack, Stored
 from .worker import Body
 
 LOOK_AROUND = 0.5
-PROBE_EVERY = 1.05
+PROBE_EVERY = 0.5
 RECONCILE = 2.0
 SETTLE = 2.0
 DEADLINE_GRACE = 3.0
@@ -205,12 +207,20 @@ class Coordinator:
                 owner.look_around()
 
     def _probe(self) -> Steps:
+        last: dict[str, float] = {}
         while True:
-            yield Sleep(PROBE_EVERY)
+            members, now = self.run.members, self.run.members_clock
             nodes = {node for owner in self.owners.values() for node in owner.holders()}
             nodes |= {head.owner for head in self.heads.values() if head.owner}
-            for node in sorted(nodes - {self.run.node}):
+            asked = {
+                node: Asked(PROBE_EVERY, last.get(node), members.absent_since(node))
+                for node in nodes - {self.run.node}
+            }
+            planned = next_round(asked, now, budget=PROBES_PER_SECOND, renewed=now)
+            for node in planned.now:
+                last[node] = now
                 self.run.start(self.run.probe(node))
+            yield Sleep(min(max(planned.again - now, 0.01), PROBE_EVERY))
 
     def drain(self) -> None:
         self.stopped = self.run.draining = True
@@ -219,8 +229,20 @@ class Coordinator:
 
     def _goodbye(self) -> Steps:
         yield Sleep(self.run.kernel.rng.uniform(0, 1))
+        to = heirs(self.run.members.peers())
+        for request in sorted(self.owners) if to else ():
+            yield from self._pass_on(request, to[0])
         yield from self.run.send_beat(goodbye=True)
         self.run.kill()
+
+    def _pass_on(self, request: str, heir: Leader) -> Steps:
+        try:
+            head = yield from self._request_head(request)
+            if head.accepted and not head.terminal and head.run == self.run.id:
+                entry = OwnerEntry(by=self.run.node, owner=heir.node, run=heir.run)
+                yield from self.run.append(f"{request}._", entry, head.seq, "hand over")
+        except (Refused, Lost):
+            pass  # its goodbye tells the others
 
     # --- release ---
 
@@ -355,8 +377,10 @@ class Owner:
                 self._check_ownership()
             try:
                 seq = yield from self.run.append(f"{self.request_id}._", entry, self.head.seq, "request")
-            except Refused:
+            except Refused as refused:
                 yield from self._reread("_")
+                if refused.written:
+                    return
                 continue
             self.head = fold_request(self.head, entry, seq, self.run.server_now())
             return

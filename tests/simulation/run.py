@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 
 INTERVAL = 1.0
 NODE_TIMEOUT = 5.0
+SETTLED_AFTER = 3.0
+"""A little longer than a node takes to find a server that is back (`faults.RECONNECT`)."""
 
 
 class Refused(Exception):
-    """Raised when somebody else appended first."""
+    """Raised when somebody else appended first, or, with `written`, over what was in doubt."""
+
+    def __init__(self, *, written: bool = False) -> None:
+        self.written = written
 
 
 class Spellings:
@@ -114,6 +119,7 @@ class Run:
             node_timeout=timedelta(seconds=NODE_TIMEOUT),
             clock=lambda: self._clock,
         )
+        self.members.settled_after = SETTLED_AFTER
         self.members.server.learn(self.kernel.now)
         for followed in world.members.stored.values():
             self.members.take(followed, live=False)
@@ -266,6 +272,10 @@ class Run:
             if self.kernel.now > self.outage_until:
                 self.unwell_until = max(self.unwell_until, self.kernel.now + NODE_TIMEOUT)
 
+    def forget_held(self) -> None:
+        """What was sent while it was cut off went with the server."""
+        self._held.clear()
+
     def hear(self, followed: Followed) -> None:
         """Have a heartbeat on its way to this observer; they come in order."""
         if self.cut:
@@ -291,6 +301,12 @@ class Run:
             self._leaving = True
             self.kernel.after(0.5, self.reach, self.kill)
 
+    @property
+    def members_clock(self) -> float:
+        """Now, on the clock of the members table."""
+        self.look()
+        return self._clock
+
     def server_now(self) -> float:
         self.look()
         return self.members.server.now()
@@ -312,14 +328,14 @@ class Run:
 
     def append(self, subject: str, entry: Entry, expected: int | None, act: str) -> Generator[Any, Any, int]:
         """As `Log.append`: in doubt, the subject's last entry decides."""
-        log = self.world.log
+        log, doubtful = self.world.log, False
         while True:
             try:
                 seq: int = yield Call(lambda: log.store(subject, entry, expected, self.id, act))
                 if seq:
                     return seq
             except Lost:
-                pass
+                doubtful = True
             try:
                 last: Stored | None = yield Call(lambda: log.last(subject))
             except Lost:
@@ -329,7 +345,7 @@ class Run:
                 return last.seq
             if (last.seq if last else 0) != expected:
                 self.note(f"is refused on {subject}: {entry.kind}")
-                raise Refused
+                raise Refused(written=doubtful and any(s.entry.id == entry.id for s in log.history(subject)))
 
     def head(self, subject: str) -> Generator[Any, Any, TaskHead]:
         """As `Log.head`; raises Lost."""

@@ -149,7 +149,10 @@ class World:
         last = self.log.last(task)
         head = fold_task(TaskHead(), last.entry, last.seq, last.at) if last else TaskHead()
         entry: Entry = Cancelled(reason="person", why="not needed")
-        if not head.terminal and self.log.last(f"{task.split('.')[0]}._") is not None:
+        planned = any(
+            stored.entry.kind == "planned" for stored in self.log.history(f"{task.split('.')[0]}._")
+        )
+        if not head.terminal and (head.seq or planned):
             self.log.store(task, entry, head.seq, "user", "cancel")
 
     def plan_of(self, request: str) -> Plan:
