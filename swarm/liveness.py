@@ -9,10 +9,10 @@ one way only: the run was connected to a server that went, lives, and has not fo
 an observer that is new, or that has just reconnected, believes two absences earlier than a node timeout
 when both hold:
 
-- The run's heartbeat stands in the stream that the observer reads now (`Sign.here`): it was stored since
-  the observer's own connection was made, or was in the stream when it came. That stream is in memory. On
-  a single server it died with the server, so the run was connected to this very server and has lost
-  this connection since, as an established observer would see it too.
+- The run's heartbeat stands in the stream that the observer reads now (`Sign.here`): it was there when
+  the observer came, or was stored since its last reconnect. That stream is in memory. On a single server
+  it died with the server, so the run was connected to this very server and has lost this connection
+  since, as an established observer would see it too.
 - The observer has heard itself for `SETTLED_AFTER`. In a cluster the stream outlives one server, and
   several may have been away together; every living node tries again twice a second, and is back before
   that. An observer whose server is cut off from the stream's leader does not hear itself at all.

@@ -117,6 +117,8 @@ class Members:
         self.changed = asyncio.Event()
         """Set whenever the table changes; whoever waits on it clears it."""
         self._listeners: list[Callable[[], None]] = []
+        self._here_since = 0.0
+        """Server time of the last reconnect: what was stored before may be of a server that went."""
         self._probes = 0
         self._concluded: dict[str, int] = {}
         """Number of the last probe of each node that came to something; an earlier one says nothing more."""
@@ -140,6 +142,7 @@ class Members:
         """Forget the own echoes: after a reconnect time must pass before any judgement (`liveness`)."""
         now = self._clock()
         self._echoes = OwnEchoes()
+        self._here_since = self.server.now()
         self._deaf_since = now if self._me else None
         self._heard_nobody(now)
 
@@ -188,6 +191,7 @@ class Members:
             used=len(beat.tasks),
             draining=beat.draining,
             goodbye=beat.goodbye,
+            here=followed.at >= self._here_since,
         )
         self._table[beat.node] = Member(beat, sign, followed.at, born)
         if beat.node == self._me:

@@ -121,6 +121,7 @@ class Faults:
         world.inbox.parked.clear()
         self._until(world.down_until + RECONNECT)
         for run in world.runs:
+            run.forget_held()
             run.cut_off(away + rng.uniform(0.01, RECONNECT), alone=False)
 
     def _hand_back(self) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from picoclaw.swarm.fold import TaskHead
+from picoclaw.swarm.follow import Followed
 from picoclaw.swarm.members import Members
 from picoclaw.swarm.records import Delivery
 from picoclaw.swarm.rules import Bury, Drop, HolderEvidence, Postpone, Requeue, Start, Zombie, spent
@@ -35,6 +36,26 @@ class Reckless(Members):
     @property
     def may_declare(self) -> bool:
         return True
+
+
+class Hasty(Members):
+    """Believes that somebody is absent although the server has only just come back."""
+
+    @property
+    def settled(self) -> bool:
+        return True
+
+    def take(self, followed: Followed, *, live: bool) -> None:
+        super().take(followed, live=live)
+        self._all_here()
+
+    def reconnected(self) -> None:
+        super().reconnected()
+        self._all_here()
+
+    def _all_here(self) -> None:
+        for name in self.table:
+            self._note(name, here=True)
 
 
 def _never_my_job(members: Members, head: TaskHead, task: str, in_my_jobs: bool) -> HolderEvidence:
@@ -155,6 +176,7 @@ MUTATIONS: dict[str, Decisions] = {
     ),
     "the beat: a heartbeat from before `started` is believed": replace(DEFAULT, evidence=_any_heartbeat),
     "the observer's guard: who is cut off declares others dead": replace(DEFAULT, members=Reckless),
+    "absence: who has just come back believes it at once": replace(DEFAULT, members=Hasty),
     "own job table: a run supersedes its own job": replace(DEFAULT, evidence=_never_my_job),
     "own elder: a run starts a task beside its own fenced job": replace(DEFAULT, elder_first=False),
     "own elder: two deliveries of one task wait for each other": replace(DEFAULT, gives_way=False),

@@ -17,6 +17,7 @@ from picoclaw.swarm.liveness import (
     is_dead,
     may_declare,
     node_status,
+    settled,
 )
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(30)]
@@ -26,7 +27,7 @@ moments = st.floats(0, 1000, allow_nan=False)
 signs = st.builds(
     Sign, last_heard=moments, interval=st.floats(0.1, 30), timeout=st.floats(0.2, 90), slots=st.integers(0, 8),
     used=st.integers(0, 8), draining=st.booleans(), goodbye=st.booleans(), silent_probe=st.booleans(),
-    absent_since=st.none() | moments, absent_again=st.none() | moments,
+    absent_since=st.none() | moments, absent_again=st.none() | moments, here=st.booleans(),
 )  # fmt: skip
 
 
@@ -87,6 +88,31 @@ def test_an_observer_that_may_declare_nobody_believes_only_a_goodbye(sign: Sign,
 
 
 @given(signs, moments)
+def test_a_settled_observer_believes_besides_only_that_somebody_who_was_here_is_absent(
+    sign: Sign, now: float
+) -> None:
+    dead = is_dead(sign, now, may_declare=False, settled=True)
+    assert dead == (sign.goodbye or (sign.here and found_absent(sign)))
+
+
+def test_silence_alone_proves_nothing_to_a_settled_observer() -> None:
+    assert not is_dead(ALIVE, 1000.0, may_declare=False, settled=True)
+    assert is_dead(ALIVE, 1000.0, may_declare=True)
+
+
+def test_who_was_heard_only_before_a_reconnect_is_left_to_the_node_timeout() -> None:
+    absent = replace(ALIVE, absent_since=5.0, absent_again=7.0, here=False)
+    assert not is_dead(absent, 7.0, may_declare=False, settled=True)
+    assert is_dead(absent, 7.0, may_declare=True)
+
+
+@given(signs, moments, st.booleans())
+def test_to_be_settled_never_makes_somebody_live_who_is_dead(sign: Sign, now: float, declares: bool) -> None:
+    if is_dead(sign, now, may_declare=declares):
+        assert is_dead(sign, now, may_declare=declares, settled=True)
+
+
+@given(signs, moments)
 def test_dead_is_never_shown_as_living(sign: Sign, now: float) -> None:
     assert is_dead(sign, now, may_declare=True) == (node_status(sign, now) == "offline")
 
@@ -118,6 +144,10 @@ def may(own: OwnEchoes, now: float) -> bool:
     return may_declare(own, now, node_timeout=3.0, longest_gap=2.5)
 
 
+def is_settled(own: OwnEchoes, now: float, *, after: float) -> bool:
+    return settled(own, now, node_timeout=3.0, longest_gap=2.5, after=after)
+
+
 def test_an_observer_that_has_just_come_declares_nobody() -> None:
     assert not may(OwnEchoes(), 100.0)
     assert not may(echoes(0.0, 1.0, 2.0), 2.9)
@@ -140,6 +170,19 @@ def test_a_gap_in_its_own_heartbeats_makes_an_observer_wait_a_node_timeout_again
     again = echoes(0.0, 3.0, 6.0, 8.0)
     assert not may(again, 8.9)
     assert may(again, 9.0)
+
+
+def test_an_observer_is_settled_before_it_may_declare_but_never_after_a_gap() -> None:
+    own = echoes(0.0, 1.0)
+    assert [is_settled(own, now, after=2.0) for now in (1.9, 2.0, 3.5, 3.6)] == [False, True, True, False]
+    assert not may(own, 2.9)
+
+
+@given(st.lists(moments, max_size=12), moments, st.floats(0.1, 9))
+def test_who_may_declare_is_settled(beats: list[float], now: float, after: float) -> None:
+    own = echoes(*sorted(at for at in beats if at <= now))
+    if may(own, now):
+        assert is_settled(own, now, after=after)
 
 
 @given(st.lists(moments, max_size=12), moments)
