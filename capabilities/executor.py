@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from ..swarm.records import ArtifactRef, QueuedTask, RepositoryRef, Result
+from ..swarm.records import ArtifactRef, QueuedTask, RepositoryRef, Result, Retry
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,14 @@ class UserDefined(Protocol):
 
     @property
     def described(self) -> Described: ...
+
+
+@runtime_checkable
+class WithRetry(Protocol):
+    """An executor whose definition says how its failed attempts go on."""
+
+    @property
+    def retry(self) -> Retry | None: ...
 
 
 Executors = Mapping[str, Executor]

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from ..capabilities.executor import Executor
+from ..capabilities.executor import Executor, WithRetry
 from ..errors import (
     AppendRefused,
     FinalError,
@@ -26,6 +26,7 @@ from ..swarm.bodies import BODY_LIMIT, pack_queued, pack_result, unpack_queued
 from ..swarm.entries import Dead, Done, EntryBase, Failed, Queued, Started
 from ..swarm.fold import TaskHead
 from ..swarm.records import QueuedTask, Result
+from ..swarm.retry_policy import Policy, policy_of
 from ..swarm.rules import (
     LONGEST_NAK,
     Bury,
@@ -34,7 +35,6 @@ from ..swarm.rules import (
     Requeue,
     Start,
     Zombie,
-    backoff,
     on_delivery,
     on_failure,
 )
@@ -158,7 +158,7 @@ class Attempts:
         )
 
     async def _append_started(self, job: Job, queued: QueuedTask, start: Start) -> TaskHead:
-        me = self._swarm.me
+        me, limit = self._swarm.me, self._policy(queued).attempts
         entry = Started(
             by=me.node,
             node=me.node,
@@ -169,6 +169,7 @@ class Attempts:
             priority=queued.priority,
             delivery=job.delivered.delivery,
             ack=job.delivered.ack_subject,
+            limit=limit,
             beat=self._announcer.beat,
         )
         job.seq = await self._append(queued, entry, start.expected)
@@ -182,7 +183,13 @@ class Attempts:
             node=me.node,
             run=me.run,
             delivery=job.delivered.delivery,
+            limit=limit,
         )
+
+    def _policy(self, queued: QueuedTask) -> Policy:
+        """Return how attempts at a task go on here, where its capability may be defined."""
+        executor = self._find(queued)
+        return policy_of(queued.task, executor.retry if isinstance(executor, WithRetry) else None)
 
     def _stop_fenced(self, task: str, head: TaskHead) -> None:
         """Stop this run's jobs of a task that the log says somebody else holds."""
@@ -222,7 +229,7 @@ class Attempts:
                 if failure is None:
                     await self._finish(job, queued, job.execution.result())
                 else:
-                    await self._retry(job, queued, head, _in_words(failure))
+                    await self._failed(job, queued, head, _in_words(failure))
                 return
             job.stop()
             await asyncio.gather(job.execution, return_exceptions=True)
@@ -232,11 +239,11 @@ class Attempts:
         except JobCancelled:
             await self._stopped(job, queued, head)
         except RetryableError as error:
-            await self._retry(job, queued, head, _clip(str(error)), delay=error.delay)
+            await self._failed(job, queued, head, _clip(str(error)), delay=error.delay)
         except Exception as error:
             # An executor may raise anything; the task says what.
             log.warning("task %s raised", job.id, exc_info=len(str(error)) <= LONGEST_WHY)
-            await self._retry(job, queued, head, _in_words(error))
+            await self._failed(job, queued, head, _in_words(error))
         else:
             await self._finish(job, queued, result)
         finally:
@@ -288,6 +295,15 @@ class Attempts:
             await job.delivered.ack()
         log.warning("job of %s was fenced and stopped", job.id, extra={"task": job.id, "state": head.state})
 
+    async def _failed(
+        self, job: Job, queued: QueuedTask, head: TaskHead, why: str, *, delay: timedelta | None = None
+    ) -> None:
+        """Go on after the job itself ended with an error that another attempt may mend."""
+        if self._policy(queued).is_final(why):
+            await self._fail(job, queued, "error", f"{why} (final by the retry policy)")
+        else:
+            await self._retry(job, queued, head, why, delay=delay)
+
     async def _retry(
         self,
         job: Job,
@@ -302,7 +318,7 @@ class Attempts:
         if isinstance(decision, Bury):
             await self._bury(job, queued, decision.expected, decision.attempt, why)
             return
-        pause = backoff(job.attempt) if delay is None else delay
+        pause = self._policy(queued).pause(job.attempt) if delay is None else delay
         not_before = self._swarm.members.server.now() + pause.total_seconds()
         entry = self._queued(queued, decision, why, not_before=not_before)
         try:

@@ -18,6 +18,7 @@ from ..swarm.fold import RequestHead, TaskHead, fold_request, fold_task
 from ..swarm.follow import Followed
 from ..swarm.log import decode
 from ..swarm.records import Plan, QueuedTask, Request, Task
+from ..swarm.retry_policy import of_task
 from ..swarm.subjects import REQUEST_STEP, split_log_subject, task_id
 from ..swarm.swarm import Swarm
 from .schedule import Schedule
@@ -186,6 +187,8 @@ class Ledger:
             except AppendRefused as error:
                 self._check_purged(error)
                 await self.reread(REQUEST_STEP)
+                if error.written:
+                    return
                 continue
             self.head = fold_request(self.head, entry, seq, self.now)
             return
@@ -233,16 +236,12 @@ class Ledger:
     # --- its tasks ---
 
     def max_attempts(self, task: Task) -> int:
-        limit = self.request.max_attempts
-        return task.max_attempts if limit is None else limit
+        return of_task(self.request, task).max_attempts
 
     def queued_task(self, step: str) -> QueuedTask:
         """Return the queue message of a task, as its head says."""
         head: TaskHead = self.schedule.heads[step]
-        task = self.schedule.tasks[step]
-        limit = self.max_attempts(task)
-        if limit != task.max_attempts:
-            task = task.model_copy(update={"max_attempts": limit})
+        task = of_task(self.request, self.schedule.tasks[step])
         return QueuedTask(
             request=self.request_id,
             task=task,

@@ -63,6 +63,8 @@ class Started(EntryBase):
     delivery: Delivery
     ack: str
     """The delivery's reply subject, so that whoever fences the holder can hand the task back."""
+    limit: int | None = None
+    """Attempts that the capability's definition allows, where neither request nor plan name a limit."""
     beat: int
     """The last heartbeat of the run before this entry; a later one lists the task while it is held."""
 

@@ -43,6 +43,10 @@ class TaskHead:
     """Server time of the last entry."""
     started_at: float | None = None
     """Server time of the first `started` seen."""
+    queued_at: float | None = None
+    """Server time of the first `queued` seen."""
+    limit: int | None = None
+    """Attempts that the running one's holder allows, where its capability's definition says so."""
 
     @property
     def terminal(self) -> bool:
@@ -73,6 +77,7 @@ def fold_task(head: TaskHead, entry: Entry | None, seq: int, at: float) -> TaskH
                 reason=entry.reason,
                 at=at,
                 started_at=head.started_at,
+                queued_at=at if head.queued_at is None else head.queued_at,
             )
         case Started():
             return TaskHead(
@@ -90,6 +95,8 @@ def fold_task(head: TaskHead, entry: Entry | None, seq: int, at: float) -> TaskH
                 beat=entry.beat,
                 at=at,
                 started_at=head.started_at or at,
+                queued_at=head.queued_at,
+                limit=entry.limit,
             )
     base = partial(replace, head, seq=seq, id=entry.id, at=at)
     match entry:

@@ -15,6 +15,8 @@ NO_EVIDENCE_DELAY = timedelta(seconds=1)
 """How long a redelivery waits while nothing proves that the holder is gone."""
 LONGEST_NAK = timedelta(seconds=60)
 """Back-offs beyond this leave the queue for a server-side schedule."""
+FIRST_PAUSE = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def on_delivery(
         return Zombie()
     if not holder_is_gone(head, evidence):
         return Postpone(NO_EVIDENCE_DELAY)
-    if spent(head.attempt + 1, head.excused) > max_attempts:
+    if spent(head.attempt + 1, head.excused) > _limit(head, max_attempts):
         return Bury(head.seq, head.attempt)
     return Start(head.seq, head.attempt + 1, head.excused)
 
@@ -133,9 +135,14 @@ def on_lost_holder(head: TaskHead, evidence: HolderEvidence, *, max_attempts: in
     return _next_attempt(head, max_attempts=max_attempts, excuse=False)
 
 
+def _limit(head: TaskHead, max_attempts: int) -> int:
+    """Return how many attempts count: what the holder wrote down goes before what the plan says."""
+    return max_attempts if head.limit is None else head.limit
+
+
 def _next_attempt(head: TaskHead, *, max_attempts: int, excuse: bool) -> Requeue | Bury:
     excused = head.excused + excuse
-    if spent(head.attempt + 1, excused) > max_attempts:
+    if spent(head.attempt + 1, excused) > _limit(head, max_attempts):
         return Bury(head.seq, head.attempt)
     return Requeue(head.seq, head.attempt + 1, excused)
 
@@ -151,8 +158,6 @@ def needs_queue_message(head: TaskHead, evidence: HolderEvidence, *, now: float)
     return head.state == "running" and holder_is_gone(head, evidence)
 
 
-def backoff(
-    attempt: int, *, first: timedelta = timedelta(seconds=1), longest: timedelta = timedelta(minutes=5)
-) -> timedelta:
+def backoff(attempt: int, *, first: timedelta = FIRST_PAUSE, longest: timedelta = LONGEST_PAUSE) -> timedelta:
     """Return the pause before the next attempt after `attempt` (from 1) failed: doubling, capped."""
     return min(first * (1 << min(attempt - 1, 30)), longest)

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from ...config.durations import format_duration
 from ...errors import FinalError, RetryableError
-from ...swarm.records import ArtifactRef, QueuedTask, Result
+from ...swarm.records import ArtifactRef, QueuedTask, Result, Retry
 from ..child.job import Job, limits_of, prepare
 from ..child.keep import keep_change, keep_files, keep_output
 from ..child.large import as_stored, check_readable, read_where_it_fits
@@ -19,6 +19,7 @@ from ..child.run import ChildEnd, ChildOrder, run_child
 from ..child.words import last_words, log_of
 from ..definitions.read import Definition
 from ..definitions.readiness import ready_to_run
+from ..definitions.retry import retry_of
 from ..definitions.schema import CommandDefinition, Meaning
 from ..definitions.sizes import format_size
 from ..definitions.substitution import Pattern, Values, fill, fill_all
@@ -44,6 +45,10 @@ class CommandExecutor:
     @property
     def described(self) -> Described:
         return Described("command", self.definition.place, self.body.description)
+
+    @property
+    def retry(self) -> Retry | None:
+        return retry_of(self.body)
 
     def readiness(self, capability: str) -> Readiness:
         """Return whether its programs and variables are here."""

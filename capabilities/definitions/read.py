@@ -13,11 +13,15 @@ from ...config.plain_yaml import YamlMistake, read_text
 from ...config.spelling import did_you_mean
 from ...errors import ConfigError, NameRefused
 from .files import definition_files
-from .schema import CommandDefinition, EnvDefinition, FunctionDefinition, LimitsDefinition
+from .schema import CommandDefinition, EnvDefinition, FunctionDefinition, LimitsDefinition, RetryDefinition
 
 Body = CommandDefinition | FunctionDefinition
 TOP = ("capabilities", "name")
-_INNER: Mapping[str, type[BaseModel]] = {"env": EnvDefinition, "limits": LimitsDefinition}
+_INNER: Mapping[str, type[BaseModel]] = {
+    "env": EnvDefinition,
+    "limits": LimitsDefinition,
+    "retry": RetryDefinition,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 SUMMARY_ALSO = (*OF_THE_END, "result")
 LONGEST = timedelta(days=7)
+LONGEST_PAUSE = timedelta(days=1)
 
 
 P = ParamSpec("P")
@@ -51,6 +52,13 @@ def _grace(text: object) -> object:
     return _duration(text)
 
 
+def _pause(text: object) -> object:
+    found = _grace(text)
+    if isinstance(found, timedelta) and found > LONGEST_PAUSE:
+        raise ValueError(f"{text} is out of range: give 0s to 24h")
+    return found
+
+
 def _size(text: object) -> object:
     return _told(parse_size, text) if isinstance(text, str) else text
 
@@ -73,6 +81,7 @@ def _one_or_list(value: object) -> object:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Grace = Annotated[timedelta, BeforeValidator(_grace)]
+Pause = Annotated[timedelta, BeforeValidator(_pause)]
 Size = Annotated[int, BeforeValidator(_size)]
 Template = Annotated[Pattern, BeforeValidator(_pattern)]
 Argument = Annotated[Pattern, BeforeValidator(_argument)]
@@ -126,6 +135,27 @@ class LimitsDefinition(_Strict):
     open_files: Annotated[int, Field(ge=16, le=1_000_000)] | None = None
 
 
+class RetryDefinition(_Strict):
+    """How failed attempts go on, where neither the request nor its workflow says otherwise."""
+
+    attempts: Annotated[int, Field(ge=1, le=100)] | None = None
+    delay: Pause | None = None
+    """Before the second attempt; it doubles from then on."""
+    longest: Pause | None = None
+    """The longest such pause."""
+    final: Words = ()
+    """Shell patterns of errors that no further attempt can mend."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.delay is not None and self.longest is not None and self.longest < self.delay:
+            raise ValueError("longest is below delay: raise it, or leave it out")
+        for pattern in self.final:
+            if not pattern.strip():
+                raise ValueError("final: an empty pattern fits no error: remove it")
+        return self
+
+
 class CommonDefinition(_Strict):
     """What every definition may say."""
 
@@ -139,6 +169,7 @@ class CommonDefinition(_Strict):
     needs: Words = ()
     """Programs that must be on the PATH."""
     limits: LimitsDefinition = LimitsDefinition()
+    retry: RetryDefinition = RetryDefinition()
     artifacts: Words = ()
     """Patterns of files in the working directory that are kept with the result."""
     output_limit: Size = 256 * 2**10

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from ...config.durations import format_duration
 from ...errors import FinalError, RetryableError
-from ...swarm.records import ArtifactRef, QueuedTask, Result
+from ...swarm.records import ArtifactRef, QueuedTask, Result, Retry
 from ..child.job import Job, limits_of, prepare
 from ..child.keep import keep_change, keep_files
 from ..child.large import as_stored, check_readable, read_where_it_fits
@@ -22,6 +22,7 @@ from ..child.words import last_words, log_of
 from ..command.result import filled_summary
 from ..definitions.read import Definition
 from ..definitions.readiness import ready_to_run
+from ..definitions.retry import retry_of
 from ..definitions.schema import FunctionDefinition
 from ..definitions.sizes import format_size
 from ..definitions.substitution import Values
@@ -46,6 +47,10 @@ class FunctionExecutor:
     @property
     def described(self) -> Described:
         return Described("function", self.definition.place, self.body.description)
+
+    @property
+    def retry(self) -> Retry | None:
+        return retry_of(self.body)
 
     def readiness(self, capability: str) -> Readiness:
         """Return whether its module, programs and variables are here; imports nothing."""

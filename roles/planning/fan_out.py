@@ -11,6 +11,7 @@ from ...errors import PlanError
 from ...swarm.records import RepositoryRef, Request, Task
 from .check import for_each_input
 from .inputs import read_repository, take_inputs
+from .limits import limits_of
 from .substitute import substitute, substitute_text
 from .template_model import Template, TemplateTask
 from .validate import MAX_AFTER, MAX_TASKS, check_plan_size
@@ -209,16 +210,4 @@ class _Maker:
 
 def _limits(task: TemplateTask, template: Template, request: Request) -> dict[str, Any]:
     """Limits that the request sets go before the template's."""
-    defaults = template.defaults
-    timeout = task.timeout_s or defaults.timeout_s
-    if request.deadline_s is not None:
-        # No attempt may outlive the request.
-        timeout = min(timeout, request.deadline_s) if timeout is not None else request.deadline_s
-    return {
-        "needs": task.needs,
-        "priority": task.priority,
-        "timeout_s": timeout,
-        "max_attempts": request.max_attempts or task.max_attempts or defaults.max_attempts,
-        "unroutable": request.unroutable or task.unroutable or defaults.unroutable,
-        "grace_s": defaults.grace_s if task.grace_s is None else task.grace_s,
-    }
+    return {"needs": task.needs, "priority": task.priority, **limits_of(request, task, template.defaults)}

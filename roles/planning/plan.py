@@ -8,6 +8,7 @@ from ...swarm.records import Plan, Request, Task
 from ..synthesis.table_options import TableOptions
 from .broadcast import plan_broadcast
 from .fan_out import TITLE_LENGTH, make_tasks, title_of
+from .limits import ATTEMPTS, times_of
 from .template import Template, asks_for_template, find_template
 
 __all__ = ["TITLE_LENGTH", "make_plan", "title_of"]
@@ -58,10 +59,9 @@ def _dispatch(request: Request, demand: str) -> Task:
         capability=request.capability,
         input={"text": request.text, **request.input},
         repository=request.repository,
-        # No attempt may outlive the request.
-        timeout_s=request.deadline_s,
-        max_attempts=request.max_attempts or 3,
+        max_attempts=request.max_attempts or ATTEMPTS,
         unroutable=request.unroutable or "wait",
+        **times_of(request),
     )
 
 

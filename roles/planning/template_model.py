@@ -1,9 +1,9 @@
 """What a workflow template says: the keys of its YAML, each with what it means and its default."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from ...config.names import STEP
 from ..synthesis.table_options import TableOptions
@@ -33,6 +33,27 @@ class TemplateMatch(_Strict):
     """Words that may stand before either."""
 
 
+class TemplateRetry(_Strict):
+    """How failed attempts go on; what is None is taken from the defaults, then from the capability's own."""
+
+    attempts: Annotated[int, Field(ge=1, le=100)] | None = None
+    """The same as `max_attempts`, and goes before it."""
+    delay_s: Annotated[float, Field(ge=0, le=86_400)] | None = None
+    """Pause before the second attempt, in seconds; it doubles from then on."""
+    longest_s: Annotated[float, Field(ge=0, le=86_400)] | None = None
+    """The longest such pause, in seconds."""
+    final: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """Patterns of errors that no further attempt can mend; `*` and `?` as in a shell."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.delay_s is not None and self.longest_s is not None and self.longest_s < self.delay_s:
+            raise ValueError("longest_s is below delay_s: raise it, or leave it out")
+        if any(not pattern.strip() for pattern in self.final):
+            raise ValueError("final: an empty pattern fits no error: remove it")
+        return self
+
+
 class TemplateDefaults(_Strict):
     """What each task has that does not say otherwise."""
 
@@ -43,7 +64,11 @@ class TemplateDefaults(_Strict):
     """Seconds without a live node before `unroutable` acts."""
     timeout_s: Annotated[float, Field(gt=0)] | None = None
     """Longest run of one attempt, in seconds."""
-    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    deadline_s: Annotated[float, Field(gt=0)] | None = None
+    """Longest time of a task from its release to its end, all attempts and pauses together, in seconds."""
+    max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
+    """None: 3, or as the capability's definition says."""
+    retry: TemplateRetry = TemplateRetry()
 
 
 class TemplateTask(_Strict):
@@ -76,7 +101,9 @@ class TemplateTask(_Strict):
     unroutable: Unroutable | None = None
     grace_s: Annotated[float, Field(ge=0)] | None = None
     timeout_s: Annotated[float, Field(gt=0)] | None = None
+    deadline_s: Annotated[float, Field(gt=0)] | None = None
     max_attempts: Annotated[int, Field(ge=1, le=100)] | None = None
+    retry: TemplateRetry = TemplateRetry()
 
 
 class Template(_Strict):

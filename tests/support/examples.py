@@ -97,7 +97,7 @@ EXAMPLES: dict[str, Record] = {
     ),
     "entry_started": entries.Started(
         **WRITTEN, node="claw-1a2b3c4d", run="8899aabbccddeeff", attempt=2, excused=1, demand="code", priority=1,
-        delivery=DELIVERY, ack="$JS.ACK.TASKS.lane.2.7.9.1795000000250000000.0", beat=12,
+        delivery=DELIVERY, ack="$JS.ACK.TASKS.lane.2.7.9.1795000000250000000.0", limit=4, beat=12,
     ),
     "entry_done": entries.Done(
         **WRITTEN, node="claw-1a2b3c4d", run="8899aabbccddeeff", attempt=2, result=RESULT,
