@@ -38,6 +38,8 @@ MAX_REQUESTS = 256
 LOOK_AROUND = timedelta(milliseconds=500)
 GATHER = timedelta(milliseconds=20)
 """Least pause between two looks: what happens at once is looked at once."""
+READ_AT_ONCE = 8
+"""Logs of others' requests that are read at once: a foreign client may write on any number of them."""
 PASS_ON = timedelta(seconds=5)
 """How long requests may take to pass to another coordinator."""
 ADMISSION_EVERY = timedelta(seconds=2)
@@ -65,6 +67,9 @@ class Coordinator:
         self._accepting: set[str] = set()
         self._heads: dict[str, RequestHead] = {}
         """Requests of everybody that have not ended."""
+        self._learning: set[str] = set()
+        """Those whose log is about to be read, their last message being no entry."""
+        self._reading = asyncio.Semaphore(READ_AT_ONCE)
         self._admits: bool | None = None
         """Whether the log has room for further requests; None until that was looked at."""
         self._draining = False
@@ -301,8 +306,9 @@ class Coordinator:
         if step == REQUEST_STEP:
             entry = decode(followed)
             head = fold_request(self._heads.get(request_id, RequestHead()), entry, followed.seq, followed.at)
-            if not head.owner and not head.terminal:
+            if not head.owner and not head.terminal and request_id not in self._learning:
                 # The last message alone does not tell: it is no entry, or one of an older version.
+                self._learning.add(request_id)
                 self._start(self._learn_owner(request_id))
             if head.terminal:
                 self._heads.pop(request_id, None)
@@ -314,14 +320,20 @@ class Coordinator:
     async def _learn_owner(self, request_id: str) -> None:
         """Read who owns a request of which only the last entry is known."""
         try:
-            head = await self._swarm.log.request_head(request_id)
+            async with self._reading:
+                self._learning.discard(request_id)
+                head = await self._swarm.log.request_head(request_id)
         except PicoclawError as error:
             log.debug("owner of %s not read: %s", request_id, error)
             return
         # It may have ended, or gone on, while it was read.
         known = self._heads.get(request_id)
-        if not head.terminal and known is not None and head.seq >= known.seq:
+        if known is None or head.seq < known.seq:
+            return
+        if head.accepted and not head.terminal:
             self._heads[request_id] = head
+        else:
+            del self._heads[request_id]  # only foreign messages stand there, or it has ended
 
     def _orphans(self) -> list[str]:
         """Return the requests whose owner's run is dead."""

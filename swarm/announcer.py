@@ -8,6 +8,7 @@ from datetime import timedelta
 from nats.aio.msg import Msg
 
 from ..errors import NodeNameTaken, PicoclawError, RecordRefused, SwarmError
+from .foreign import warn_foreign
 from .heartbeat import Advert, Heartbeat
 from .records import read_json
 from .streams import STORE_VERSION
@@ -92,7 +93,7 @@ class Announcer:
             if isinstance(order, dict):
                 orders(order)
             else:
-                log.warning("foreign message on %s (%d bytes): ignored", message.subject, len(message.data))
+                warn_foreign(log, message.subject, f"{len(message.data)} bytes that are no order; ignored")
 
         await self._wire.client.subscribe(self._names.probe(self._advert.node), cb=on_probe)
         await self._wire.client.subscribe(self._names.control(self._advert.node), cb=on_control)

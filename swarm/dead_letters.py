@@ -4,6 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from ..errors import RecordRefused
+from .foreign import warn_foreign
 from .log import snapshot
 from .records import DeadLetter
 from .swarm import Swarm
@@ -35,7 +36,7 @@ async def read_letters(swarm: Swarm) -> list[Letter]:
         try:
             dead = DeadLetter.from_bytes(followed.data)
         except RecordRefused as error:
-            log.warning("foreign message on %s: %s", followed.subject, error)
+            warn_foreign(log, followed.subject, error)
             continue
         found.append(Letter(seq=followed.seq, at=followed.at, dead=dead))
     return sorted(found, key=lambda letter: letter.seq, reverse=True)

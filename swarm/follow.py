@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from nats.errors import NotJSMessageError
 
 from ..errors import SwarmTimeout
+from .foreign import warn_foreign
 from .wire import ANSWER, ApiError, Wire
 
 log = logging.getLogger(__name__)
@@ -186,7 +187,7 @@ class _Reader:
             if not await self._take(message):
                 self._broken.set_result(None)
         except NotJSMessageError:
-            log.warning("foreign message on the inbox of a follower (%d bytes): ignored", len(message.data))
+            warn_foreign(log, "the inbox of a follower", f"{len(message.data)} bytes; ignored")
         except Exception as error:  # noqa: BLE001  the client would only log it; the follower must end
             self._broken.set_exception(error)
         self._heard = self._loop.time()

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Literal
 from ..errors import AppendRefused, PicoclawError, RecordRefused
 from .demand import Demand, parse_demand
 from .follow import Followed
+from .foreign import warn_foreign
 from .kv import Bucket
 from .puller import GROUP
 from .records import Record
@@ -101,7 +102,7 @@ class Lanes:
                 record = LaneRecord.from_bytes(followed.data)
                 demand = parse_demand(record.demand)
             except PicoclawError as error:
-                log.warning("foreign message on %s: %s", followed.subject, error)
+                warn_foreign(log, followed.subject, error)
                 return
             self._lanes[key] = Lane(key, demand, record, followed.seq)
         self._tell()

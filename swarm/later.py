@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ..errors import RecordRefused, SwarmError
+from .foreign import warn_foreign
 from .kv import Stored, last_message
 from .records import Request
 from .subjects import REQUEST_ID, SCHEDULE, SCHEDULE_TARGET, Names, split_log_subject
@@ -66,7 +67,7 @@ def _read(stored: Stored, request: str) -> Later | None:
     try:
         asked = Request.from_bytes(stored.data)
     except RecordRefused as error:
-        log.warning("foreign message where %s waits for its time: %s", request, error)
+        warn_foreign(log, f"the place where {request} waits for its time", error)
         return None
     created = datetime.fromisoformat(stored.time).timestamp()
     found = _AT.search(stored.headers)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from ..errors import AppendRefused, RecordRefused
+from .foreign import warn_foreign
 from .kv import Bucket, as_json
 from .records import read_json
 
@@ -87,6 +88,6 @@ def _holder(data: bytes) -> str:
     try:
         record = read_json(data, "the lease")
     except RecordRefused as error:
-        log.warning("foreign message in the bucket of leases: %s", error)
+        warn_foreign(log, "the bucket of leases", error)
         return ""
     return str(record.get("holder", "")) if isinstance(record, dict) else ""

@@ -13,6 +13,7 @@ from ..errors import AppendRefused, RecordRefused, SwarmError, SwarmTimeout
 from .entries import Entry, EntryBase, read_entry
 from .fold import RequestHead, TaskHead, fold_request, fold_task
 from .follow import Followed, Follower
+from .foreign import warn_foreign
 from .kv import Stored, last_message, next_message
 from .subjects import EXPECTED_SUBJECT_SEQ, REQUEST_STEP, Names, split_log_subject
 from .wire import ANSWER, STREAM_FULL, WRONG_LAST_SEQUENCE, ApiError, NobodyListens, Wire
@@ -93,7 +94,7 @@ class Log:
                 if read_entry(stored.data).id == entry_id:
                     return stored.seq
             except RecordRefused as error:
-                log.warning("foreign message on %s: %s", subject, error)
+                warn_foreign(log, subject, error)
         if last == expected:
             return None
         raise AppendRefused(
@@ -114,7 +115,7 @@ class Log:
         try:
             entry = read_entry(stored.data)
         except RecordRefused as error:
-            log.warning("foreign message on %s: %s", subject, error)
+            warn_foreign(log, subject, error)
             head = TaskHead()
             async for followed in self.history(request, step):
                 head = fold_task(head, decode(followed), followed.seq, followed.at)
@@ -158,7 +159,7 @@ def decode(followed: Followed) -> Entry | None:
     try:
         return read_entry(followed.data)
     except RecordRefused as error:
-        log.warning("foreign message on %s at %d: %s", followed.subject, followed.seq, error)
+        warn_foreign(log, followed.subject, f"{error} (sequence {followed.seq})")
         return None
 
 

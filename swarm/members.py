@@ -13,6 +13,7 @@ from ..errors import PermissionDenied, RecordRefused, SwarmTimeout
 from .demand import Demand, Offer, serves
 from .fold import TaskHead
 from .follow import Followed
+from .foreign import warn_foreign
 from .heartbeat import Heartbeat
 from .leadership import Peer
 from .liveness import (
@@ -59,6 +60,11 @@ class Member:
     def leads(self) -> bool:
         """Whether it coordinates, by its role or promoted."""
         return self.beat.role == "coordinator" or bool(self.beat.leads)
+
+
+def _says(beat: Heartbeat) -> tuple[object, ...]:
+    """Return what of a heartbeat others act on at once when it changes."""
+    return beat.offer, beat.slots, beat.draining, beat.leads
 
 
 class ServerClock:
@@ -122,6 +128,9 @@ class Members:
         self._probes = 0
         self._concluded: dict[str, int] = {}
         """Number of the last probe of each node that came to something; an earlier one says nothing more."""
+        self._echo_wanted: Callable[[], None] | None = None
+        self._in_doubt = False
+        """Somebody's time is up, and only an own heartbeat from after that can prove the silence his."""
         self._offline: set[str] = set()
         self.replaced: str | None = None
         """The run that bears this node's own name now; None: still this one."""
@@ -129,6 +138,10 @@ class Members:
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever a node joins, leaves or changes what it offers."""
         self._listeners.append(listener)
+
+    def on_doubt(self, ask: Callable[[], None]) -> None:
+        """Call `ask` when an own heartbeat, sent now, would settle whether a silent node is dead."""
+        self._echo_wanted = ask
 
     def off_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` no more."""
@@ -159,10 +172,12 @@ class Members:
         try:
             beat = Heartbeat.from_bytes(followed.data)
         except RecordRefused as error:
-            log.warning("foreign message on %s: %s", followed.subject, error)
+            warn_foreign(log, followed.subject, error)
             return
         if followed.subject != self._names.member(beat.node):
-            log.warning("heartbeat of %s on %s is not its own: ignored", beat.node, followed.subject)
+            warn_foreign(
+                log, followed.subject, f"a heartbeat of {beat.node}, whose subject is not its own; ignored"
+            )
             return
         if beat.run in self._earlier_runs:
             # A zombie's: a newer run bears the name, whatever this one still sends.
@@ -203,6 +218,9 @@ class Members:
             elif known is not None and known.beat.run == self._run:
                 # After my own: what stood there before I came is my forerunner's.
                 self.replaced = beat.run
+        settles = self._in_doubt and beat.run == self._run
+        if settles:
+            self._in_doubt = False
         if known is None or known.beat.run != beat.run:
             if not beat.goodbye:
                 log.info("Node joined swarm", extra={"member": beat.node, "role": beat.role})
@@ -211,7 +229,7 @@ class Members:
         elif beat.goodbye and not known.beat.goodbye:
             self.sweep()
             self._tell()
-        elif (beat.offer, beat.slots, beat.draining) != (known.offer, known.beat.slots, known.beat.draining):
+        elif settles or _says(beat) != _says(known.beat):
             self._tell()
         else:
             self.changed.set()
@@ -237,6 +255,7 @@ class Members:
             how = "goodbye" if member.sign.goodbye else "no heartbeat"
             level = logging.INFO if member.sign.goodbye else logging.WARNING
             log.log(level, "Node marked offline", extra={"member": name, "reason": how})
+        self._settle_doubts(now)
         back = self._offline - gone
         changed = bool(gone ^ self._offline)
         self._offline = gone
@@ -251,6 +270,17 @@ class Members:
             del self._earlier_runs[next(iter(self._earlier_runs))]
         if changed:
             self._tell()
+
+    def _settle_doubts(self, now: float) -> None:
+        """Have an own heartbeat sent where it would prove that somebody's time is up, not these ears'."""
+        heard = self._heard_until
+        in_doubt = any(
+            not m.sign.goodbye and now - m.sign.last_heard > m.sign.timeout >= heard - m.sign.last_heard
+            for m in self._table.values()
+        )
+        if in_doubt and not self._in_doubt and self._echo_wanted is not None:
+            self._echo_wanted()
+        self._in_doubt = in_doubt
 
     # --- what others ask ---
 

@@ -14,8 +14,10 @@ from datetime import timedelta
 
 from ..errors import AppendRefused, RecordRefused, SwarmError, SwarmTimeout
 from .follow import Followed
+from .foreign import warn_foreign
 from .kv import as_json
 from .liveness import found_absent
+from .log import snapshot
 from .records import read_json
 from .slot_rules import RemoveSlot, SlotRecord, TakeSlot, lowest_free, next_slot
 from .subjects import token
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 SLOT = "slot"
 """First token of the keys in the bucket of leases."""
 READ = timedelta(seconds=10)
+FORGOTTEN = 600.0
+"""Seconds after which a slot that was not renewed is nobody's, whatever the lease's length."""
 SETTLE = 2.0
 """Seconds after a change of the limits in which no slot is taken: whoever has jobs of a capability that
 was not capped before takes slots for them first."""
@@ -118,7 +122,7 @@ class Slots:
                 record = read_json(followed.data, "the slot")
                 seen = _Seen(followed.seq, self._now, str(record["node"]), str(record["holder"]), followed.at)
             except (RecordRefused, KeyError, TypeError) as error:
-                log.warning("foreign message on %s: %s", followed.subject, error)
+                warn_foreign(log, followed.subject, error)
                 # It lasts like any other holder's.
                 seen = _Seen(followed.seq, self._now, run="?", at=followed.at)
         self._seen[capability][int(index)] = seen
@@ -249,10 +253,19 @@ class Slots:
         try:
             new = await self._bucket.put(_key(capability, index), record, expected=revision)
         except AppendRefused:
-            return False  # somebody was first: the follower tells who
+            await self._reread(capability, index)  # somebody was first, or its record was removed
+            return False
         self._note(capability, index, _Seen(new, self._now, me.node, me.run))
         self._held.append(Held(capability, index, new, sent, sent, self._now, user))
         return True
+
+    async def _reread(self, capability: str, index: int) -> None:
+        """Take a record as it stands; a removal is told by no message."""
+        stored, revision = await self._bucket.read(_key(capability, index))
+        if stored is None and revision == 0:
+            self._seen.setdefault(token(capability), {})[index] = _Seen(0, self._now)
+        elif stored is None:
+            self._note(capability, index, _Seen(revision, self._now))
 
     def _note(self, capability: str, index: int, seen: _Seen) -> None:
         slots = self._seen.setdefault(token(capability), {})
@@ -347,3 +360,17 @@ class Slots:
 
 def _key(capability: str, index: int) -> str:
     return f"{SLOT}.{token(capability)}.{index}"
+
+
+async def remove_orphans(swarm: Swarm) -> None:
+    """Remove what is left of slots that nobody has held for long; a holder renews far more often."""
+    bucket = swarm.leases
+    records = await snapshot(
+        swarm.wire, bucket.stream, bucket.subject(f"{SLOT}.>"), deliver="last_per_subject"
+    )
+    forgotten = max(FORGOTTEN, 2 * swarm.nats.ack_wait.total_seconds())
+    for followed in records:
+        if swarm.members.server.now() - followed.at > forgotten:
+            # Up to this revision only: somebody may just have taken it.
+            last = {"filter": followed.subject, "seq": followed.seq + 1}
+            await swarm.wire.api(f"STREAM.PURGE.{bucket.stream}", last)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from ...errors import PicoclawError
+from .sparing import spare
 
 LIMIT = 5_000_000
 """Bytes of one file; with the one before it a node keeps twice that."""
@@ -44,6 +45,7 @@ def keep_log(home: Path, node: str, formatter: logging.Formatter) -> "NodeLog | 
         return None
     handler = NodeLog(folder / f"{token(node)}{SUFFIX}")
     handler.setFormatter(formatter)
+    spare(handler)
     logging.getLogger().addHandler(handler)
     return handler
 

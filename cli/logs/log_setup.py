@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from ...config.settings import LogSettings
 from ..printing.output import colours
+from .sparing import spare
 
 _BOUND = ("member", "role", "request", "task", "attempt", "state", "reason", "tasks", "from")
 """What our own log calls bind through `extra`."""
@@ -25,6 +26,7 @@ def set_up_logs(settings: LogSettings, *, lines: "JsonLines | None" = None, **bo
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = LinesAbovePrompt(sys.stderr)
     handler.setFormatter((lines or JsonLines(bound)) if as_json else _text(bound))
+    spare(handler)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)

@@ -13,6 +13,7 @@ from datetime import datetime
 from ...config.zones import zone_of
 from ...errors import AppendRefused, RecordRefused, ServerTooOld, SwarmError, UsageError
 from ..bodies import INLINE_LIMIT
+from ..foreign import warn_foreign
 from ..kv import last_message
 from ..later import check_place
 from ..look import server_time
@@ -87,7 +88,7 @@ async def _read(swarm: Swarm, subject: str) -> Standing | None:
     try:
         schedule = Schedule.from_bytes(stored.data)
     except RecordRefused as error:
-        log.warning("foreign message on %s: %s", subject, error)
+        warn_foreign(log, subject, error)
         return None
     return Standing(schedule, stored.seq, datetime.fromisoformat(stored.time).timestamp())
 

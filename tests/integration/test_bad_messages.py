@@ -251,7 +251,7 @@ async def test_on_a_node_subject_a_heartbeat_of_another_node_is_ignored(scene: S
 
     await scene.door.wire.store(scene.door.names.member("ghost"), whole.to_bytes())
 
-    await scene.named("heartbeat of lead", "is not its own")
+    await scene.named("heartbeat of lead", "is not its own", "foreign message on")
     await scene.works()
 
 

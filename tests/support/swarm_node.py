@@ -31,7 +31,11 @@ class ChildNode:
     async def start(
         cls, lab: Lab, role: str, name: str, *, url: str | None = None, **more: Any
     ) -> "ChildNode":
-        """Start it and wait until it serves. `hold` makes its jobs last for ever."""
+        """Start it and wait until it serves.
+
+        `hold` makes its jobs last for ever, `pause` so many seconds; `size` is that of each result in
+        bytes; `quiet` leaves out what nobody would read.
+        """
         facts = {
             "role": role,
             "name": name,
@@ -69,10 +73,12 @@ def say(event: str, rest: object = "") -> None:
 
 async def main(facts: dict[str, Any]) -> None:
     async def work(task: QueuedTask, context: Context) -> Result:
-        say("began", task.id)
+        if not facts.get("quiet"):
+            say("began", task.id)
         if facts.get("hold"):
             await asyncio.Event().wait()
-        return Result(summary=f"{task.task.step} done")
+        await asyncio.sleep(facts.get("pause", 0))
+        return Result(summary=f"{task.task.step} done", data="x" * facts["size"] if "size" in facts else None)
 
     capabilities = tuple(facts.get("capabilities", ["noop"] if facts["role"] != "coordinator" else []))
     node = Node(
