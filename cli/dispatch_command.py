@@ -15,6 +15,15 @@ from .printing.output import echo, echo_json, safe, safe_lines
 from .request.broadcast import broadcast_flags, nobody_to_ask, read_broadcast
 from .request.diff import diff_flag, nothing_to_review
 from .request.options import Options, sending_options
+from .request.when import (
+    Later,
+    Recurring,
+    WhenOptions,
+    hand_in_later,
+    make_recurring,
+    read_when,
+    when_options,
+)
 
 if TYPE_CHECKING:
     from ..config.load import Loaded
@@ -35,6 +44,8 @@ Examples:
   picoclaw dispatch --file request.md -c docs --node worker-1
   picoclaw dispatch "Check the docs" -c docs --repo . --broadcast --quorum majority --within 30s
   git log -1 | picoclaw dispatch --file - -c docs
+  picoclaw dispatch "Back it up" -c backup --at "tomorrow 02:00"
+  picoclaw dispatch "Back it up" -c backup --cron "0 2 * * *" --name backup
 
 \b
 Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage, 3 no connection,
@@ -60,6 +71,7 @@ Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage, 3 no connection,
 @click.option("--template", metavar="NAME", help="The workflow template to follow.")
 @sending_options
 @broadcast_flags
+@when_options
 @click.option("--detach", is_flag=True, help="Print the request's id and do not wait.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @connection_flags
@@ -79,15 +91,20 @@ def dispatch(
     broadcast: bool,
     quorum: str | None,
     within: str | None,
+    when: WhenOptions,
     detach: bool,
     as_json: bool,
 ) -> int:
     """Send a request or task to the swarm and follow it to its end.
 
+    With --at or --in the server keeps it until its time, and nobody waits for it here; with --cron it
+    comes again and again (`picoclaw cron`).
+
     \b
     --json, without --detach: an object with request, state, partial, reason,
     report (null where there is none). With --detach: request and new (false: its
-    key was sent before).
+    key was sent before); with --at or --in scheduled_for too; with --cron as
+    `picoclaw cron create --json`.
     """
     from .request.asked import read_asked
     from .request.text_and_input import read_text
@@ -113,6 +130,11 @@ def dispatch(
         broadcast, quorum, within, demand=asked.demand, node=node, unroutable=options.unroutable
     )
     asked = replace(asked, broadcast=told)
+    begin = read_when(when)
+    if isinstance(begin, Recurring):
+        if base is not None:
+            raise UsageError("--diff and --cron do not go together: it would be the same change each time")
+        return make_recurring(loaded, begin, asked, as_json=as_json)
     if base is not None:
         from ..gateway.change import limit_to_change
 
@@ -120,7 +142,7 @@ def dispatch(
         if reason := nothing_to_review(change):
             return _nothing_to_send(reason, detach=detach, as_json=as_json)
     quiet_logs(loaded)
-    return asyncio.run(_dispatch(loaded, asked, detach=detach, as_json=as_json))
+    return asyncio.run(_dispatch(loaded, asked, begin, detach=detach, as_json=as_json))
 
 
 def _nothing_to_send(reason: str, *, detach: bool, as_json: bool) -> int:
@@ -132,7 +154,9 @@ def _nothing_to_send(reason: str, *, detach: bool, as_json: bool) -> int:
     return 0
 
 
-async def _dispatch(loaded: "Loaded", asked: "Asked", *, detach: bool, as_json: bool) -> int:
+async def _dispatch(
+    loaded: "Loaded", asked: "Asked", later: Later | None, *, detach: bool, as_json: bool
+) -> int:
     from ..gateway.asked import HERE
     from ..swarm.submission import submit
     from .errors import echo_warning
@@ -148,7 +172,11 @@ async def _dispatch(loaded: "Loaded", asked: "Asked", *, detach: bool, as_json: 
         lines = LiveLines(quiet=as_json or detach)
         if asked.repo is not None:
             lines.say(f"sending {safe(asked.repo) if asked.repo != HERE else 'this folder'}")
+        if later is not None:
+            await later.due(swarm)  # refused before anything is stored
         request = await asked.request(swarm)
+        if later is not None:
+            return await hand_in_later(swarm, request, later, as_json=as_json)
         new = await submit(swarm, request)
         if detach:
             echo(json.dumps({"request": request.id, "new": new}) if as_json else request.id)

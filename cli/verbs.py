@@ -18,6 +18,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
     {
         "run": Verb("run_command", "run", "Do a request here and now, bringing up a swarm if there is none."),
         "dispatch": Verb("dispatch_command", "dispatch", "Send a request or task to the swarm."),
+        "cron": Verb("cron.command", "cron", "Set and list requests that come again and again."),
         "workflows": Verb("workflows.command", "workflows", "List, show, check and run workflows in YAML."),
         "capabilities": Verb("capabilities_command", "capabilities", "List what this machine can offer."),
         "get": Verb("get.command", "get", "List nodes, tasks, requests, lanes or capabilities."),
@@ -27,7 +28,9 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "cancel": Verb("cancel_command", "cancel", "Cancel a request or task."),
         "dlq": Verb("dlq_command", "dlq", "Show the dead letters: tasks whose attempts are used up."),
         "limits": Verb("limits.command", "limits", "Show and set what the whole swarm is held to."),
+        "prune": Verb("prune_command", "prune", "Remove ended requests now, to have room."),
         "logs": Verb("logs.command", "logs", "Print the logs of this machine's nodes."),
+        "demo": Verb("demo.command", "demo", "Show that nothing is lost, on a swarm of its own."),
         "doctor": Verb(
             "doctor.command", "doctor", "Check this machine and the way to the swarm, with the fixes."
         ),

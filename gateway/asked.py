@@ -61,9 +61,13 @@ class Asked:
 
         Raises RepositoryError before anything is sent, UsageError, SwarmError.
         """
+        stored = await store_repository(self.repo, swarm, self.tell) if self.repo is not None else None
+        return self.request_about(stored)
+
+    def request_about(self, repository: "RepositoryRef | None") -> "Request":
+        """Return the request, with its repository as it was stored; raises UsageError."""
         from ..swarm.submission import new_request
 
-        stored = await store_repository(self.repo, swarm, self.tell) if self.repo is not None else None
         return new_request(
             self.text,
             key=self.key,
@@ -75,7 +79,7 @@ class Asked:
             task_deadline=self.task_deadline,
             retry=self.retry,
             broadcast=self.broadcast,
-            repository=stored,
+            repository=repository,
             template=self.template,
             priority=self.priority,
             deadline=self.deadline,

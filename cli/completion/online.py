@@ -63,6 +63,17 @@ def letter_ids(ctx: click.Context) -> list[str]:
     return _ask(ctx, read)
 
 
+def schedule_names(ctx: click.Context) -> list[str]:
+    """Return the names of what recurs; none where no swarm answers in time."""
+
+    async def read(swarm: "Swarm") -> list[str]:
+        from ...swarm.cron.store import list_schedules
+
+        return [standing.schedule.name for standing in await list_schedules(swarm)]
+
+    return _ask(ctx, read)
+
+
 def logged_nodes() -> list[str]:
     """Return the names of this machine's nodes that have a log."""
     from ...swarm.embedded.rundir import picoclaw_home

@@ -12,6 +12,15 @@ from ..dispatch_command import follow, print_end
 from ..flags import connection_flags, load_settings
 from ..printing.output import echo, echo_json, echo_table, safe
 from ..request.options import Options, sending_options
+from ..request.when import (
+    Later,
+    Recurring,
+    WhenOptions,
+    hand_in_later,
+    make_recurring,
+    read_when,
+    when_options,
+)
 from .find import NAME, find_workflow
 
 if TYPE_CHECKING:
@@ -67,6 +76,7 @@ class _Order:
     "--repo", metavar="DIR|URL", help="The repository that it is about. [if it needs one: this folder]"
 )
 @sending_options
+@when_options
 @click.option("--dry-run", is_flag=True, help="Print the plan and send nothing.")
 @click.option("--detach", is_flag=True, help="Print the request's id and do not wait.")
 @click.option("--local", is_flag=True, help="Bring up a local swarm for this request alone.")
@@ -80,6 +90,7 @@ def run_workflow(
     pairs: tuple[str, ...],
     repo: str | None,
     options: Options,
+    when: WhenOptions,
     dry_run: bool,
     detach: bool,
     local: bool,
@@ -119,13 +130,29 @@ def run_workflow(
     )
     asked = options.onto(asked)
     order = _Order(template, asked, inputs, repositories)
+    begin = read_when(when)
+    if local and begin is not None:
+        raise UsageError("--local does it here and now: leave out --at, --in and --cron")
     plan = _planned(order)
     if dry_run:
         return _print_plan(plan, as_json=as_json)
+    if isinstance(begin, Recurring):
+        return _again_and_again(loaded, order, begin, as_json=as_json)
     quiet_logs(loaded)
     if local:
         return _alone(loaded, order, as_json=as_json)
-    return asyncio.run(_run(loaded, order, detach=detach, as_json=as_json))
+    return asyncio.run(_run(loaded, order, begin, detach=detach, as_json=as_json))
+
+
+def _again_and_again(loaded: "Loaded", order: _Order, recurring: Recurring, *, as_json: bool) -> int:
+    if order.repositories:
+        raise UsageError(
+            "--cron and inputs that are repositories do not go together: each time it would be the same old "
+            "copy; give the workflow's tasks a URL as a text, or one repository with --repo URL"
+        )
+    return make_recurring(
+        loaded, recurring, order.asked, as_json=as_json, whole=lambda request: _whole(request, order, {})
+    )
 
 
 def _about_a_folder(template: "Template") -> bool:
@@ -216,7 +243,7 @@ def _some(steps: tuple[str, ...]) -> str:
     return ", ".join(steps[:3]) + (f" and {len(steps) - 3} more" if len(steps) > 3 else "") if steps else "-"
 
 
-async def _run(loaded: "Loaded", order: _Order, *, detach: bool, as_json: bool) -> int:
+async def _run(loaded: "Loaded", order: _Order, later: Later | None, *, detach: bool, as_json: bool) -> int:
     from ..printing.live import LiveLines
     from ..printing.progress import spinning
     from ..session import open_session
@@ -224,6 +251,9 @@ async def _run(loaded: "Loaded", order: _Order, *, detach: bool, as_json: bool) 
     async with spinning("waiting for the swarm"), open_session(loaded) as swarm:
         await swarm.read_members()
         lines = LiveLines(quiet=as_json or detach)
+        if later is not None:
+            await later.due(swarm)  # refused before anything is stored
+            return await hand_in_later(swarm, await _stored(order, swarm, lines), later, as_json=as_json)
         request, new = await _send(order, swarm, lines)
         if detach:
             echo(json.dumps({"request": request.id, "new": new}) if as_json else request.id)
@@ -273,14 +303,19 @@ async def _send(order: _Order, swarm: "Swarm", lines: "LiveLines") -> "tuple[Req
     """Store what goes along and hand the request in; the second is false where its key was sent before."""
     from ...swarm.submission import submit
 
+    request = await _stored(order, swarm, lines)
+    new = await submit(swarm, request)
+    lines.say(f"request {request.id}" + ("" if new else " (sent before: following it)"))
+    return request, new
+
+
+async def _stored(order: _Order, swarm: "Swarm", lines: "LiveLines") -> "Request":
+    """Store what goes along and return the whole request."""
     repo = order.asked.repo
     if repo is not None:
         lines.say(f"sending {safe(repo) if repo != '.' else 'this folder'}")
     request = await order.asked.request(swarm)
-    request = _whole(request, order, await _store(order, swarm, lines))
-    new = await submit(swarm, request)
-    lines.say(f"request {request.id}" + ("" if new else " (sent before: following it)"))
-    return request, new
+    return _whole(request, order, await _store(order, swarm, lines))
 
 
 def _print_end(ended: "Ended", request_id: str, *, as_json: bool) -> int:

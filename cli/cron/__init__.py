@@ -1,0 +1,1 @@
+"""`picoclaw cron`: what comes again and again."""
