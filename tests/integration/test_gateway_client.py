@@ -206,7 +206,7 @@ async def test_a_broadcast_goes_to_each_node_that_offers_it(
     assert (report.data["asked"], report.data["quorum"]) == (2, 2)
     for wrong in ({"quorum": 2}, {"broadcast": True, "quorum": 0}, {"broadcast": True, "node": "hand"}):
         with pytest.raises(UsageError):
-            await client.submit("go", **({"capability": "noop"} | wrong))  # type: ignore[arg-type]
+            await client.submit("go", **({"capability": "noop"} | wrong))
 
 
 async def test_ids_that_mean_nothing_or_the_wrong_thing_are_told(client: SwarmClient) -> None:

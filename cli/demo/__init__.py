@@ -1,0 +1,1 @@
+"""`picoclaw demo`: shows that prove something, on a swarm of their own."""
