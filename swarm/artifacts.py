@@ -1,8 +1,9 @@
 """Artifacts: bodies that are too large for a message, in the object store, by their digest."""
 
 import asyncio
+import base64
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import nats.errors
@@ -12,8 +13,10 @@ from nats.js.api import ObjectMeta, ObjectMetaOptions, StorageType
 from nats.js.object_store import ObjectStore
 
 from ..errors import SwarmError, SwarmTimeout
-from .records import ArtifactRef
-from .subjects import Names
+from .kv import last_message
+from .records import ArtifactRef, read_json
+from .subjects import EXPECTED_SUBJECT_SEQ, Names
+from .wire import WRONG_LAST_SEQUENCE, ApiError, Wire
 
 TRANSFER_TIMEOUT = timedelta(minutes=5)
 _CHUNK = 128 * 1024
@@ -23,9 +26,12 @@ _READ = 1 << 20
 class ArtifactStore:
     """The object store of one H-id; satisfies `capabilities.executor.Artifacts`."""
 
-    def __init__(self, client: Client, names: Names, *, replicas: int, kept: timedelta) -> None:
-        """`kept`: how long a body surely stays; one that is older is stored anew when it is wanted."""
-        self._kept = kept
+    def __init__(
+        self, client: Client, wire: Wire, names: Names, *, replicas: int, size: int | None = None
+    ) -> None:
+        """`size`: bytes that it may hold where it is made here; None: what the server's store holds."""
+        self._wire = wire
+        self._size = size
         self._js = client.jetstream()
         self._bucket = names.artifacts
         self._replicas = replicas
@@ -40,7 +46,7 @@ class ArtifactStore:
                     self._bucket,
                     description="large bodies and repository snapshots",
                     storage=StorageType.FILE,
-                    ttl=2 * self._kept.total_seconds(),
+                    max_bytes=-1 if self._size is None else self._size,
                     replicas=self._replicas,
                 )
         return self._store
@@ -92,12 +98,27 @@ class ArtifactStore:
             ) from error
 
     async def _stands(self, store: ObjectStore, ref: ArtifactRef) -> bool:
-        try:
-            info = await store.get_info(ref.name)
-        except nats.js.errors.NotFoundError:
+        """Return whether the body is there, and surely stays until the log refers to it.
+
+        Its record is written anew, so that it counts as stored just now; by compare-and-set, so that one
+        which is being removed at this moment counts as gone.
+        """
+        subject = meta_subject(self._bucket, ref.name)
+        stored = await last_message(self._wire, f"OBJ_{self._bucket}", subject)
+        if stored is None:
             return False
-        fresh = info.mtime is not None and info.mtime != "" and _age(info.mtime) < self._kept
-        return fresh and info.size == ref.size
+        info = read_json(stored.data, "the artifact's record")
+        if not isinstance(info, dict) or info.get("deleted") or info.get("size") != ref.size:
+            return False
+        headers = {EXPECTED_SUBJECT_SEQ: str(stored.seq), "Nats-Rollup": "sub"}
+        try:
+            await self._wire.store(subject, stored.data, headers=headers)
+        except ApiError as error:
+            if error.code != WRONG_LAST_SEQUENCE:
+                raise
+            # Somebody stored it anew, or removed it.
+            return await self._stands(store, ref)
+        return True
 
     async def get(self, ref: ArtifactRef) -> bytes:
         """Fetch a body; raises SwarmError when it is gone or does not match its digest."""
@@ -130,8 +151,9 @@ class ArtifactStore:
             return
 
 
-def _age(stored: str) -> timedelta:
-    return datetime.now(UTC) - datetime.fromisoformat(stored)
+def meta_subject(bucket: str, name: str) -> str:
+    """Return where an object's record stands, as every NATS client writes it."""
+    return f"$O.{bucket}.M.{base64.urlsafe_b64encode(name.encode()).decode()}"
 
 
 def _digest(path: Path) -> tuple[str, int]:

@@ -57,8 +57,16 @@ class Inbox:
         """Return whether new requests are admitted: the log is below its admission limit."""
         return await self.log_fill() < self._limits.effective.admission
 
-    def check_room(self, fill: float) -> None:
-        """Raise QueueFull when the log is as full as `fill` and so admits no requests."""
+    def check_room(self, fill: float, used: int) -> None:
+        """Raise QueueFull when the log is as full as `fill`, or the inbox holds as much as it may.
+
+        The server itself could only drop what waits there, for what comes later.
+        """
+        if used >= self._limits.effective.inbox:
+            raise QueueFull(
+                f"queue full: {used} bytes of requests wait for a coordinator; nothing was submitted. Start a "
+                "coordinator, or let more wait by `picoclaw limits set size.inbox=…`, then send it again"
+            )
         if fill >= self._limits.effective.admission:
             kept = self._limits.effective.requests_kept
             raise QueueFull(
@@ -94,8 +102,8 @@ class Inbox:
                     return False
                 if error.code in STREAM_FULL:
                     raise QueueFull(
-                        "queue full: the inbox has no room; send the request later, or make it larger by "
-                        "`picoclaw limits set size.inbox=…`"
+                        "queue full: the NATS server has no room for the inbox: free disk space there, or raise its "
+                        "max_file_store, then send it again"
                     ) from None
                 raise SwarmError(f"the request was refused: {error}") from None
             except (SwarmTimeout, NobodyListens):
@@ -116,6 +124,11 @@ class Inbox:
             return Request.from_bytes(stored.data) if stored is not None else None
         except RecordRefused:
             return None  # whatever lies there, the coordinator will remove it
+
+    async def used(self, *, patience: timedelta = REQUEST_TIMEOUT) -> int:
+        """Return how many bytes wait in it; asks for up to `patience` while it has no leader."""
+        info = await self._wire.ensure(f"STREAM.INFO.{self._names.requests}", patience=patience)
+        return int(info["state"]["bytes"])
 
     async def ids(self) -> set[str]:
         """Return the requests that wait for a coordinator."""

@@ -1,6 +1,7 @@
-"""Janitor: removes ended requests after their time, and lanes that were empty for long.
+"""Janitor: removes what has had its time, and gives the streams the sizes that an operator set.
 
-One process of the swarm does it, by a lease; what it removes is decided by pure functions.
+Ended requests, artifacts that nothing refers to, lanes that were empty for long, slots that nobody
+holds. One process of the swarm does it, by a lease; what it removes is decided by pure functions.
 """
 
 import asyncio
@@ -9,41 +10,34 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from ..errors import SwarmError
-from .fold import RequestHead, fold_request
+from .artifact_expiry import ArtifactExpiry
 from .leases import Lease
-from .log import decode, snapshot
-from .subjects import REQUEST_STEP, split_log_subject
+from .prune import Ending, ended_before, oldest_open, read_endings, remove_request
+from .slots import remove_orphans
+from .stream_limits import apply_limits
 from .swarm import Swarm
 
 log = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=30)
 ROUND = timedelta(seconds=60)
+SWEEP = timedelta(minutes=10)
+"""Between two looks for artifacts that nothing refers to."""
 DUTY = "janitor"
-
-
-def expired(requests: Mapping[str, RequestHead], *, now: float, kept: timedelta) -> list[str]:
-    """Return the requests that ended longer ago than `kept`; `now` is server time."""
-    return sorted(
-        request
-        for request, head in requests.items()
-        if head.terminal and now - head.at > kept.total_seconds()
-    )
 
 
 class EmptyLanes:
     """Remembers since when each lane has been empty."""
 
-    def __init__(self, kept: timedelta) -> None:
-        self._kept = kept.total_seconds()
+    def __init__(self) -> None:
         self._empty_since: dict[str, float] = {}
 
-    def look(self, waiting: Mapping[str, int], *, now: float) -> list[str]:
-        """Take how much each lane holds; return the lanes that were empty for long enough."""
+    def look(self, waiting: Mapping[str, int], *, now: float, kept: timedelta) -> list[str]:
+        """Take how much each lane holds; return the lanes that were empty for as long as `kept`."""
         self._empty_since = {
             key: self._empty_since.get(key, now) for key, number in waiting.items() if number == 0
         }
-        return sorted(key for key, since in self._empty_since.items() if now - since >= self._kept)
+        return sorted(key for key, since in self._empty_since.items() if now - since >= kept.total_seconds())
 
 
 class Janitor:
@@ -54,22 +48,34 @@ class Janitor:
         self._every = every
         self._lease = Lease(swarm.leases, DUTY, swarm.me.run, length=lease)
         self._pause = lease / 3
-        self._lanes = EmptyLanes(swarm.limits.lane_kept)
+        self._lanes = EmptyLanes()
+        self._artifacts = ArtifactExpiry(swarm)
+        self._swept: float | None = None
+        self._changed = asyncio.Event()
 
     async def run(self) -> None:
         """Hold the lease if it is free, and clean up while it is held; until cancelled."""
         loop = asyncio.get_running_loop()
         last = 0.0
+        self._swarm.live.on_change(self._changed.set)
         try:
             while True:
+                changed = self._changed.is_set()
+                self._changed.clear()
                 try:
-                    if await self._lease.hold() and loop.time() - last >= self._every.total_seconds():
+                    due = changed or loop.time() - last >= self._every.total_seconds()
+                    if await self._lease.hold() and due:
                         last = loop.time()
                         await self.clean()
                 except SwarmError as error:
                     log.debug("the janitor waits: %s", error)
-                await asyncio.sleep(self._pause.total_seconds())
+                try:
+                    async with asyncio.timeout(self._pause.total_seconds()):
+                        await self._changed.wait()
+                except TimeoutError:
+                    continue
         finally:
+            self._swarm.live.off_change(self._changed.set)
             if self._swarm.client.is_connected:
                 await self._give_back()
 
@@ -81,28 +87,35 @@ class Janitor:
 
     async def clean(self) -> None:
         """Remove what has had its time."""
-        await self._remove_requests()
+        await apply_limits(self._swarm)
+        endings = await self._remove_requests()
         await self._remove_lanes()
+        await remove_orphans(self._swarm)
+        now = asyncio.get_running_loop().time()
+        if self._swept is None or now - self._swept >= SWEEP.total_seconds():
+            # It may read the whole log.
+            self._swept = now
+            removed = await self._artifacts.sweep(oldest_open=oldest_open(endings))
+            if removed:
+                log.info("%d artifacts removed that nothing refers to", removed)
 
-    async def _remove_requests(self) -> None:
+    async def _remove_requests(self) -> dict[str, Ending]:
         swarm = self._swarm
-        heads: dict[str, RequestHead] = {}
-        own_entries = swarm.names.log_of("*", REQUEST_STEP)
-        for followed in await snapshot(swarm.wire, swarm.names.log, own_entries, deliver="last_per_subject"):
-            request = split_log_subject(followed.subject)[0]
-            heads[request] = fold_request(RequestHead(), decode(followed), followed.seq, followed.at)
-        for request in expired(heads, now=swarm.members.server.now(), kept=swarm.limits.requests_kept):
-            await swarm.queue.withdraw(request)
-            await swarm.wire.api(
-                f"STREAM.PURGE.{swarm.names.log}", {"filter": swarm.names.log_filter(request)}
-            )
+        endings = await read_endings(swarm)
+        now, kept = swarm.members.server.now(), swarm.limits.requests_kept
+        for request in ended_before(endings, now=now, age=kept):
+            await remove_request(swarm, request)
+            del endings[request]
             log.info("Request removed after its time", extra={"request": request})
+        return endings
 
     async def _remove_lanes(self) -> None:
         lanes = self._swarm.lanes
         known = {key: lane for key, lane in lanes.known.items() if lane.record.state == "open"}
         waiting = {key: await lanes.waiting(lane) for key, lane in known.items()}
-        for key in self._lanes.look(waiting, now=asyncio.get_running_loop().time()):
+        for key in self._lanes.look(
+            waiting, now=asyncio.get_running_loop().time(), kept=self._swarm.limits.lane_kept
+        ):
             if await lanes.close(known[key]):
                 log.info("empty lane %s removed", known[key].demand)
         for key, lane in lanes.known.items():

@@ -148,7 +148,7 @@ LIMITS: Mapping[str, Limit] = {
             field="size_inbox",
             kind="size",
             least=1 << 20,
-            what="requests that no coordinator has taken yet",
+            what="requests that no coordinator has taken yet, above which doors refuse",
         ),
         Limit(
             name="size.dead_letters",

@@ -65,9 +65,12 @@ class LiveLimits:
         for listener in self._listeners:
             listener()
 
-    async def read(self) -> SwarmLimits:
-        """Return the record as it stands; raises RecordRefused for one that cannot be read."""
-        stored, revision = await self.bucket.read(KEY)
+    async def read(self, *, patient: timedelta | None = None) -> SwarmLimits:
+        """Return the record as it stands; raises RecordRefused for one that cannot be read.
+
+        `patient`: how long to ask while there is no leader.
+        """
+        stored, revision = await self.bucket.read(KEY, patient=patient)
         record = SwarmLimits.from_bytes(stored.data) if stored is not None else SwarmLimits()
         if revision > self._revision:
             self._revision = revision

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from ..errors import QueueFull, SwarmTimeout
 from .entries import Cancelled, Done, Failed
+from .limits import SwarmLimits
 from .log import decode, snapshot
 from .subjects import REQUEST_STEP, split_log_subject
 from .swarm import Swarm
@@ -17,12 +18,12 @@ MOST_TOLD = 10_000
 """Ids in one question."""
 
 
-async def check_open(swarm: Swarm) -> None:
+async def check_open(swarm: Swarm, limits: SwarmLimits) -> None:
     """Raise QueueFull when as many requests are open as the quota allows.
 
     Doors that ask at the same moment do not see each other: by so many it may be exceeded.
     """
-    most = (await swarm.live.read()).tenant_queued
+    most = limits.tenant_queued
     if most is None:
         return
     count = await count_open(swarm)

@@ -96,11 +96,16 @@ async def submit(swarm: Swarm, request: Request, *, at: float | None = None) -> 
     if at is not None:
         await check_place(swarm.wire, swarm.names, "later")
     # Asked at once: each answer takes as long as all the rest of handing it in.
-    handed_in, fill = await asyncio.gather(_handed_in(swarm, request), swarm.inbox.log_fill(patience=HAND_IN))
+    handed_in, fill, used, limits = await asyncio.gather(
+        _handed_in(swarm, request),
+        swarm.inbox.log_fill(patience=HAND_IN),
+        swarm.inbox.used(patience=HAND_IN),
+        swarm.live.read(patient=HAND_IN),
+    )
     if handed_in:
         return False
-    swarm.inbox.check_room(fill)
-    await check_open(swarm)
+    swarm.inbox.check_room(fill, used)
+    await check_open(swarm, limits)
     if await swarm.inbox.submit(request, at=at):
         return True
     # Somebody handed one in at the same moment: it may have gone on to the log meanwhile.

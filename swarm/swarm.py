@@ -306,7 +306,7 @@ async def open_swarm(
             if make:
                 await ensure_streams(wire, names, replicas=nats.replicas, limits=limits)
             live = LiveLimits(wire, names, limits)
-            artifacts = ArtifactStore(client, names, replicas=nats.replicas, kept=limits.requests_kept)
+            artifacts = ArtifactStore(client, wire, names, replicas=nats.replicas, size=limits.artifacts)
             members = Members(
                 wire,
                 names,

@@ -1,0 +1,155 @@
+"""Retention: what expires, what never does, and the sizes of the streams as an operator set them."""
+
+import itertools
+from datetime import timedelta
+
+import pytest
+
+from picoclaw.swarm.artifact_expiry import ArtifactExpiry, Stored, removable
+from picoclaw.swarm.bodies import INLINE_LIMIT
+from picoclaw.swarm.janitor import Janitor
+from picoclaw.swarm.prune import ended_before, oldest_open, read_endings, remove_request
+from picoclaw.swarm.records import ArtifactRef, Result
+from picoclaw.swarm.stream_limits import SET, apply_limits
+from picoclaw.swarm.swarm import Swarm
+from picoclaw.tests.support.executors import Gate, Runs, executors, returning
+from picoclaw.tests.support.swarm import Lab, ask, end_of, kinds
+from picoclaw.tests.support.waiting import wait_for_async
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+
+LARGE = "x" * (2 * INLINE_LIMIT)
+
+
+async def config(swarm: Swarm, stream: str) -> dict[str, object]:
+    found: dict[str, object] = (await swarm.wire.api(f"STREAM.INFO.{stream}"))["config"]
+    return found
+
+
+async def objects(swarm: Swarm) -> set[str]:
+    return set(await ArtifactExpiry(swarm)._stored())
+
+
+async def test_sizes_and_ages_that_are_set_hold_on_the_streams_and_go_back_when_unset(lab: Lab) -> None:
+    swarm = await lab.door()
+    await swarm.follow_limits()
+    before = await config(swarm, swarm.names.log)
+    await swarm.live.change(
+        {"size.log": 2 << 30, "keep.dead_letters": timedelta(days=2), "keep.events": timedelta(seconds=5)}
+    )
+    await wait_for_async(lambda: swarm.live.record.size_log == 2 << 30)
+    await apply_limits(swarm)
+    assert (await config(swarm, swarm.names.log))["max_bytes"] == 2 << 30
+    assert (await config(swarm, swarm.names.dead_letters))["max_age"] == 172_800 * 10**9
+    assert (await config(swarm, swarm.names.events))["max_age"] == 5 * 10**9
+    await swarm.live.change({"size.log": None})
+    await wait_for_async(lambda: swarm.live.record.size_log is None)
+    await apply_limits(swarm)
+    after = await config(swarm, swarm.names.log)
+    assert after["max_bytes"] == before["max_bytes"]
+    assert SET not in dict(after["metadata"])  # type: ignore[call-overload]
+
+
+async def test_a_size_below_what_is_in_use_is_never_applied(lab: Lab) -> None:
+    swarm = await lab.door()
+    await swarm.wire.store(swarm.names.dead_letter("r", "s"), b"x" * 900_000)
+    for number in range(3):
+        await swarm.wire.store(swarm.names.log_of("r-foreign", f"s{number}"), b"x" * 900_000)
+    await swarm.follow_limits()
+    await swarm.live.change({"size.log": 1 << 20})
+    await wait_for_async(lambda: swarm.live.record.size_log == 1 << 20)
+    await apply_limits(swarm)
+    info = await swarm.wire.api(f"STREAM.INFO.{swarm.names.log}")
+    assert info["config"]["max_bytes"] > 1 << 20
+    assert info["state"]["messages"] == 3
+
+
+def test_what_may_go_is_older_than_the_grace_and_than_every_open_request() -> None:
+    stored = {f"{at}": Stored(1, float(at), "", False) for at in (100, 5_000, 9_000, 9_999)}
+    kept = timedelta(seconds=5_000)
+
+    def going(oldest: float | None, now: float = 10_000) -> set[str]:
+        return removable(stored, now=now, oldest_open=oldest, kept=kept)
+
+    assert going(None) == {"100", "5000", "9000"}
+    assert going(6_000) == {"100", "5000"}
+    assert going(50) == {"100"}, "older than keep.artifacts, although a request is older still"
+    assert going(None, now=5_000) == {"100"}
+
+
+async def test_what_an_open_request_needs_stays_and_goes_with_it(lab: Lab) -> None:
+    swarm = await lab.door()
+    await swarm.read_members()
+    expiry = ArtifactExpiry(swarm, grace=timedelta(0))
+    held = await swarm.artifacts.put(b"only the result refers to me" * 9, media_type="text/plain")
+    gate = Gate()
+    await lab.coordinator()
+    result = Result(summary="big", data=LARGE, artifacts=(held,))
+    await lab.worker(executors(Runs(do=returning(result)), Runs("wait", do=gate)))
+    ended, running = await ask(swarm, LARGE, demand="noop"), await ask(swarm, LARGE + "y", demand="wait")
+    await end_of(swarm, ended)
+    stray = await swarm.artifacts.put(b"nobody refers to me", media_type="text/plain")
+
+    assert await expiry.sweep(oldest_open=None) >= 1
+    names = await objects(swarm)
+    assert stray.name not in names
+    assert held.name in names, "by way of another body"
+    endings = await read_endings(swarm)
+    assert ended_before(endings, now=swarm.members.server.now(), age=timedelta(0)) == [ended]
+    assert oldest_open(endings) == endings[running].began
+
+    await remove_request(swarm, ended)
+    assert await expiry.sweep(oldest_open=endings[running].began) == 0, "it may be the open one's"
+    assert await expiry.sweep(oldest_open=None) > 1
+    assert held.name not in await objects(swarm)
+    gate.open()
+    end = await end_of(swarm, running)
+    assert end.head.state == "done", "its body was there"
+
+
+async def test_a_body_that_is_wanted_at_the_moment_of_its_removal_is_there(lab: Lab) -> None:
+    swarm = await lab.door()
+    await swarm.read_members()
+    expiry = ArtifactExpiry(swarm, grace=timedelta(0))
+    body = b"wanted twice"
+    ref = await swarm.artifacts.put(body, media_type="text/plain")
+    stored = await expiry._stored()
+    again = await swarm.artifacts.put(body, media_type="text/plain")
+    assert again == ref
+    assert await expiry._remove(ref.name, stored[ref.name]) == 0, "its record moved on"
+    assert await swarm.artifacts.get(ref) == body
+
+    assert await expiry._remove(ref.name, (await expiry._stored())[ref.name]) == 1
+    assert await objects(swarm) == set()
+    assert await swarm.artifacts.put(body, media_type="text/plain") == ref
+    assert await swarm.artifacts.get(ArtifactRef(name=ref.name, size=ref.size, digest=ref.digest)) == body
+
+
+async def test_the_age_that_an_older_version_gave_the_store_goes(lab: Lab) -> None:
+    swarm = await lab.door()
+    bucket = f"OBJ_{swarm.names.artifacts}"
+    await swarm.artifacts.put(b"body", media_type="text/plain")
+    await swarm.wire.api(f"STREAM.UPDATE.{bucket}", await config(swarm, bucket) | {"max_age": 10**12})
+    await swarm.follow_lanes()
+    await swarm.read_members()
+    await Janitor(swarm).clean()
+    assert (await config(swarm, bucket))["max_age"] == 0
+    assert len(await objects(swarm)) == 1
+
+
+async def test_a_shorter_age_of_requests_holds_at_once(lab: Lab) -> None:
+    swarm = await lab.door()
+    await lab.coordinator()
+    await lab.worker(executors(Runs()))
+    request = await ask(swarm, demand="noop")
+    await end_of(swarm, request)
+    await swarm.live.change({"keep.requests": timedelta(seconds=1)})
+
+    changes = itertools.count(3600)
+
+    async def gone() -> bool:
+        # A change wakes the janitor, who otherwise looks once a minute.
+        await swarm.live.change({"keep.lanes": timedelta(seconds=next(changes))})
+        return await kinds(swarm, request) == []
+
+    await wait_for_async(gone, 20)
