@@ -46,6 +46,7 @@ class Ledger:
     head: RequestHead = field(default_factory=RequestHead)
     _request: Request | None = None
     _schedule: Schedule | None = None
+    _limited: bool = False
     _early: list[Followed] | None = field(default_factory=list)
     """What the log said before the history was read; None once that is done."""
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
@@ -65,6 +66,11 @@ class Ledger:
         """The tasks; only once the request is planned."""
         assert self._schedule is not None
         return self._schedule
+
+    @property
+    def limited(self) -> bool:
+        """Whether a task of the plan has a deadline of its own."""
+        return self._limited
 
     @property
     def me(self) -> str:
@@ -136,7 +142,7 @@ class Ledger:
             raise Purged(f"the log of {self.request_id} no longer begins with a request: it was removed")
         self._request = await unpack_request(self._request, self.swarm.artifacts)
         if plan is not None:
-            self._schedule = Schedule(plan)
+            self.take_plan(plan)
         for followed in history:
             self._apply(followed)
         self._catch_up()
@@ -170,6 +176,7 @@ class Ledger:
     def take_plan(self, plan: Plan) -> None:
         """Begin with a plan whose manifest has just been written."""
         self._schedule = Schedule(plan)
+        self._limited = any(task.deadline_s is not None for task in plan.tasks)
 
     async def append_request(self, entry: Entry) -> None:
         """Append to the request's own log, over entries that do not take it from us.

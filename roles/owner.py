@@ -14,6 +14,7 @@ from ..swarm.follow import Followed
 from ..swarm.records import Plan, Request
 from ..swarm.swarm import Swarm
 from . import dispatch
+from .deadlines import end_late_tasks
 from .ending import last_entry, past_deadline
 from .gathering import asked_nodes, offers_to_ask, over
 from .holders import holders, look_after_holders
@@ -24,6 +25,7 @@ from .planning.template import Template
 from .planning.validate import validate
 from .policies import Policies
 from .quotas import check_size
+from .repeating import Repeated, repeat
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +124,15 @@ class Owner:
     async def _plan(self) -> None:
         ledger, me = self.ledger, self.swarm.me
         offers: tuple[Offer, ...] = ()
-        if ledger.request.broadcast is not None:
+        repeated: Repeated | None = None
+        if ledger.request.retried is not None:
+            try:
+                repeated = await repeat(ledger)
+            except PlanError as error:
+                log.warning("Request failed: %s", error, extra={"request": self.request_id})
+                await ledger.append_request(Failed(by=me.node, reason="plan", error=str(error)))
+                return
+        if repeated is None and ledger.request.broadcast is not None:
             found = await offers_to_ask(ledger, self._wake)
             if isinstance(found, Failed):
                 await ledger.append_request(found)
@@ -131,7 +141,11 @@ class Owner:
             offers = found
         try:
             # In a thread: fifty thousand tasks take seconds, and nobody's heartbeat waits for that.
-            plan = await asyncio.to_thread(_planned, ledger.request, self.templates, offers)
+            plan = (
+                repeated.plan
+                if repeated is not None
+                else await asyncio.to_thread(_planned, ledger.request, self.templates, offers)
+            )
             plan = check_size(plan, self.swarm.live.record)
         except PlanError as error:
             log.warning("Request failed: %s", error, extra={"request": self.request_id})
@@ -152,6 +166,8 @@ class Owner:
             entry = Planned(id=entry.id, by=me.node, owner=me.node, run=me.run, ref=ref)
         await ledger.append_request(entry)
         ledger.take_plan(plan)
+        if repeated is not None:
+            repeated.observe(ledger)
         log.info("Request planned", extra={"request": self.request_id, "tasks": len(plan.tasks)})
         self.wake_releaser()
 
@@ -181,6 +197,8 @@ class Owner:
             self._look = False
             await self.policies.apply()
             await look_after_holders(ledger)
+            if ledger.limited:
+                await end_late_tasks(ledger, self.policies.unserved())
 
     async def _end_all(self, pattern: Entry, unserved: Mapping[str, str] | None = None) -> None:
         """End every task that has not ended, each by an entry of its own.

@@ -45,6 +45,8 @@ class TaskHead:
     """Server time of the first `started` seen."""
     queued_at: float | None = None
     """Server time of the first `queued` seen."""
+    carried: str = ""
+    """The request in which it was done, where it was not done again."""
     limit: int | None = None
     """Attempts that the running one's holder allows, where its capability's definition says so."""
 
@@ -101,7 +103,8 @@ def fold_task(head: TaskHead, entry: Entry | None, seq: int, at: float) -> TaskH
     base = partial(replace, head, seq=seq, id=entry.id, at=at)
     match entry:
         case Done():
-            return base(state="done", reason="", node=entry.node or head.node)
+            done = base(state="done", reason="", node=entry.node or head.node, carried=entry.carried or "")
+            return replace(done, attempt=entry.attempt) if entry.carried else done
         case Failed():
             return base(state="failed", reason=f"{entry.reason}: {entry.error}")
         case Cancelled():

@@ -42,6 +42,7 @@ async def describe_request(swarm: "Swarm", state: "RequestState", around: "Aroun
         ("Sender", safe(asked.sender) if asked else ""),
         ("Repository", _repository(asked.repository) if asked else ""),
         ("Schedule", safe(asked.firing.schedule) if asked and asked.firing else ""),
+        ("Retries", safe(row.retries)),
         ("Template", safe((state.plan.template if state.plan else None) or "")),
         ("Deadline", f"{asked.deadline_s:g} s after it was accepted" if asked and asked.deadline_s else ""),
         ("Input", safe(", ".join(asked.input), TEXT) if asked else ""),

@@ -59,6 +59,7 @@ def task_json(row: "TaskRow") -> dict[str, Any]:
         "created_at": iso(row.created_at),
         "changed_at": iso(row.changed_at),
         "reason": row.reason,
+        "carried": row.carried or None,
     }
 
 
@@ -76,6 +77,7 @@ def request_json(row: "RequestRow") -> dict[str, Any]:
         "changed_at": iso(row.changed_at),
         "reason": row.reason,
         "text": row.text,
+        "retries": row.retries or None,
     }
 
 

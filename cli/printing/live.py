@@ -102,6 +102,12 @@ class LiveLines:
                 self.nodes[event.step] = entry.node
                 again = f" (attempt {entry.attempt})" if entry.attempt > 1 else ""
                 self.say(f"{step} running on {clean(entry.node, 60)}{again}", at=event.at)
+            case Done() if entry.carried:
+                self.say(
+                    f"{step} carried from {clean(entry.carried, 60)}: {clean(entry.result.summary, _WIDTH)}",
+                    _DIM,
+                    at=event.at,
+                )
             case Done():
                 self.say(f"{step} done: {clean(entry.result.summary, _WIDTH)}", _GREEN, at=event.at)
             case Failed():

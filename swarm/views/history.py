@@ -55,7 +55,8 @@ def history_row(entry: Entry | None, *, seq: int, at: float, step: str) -> Histo
         case Done():
             partial = "partial: " if entry.partial else ""
             attempt = entry.attempt if step else None
-            return row("done", partial + entry.result.summary, attempt=attempt, node=entry.node)
+            carried = f"carried from {entry.carried}: " if entry.carried else ""
+            return row("done", carried + partial + entry.result.summary, attempt=attempt, node=entry.node)
         case Failed():
             attempt = entry.attempt or None
             return row("failed", f"{entry.reason}: {entry.error}", attempt=attempt, node=entry.node)

@@ -58,6 +58,8 @@ class RequestRow:
     text: str
     reason: str
     """Why it waits, or why it ended as it did."""
+    retries: str = ""
+    """The request of which it does again what did not finish."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,8 @@ class TaskRow:
     created_at: float
     """Server time at which its request came in."""
     priority: int
+    carried: str = ""
+    """The request in which it was done, where it was not done again."""
     does: str = ""
     """The capability by which it is done, where its demand only says where."""
 
@@ -116,6 +120,7 @@ def request_row(state: RequestState, around: Around) -> RequestRow:
         priority=state.request.priority if state.request else 1,
         text=state.asked,
         reason=head.reason or why_request_waits(head, around, state.due_at),
+        retries=state.request.retried.request if state.request and state.request.retried else "",
     )
 
 
@@ -137,7 +142,8 @@ def task_row(
         status="unroutable" if waits.startswith("unroutable: ") else head.state,
         attempt=head.attempt,
         changed_at=head.at or state.head.at or state.created_at,
-        reason=waits or head.reason,
+        reason=waits or head.reason or (f"carried from {head.carried}" if head.carried else ""),
+        carried=head.carried,
         created_at=state.created_at,
         priority=_priority(state, head, task),
         does=(task.capability if task else None) or "",
