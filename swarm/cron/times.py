@@ -68,8 +68,9 @@ def _moments(cron: Cron, zone: ZoneInfo, day: date) -> tuple[float, ...]:
     if not cron.every_hour:
         # The first of two; one that is left out is read by the offset before the change.
         return tuple(sorted({wall.timestamp() for wall in walls}))
-    both = {moment for wall in walls for moment in (wall, wall.replace(fold=1)) if _exists(moment)}
-    return tuple(sorted({moment.timestamp() for moment in both}))
+    # Two datetimes that differ in nothing but `fold` are equal: it is the moments that are told apart.
+    both = (wall.replace(fold=fold) for wall in walls for fold in (0, 1))
+    return tuple(sorted({wall.timestamp() for wall in both if _exists(wall)}))
 
 
 def _exists(wall: datetime) -> bool:
