@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from picoclaw.swarm.entries import Started
-from picoclaw.tests.support.cluster import Cluster
+from picoclaw.tests.support.cluster import STARTED, Cluster
 from picoclaw.tests.support.command import SpawnPicoclaw
 from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.nodes import Nodes, events, log_lines, may_judge
@@ -55,6 +55,7 @@ async def test_a_quorum_lost_and_regained_costs_no_request_and_no_attempt(
         cluster.node("coordinator", "second"),
         cluster.node("worker", "one", "noop", "slow"),
         cluster.node("worker", "two", "noop", "slow"),
+        timeout=STARTED,
     )
     swarm = await lab.door(make=False)
     await may_judge(swarm, "lead")
@@ -82,7 +83,7 @@ async def test_a_quorum_lost_and_regained_costs_no_request_and_no_attempt(
     code = await door.wait_async(60)
     assert code == 0 or (code == 3 and CLEAR in door.output), door.output
     found = await load.nothing_lost()
-    assert set(found.ends) == {"Done"}
+    assert set(found.ends) == {"done"}
     assert load.gap(back) < REGAINED
     for node in running:
         assert node.running

@@ -167,3 +167,15 @@ async def test_history_of_a_request_is_in_order_and_holds_nobody_elses(lab: Lab)
     assert [f.subject.rsplit(".", 1)[1] for f in found] == [f"s{number}" for number in range(5)]
     assert [f.seq for f in found] == sorted(f.seq for f in found)
     assert len(await swarm.log.heads()) == 10
+
+
+async def test_what_is_under_way_when_the_connection_breaks_ends_with_it(lab: Lab, relay: Relay) -> None:
+    swarm = await lab.door(url=relay.url)
+    relay.blackhole("down")
+    asking = asyncio.create_task(
+        swarm.wire.api(f"STREAM.INFO.{swarm.names.log}", timeout=timedelta(minutes=1))
+    )
+    await asyncio.sleep(0)  # it has been handed to the connection
+    relay.heal(reset=True)
+    with pytest.raises(SwarmTimeout, match="the connection was lost"):
+        await asyncio.wait_for(asking, 10)

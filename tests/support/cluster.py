@@ -20,6 +20,9 @@ from picoclaw.tests.support.swarm import Lab
 from picoclaw.tests.support.waiting import wait_for_async
 
 SIZE = 3
+STARTED = 60.0
+"""Seconds within which nodes serve on a cluster that has just started: its first node makes every stream in
+three copies, each with an election of its own."""
 _ACCOUNTS = """
 accounts {
   SWARM { jetstream: enabled, users: [{user: swarm, password: swarm}] }
@@ -97,6 +100,12 @@ class Cluster:
             return {}
         group: dict[str, Any] = info.get("cluster", {})
         return group
+
+    async def remove(self, name: str) -> None:
+        """Take a server that is gone out of the cluster for good, as its operator does."""
+        assert not self.servers[name].running
+        answer = await self.system("$JS.API.SERVER.REMOVE", {"peer": name})
+        assert answer.get("success"), answer
 
     async def whole(self, swarm: Swarm, timeout: float = 60.0) -> None:
         """Wait until every stream of the swarm has a leader and three copies that are up to date."""

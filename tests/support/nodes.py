@@ -35,11 +35,11 @@ class Nodes:
             "--swarm.role", role, "--swarm.name", name, *QUICK, *self.connection, *args
         )  # fmt: skip
 
-    def start(self, *nodes: Sequence[str]) -> list[Spawned]:
+    def start(self, *nodes: Sequence[str], timeout: float = 20.0) -> list[Spawned]:
         """Start nodes, each given as role, name and further arguments, and wait until all serve."""
         begun = [self.begin(*node) for node in nodes]
         for node in begun:
-            serving(node)
+            serving(node, timeout)
         return begun
 
     def begin_dispatch(self, text: str, *args: str) -> Spawned:

@@ -3,22 +3,25 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from picoclaw.errors import PicoclawError
-from picoclaw.swarm.entries import Cancelled, Dead, Done, Failed, Started
+from picoclaw.swarm.entries import Started
 from picoclaw.swarm.follow import Followed
-from picoclaw.swarm.log import decode, snapshot
+from picoclaw.swarm.log import decode
 from picoclaw.swarm.records import Request
 from picoclaw.swarm.subjects import REQUEST_STEP, split_log_subject
 from picoclaw.swarm.submission import new_request, submit
 from picoclaw.swarm.swarm import Swarm
+from picoclaw.tests.checker import Violation, check, told
+from picoclaw.tests.checker.collect import collect
+from picoclaw.tests.checker.history import TERMINAL
 from picoclaw.tests.support.waiting import wait_for_async
 
-TERMINAL = (Done, Failed, Cancelled, Dead)
 DEFINITIONS = """capabilities:
   noop: {description: Ends at once., command: ['true']}
   slow: {description: 'Takes as many seconds as the text says.', command: [sleep, '${text}']}
@@ -123,17 +126,29 @@ class SteadyLoad:
         """Seconds from `since` until a request that was handed in after it had been taken."""
         return min(at for id, at in self.handed_in.items() if self.began[id] >= since) - since
 
+    def spans(self) -> list[float]:
+        """Seconds from the hand-in of each request that has ended to its end."""
+        return [at - self.began[id] for id, at in self.ended.items() if id in self.began]
+
     def first_end(self, since: float) -> float:
         """Seconds from `since` until a request that was handed in after it had ended."""
         return min(at for id, at in self.ended.items() if self.began.get(id, 0.0) >= since) - since
 
     async def nothing_lost(self, timeout: float = 60.0) -> "Outcome":
-        """Wait for the end of each request, then assert of the whole log that each ended once."""
+        """Wait for the end of each request, then have the checker judge the whole swarm."""
         await self.all_ended(timeout)
-        found = await outcome(self.swarm)
-        assert not found.lost, found.lost
-        assert not found.doubled, found.doubled
-        assert found.requests >= len(self.handed_in)
+        found = await outcome(self.swarm, handed_in=tuple(self.handed_in))
+
+        async def right() -> bool:
+            # The queue is empty a moment later: an acknowledgement has no answer.
+            nonlocal found
+            found = await outcome(self.swarm, handed_in=tuple(self.handed_in))
+            return not found.violations
+
+        try:
+            await wait_for_async(right, timeout)
+        except AssertionError:
+            raise AssertionError(told(found.violations)) from None
         return found
 
 
@@ -143,29 +158,28 @@ class Outcome:
 
     requests: int
     lost: tuple[str, ...]
-    """Subjects without a terminal entry."""
+    """Requests and tasks without a terminal entry."""
     doubled: tuple[str, ...]
-    """Subjects with more than one terminal entry, or with anything after it."""
+    """Those with more than one."""
     second_runs: int
     """Starts beyond the first of a task."""
-    ends: Counter[str]
+    ends: Mapping[str, int]
+    """Requests and tasks, by the kind of their last entry."""
+    violations: tuple[Violation, ...]
+    """What the checker says of the whole."""
 
 
-async def outcome(swarm: Swarm) -> Outcome:
-    """Read the whole log."""
-    kinds: dict[str, list[type]] = {}
-    for followed in await snapshot(swarm.wire, swarm.names.log, swarm.names.log_filter(), deliver="all"):
-        kinds.setdefault(followed.subject, []).append(type(decode(followed)))
-    lost, doubled, again = [], [], 0
-    ends: Counter[str] = Counter()
-    for subject, entries in kinds.items():
-        terminal = [number for number, kind in enumerate(entries) if issubclass(kind, TERMINAL)]
-        if not terminal:
-            lost.append(subject)
-        elif len(terminal) > 1 or terminal[0] != len(entries) - 1:
-            doubled.append(subject)
-        else:
-            ends[entries[-1].__name__] += 1
-        again += max(0, sum(1 for kind in entries if kind is Started) - 1)
-    requests = sum(1 for subject in kinds if split_log_subject(subject)[1] == REQUEST_STEP)
-    return Outcome(requests, tuple(lost), tuple(doubled), again, ends)
+async def outcome(swarm: Swarm, *, handed_in: Sequence[str] = ()) -> Outcome:
+    """Read the whole log, count, and have the checker judge it."""
+    history = await collect(swarm, handed_in=handed_in)
+    names = {written.name for written in history.log}
+    starts = Counter(written.name for written in history.log if isinstance(written.entry, Started))
+    terminal = Counter(written.name for written in history.log if written.ends)
+    return Outcome(
+        requests=sum(1 for name in names if "." not in name),
+        lost=tuple(sorted(names - terminal.keys())),
+        doubled=tuple(sorted(name for name, number in terminal.items() if number > 1)),
+        second_runs=sum(starts.values()) - len(starts),
+        ends=Counter(str(written.entry.kind) for written in history.log if written.ends),
+        violations=tuple(check(history)),
+    )
