@@ -26,6 +26,7 @@ from ..swarm.release import Share, release
 from ..swarm.same_request import same_request
 from ..swarm.subjects import REQUEST_STEP, split_log_subject
 from ..swarm.swarm import Swarm
+from .admission import Admission
 from .firing import is_fired, take_firing
 from .owner import Owner
 from .planning.template import Template
@@ -70,8 +71,7 @@ class Coordinator:
         self._learning: set[str] = set()
         """Those whose log is about to be read, their last message being no entry."""
         self._reading = asyncio.Semaphore(READ_AT_ONCE)
-        self._admits: bool | None = None
-        """Whether the log has room for further requests; None until that was looked at."""
+        self._admission = Admission()
         self._draining = False
         self._releasing = asyncio.Event()
         self._look = asyncio.Event()
@@ -101,7 +101,8 @@ class Coordinator:
             forget = swarm.prober.watch(self._watched)
             try:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(self._puller.run(), name="pull requests")
+                    group.create_task(self._pull(), name="pull requests")
+                    group.create_task(self._look_at_all(caught_up), name="look at all")
                     group.create_task(self._release_forever(), name="release")
                     group.create_task(self._look_around(), name="look around")
                     group.create_task(self._watch_admission(), name="watch admission")
@@ -111,6 +112,16 @@ class Coordinator:
                 forget()
                 swarm.off_reconnect(self._puller.reconnected)
                 swarm.members.off_change(self._members_changed)
+
+    async def _pull(self) -> None:
+        for source in await self._swarm.inbox.sources():
+            self._puller.add(source)
+        await self._puller.run()
+
+    async def _look_at_all(self, caught_up: asyncio.Event) -> None:
+        """Look for orphans as soon as it is known whose requests there are."""
+        await caught_up.wait()
+        self._look.set()
 
     def _start(self, work: Coroutine[Any, Any, Any], name: str | None = None) -> None:
         assert self._tasks is not None  # only what `run` began calls this
@@ -178,7 +189,7 @@ class Coordinator:
     # --- the inbox ---
 
     def _free(self) -> int:
-        if self._draining or not self._admits:
+        if self._draining or not self._admission.open:
             return 0
         return self._max_requests - len(self._owners) - len(self._accepting)
 
@@ -187,6 +198,7 @@ class Coordinator:
         if self._free() <= 0 or request_id in self._accepting:
             return False
         self._accepting.add(request_id)
+        self._admission.take(len(delivered.data))
         self._start(self._accept(delivered, request_id), name=f"accept {request_id}")
         return True
 
@@ -409,16 +421,25 @@ class Coordinator:
         return dict.fromkeys((holders | owners) - {self._swarm.me.node}, OFTEN)
 
     async def _watch_admission(self) -> None:
+        told = False
         while True:
             try:
-                admits = await self._swarm.inbox.admits()
+                room = await self._swarm.inbox.room()
             except PicoclawError as error:
                 log.debug("size of the log not read: %s", error)
             else:
-                if admits is not self._admits:
-                    if not admits or self._admits is not None:
-                        log.warning("the log is %s", "open again" if admits else "nearly full: requests wait")
-                    self._admits = admits
+                first, was = not self._admission.looked, self._admission.open
+                planned = [owner.ledger.schedule for owner in self._owners.values() if owner.ledger.planned]
+                self._admission.look(
+                    room,
+                    unfinished=sum(schedule.unfinished for schedule in planned),
+                    coordinators=self._swarm.members.coordinators(),
+                )
+                now = self._admission.open
+                if now is not told and not (now and first):
+                    log.warning("the log is %s", "open again" if now else "nearly full: requests wait")
+                told = now
+                if now and not was:
                     self._puller.slot_freed()
             await asyncio.sleep(ADMISSION_EVERY.total_seconds())
 

@@ -134,6 +134,7 @@ class Node:
             await swarm.follow_members()
             await announcer.join(expected=revision, orders=worker.on_order, at=swarm.members.server.now())
             swarm.on_reconnect(announcer.again)
+            swarm.members.on_doubt(announcer.again)
             swarm.tasks.start(announcer.run(), name="announce")
             swarm.tasks.start(worker.run(), name="work")
             swarm.tasks.start(adverts.run(changed, templates_changed), name="look at this machine")
