@@ -268,8 +268,13 @@ def headline(ended: "Ended") -> str:
     return safe(result.summary) if long else ""
 
 
-def print_end(ended: "Ended", request_id: str, *, as_json: bool, report_too: bool = True) -> int:
-    """Print a request's report, unless `report_too` is False, and return the exit code."""
+def print_end(
+    ended: "Ended", request_id: str, *, as_json: bool, report_too: bool = True, stays: bool = True
+) -> int:
+    """Print a request's report, unless `report_too` is False, and return the exit code.
+
+    `stays`: the swarm is still there, so that what did not finish can run again.
+    """
     head, data = ended.head, ended.result.data if ended.result is not None else None
     report = data if isinstance(data, dict) else {}
     if as_json:
@@ -287,5 +292,7 @@ def print_end(ended: "Ended", request_id: str, *, as_json: bool, report_too: boo
             echo(safe_lines(str(report["markdown"])))
         if head.state != "done":
             echo(f"picoclaw: {request_id} {head.state}: {safe(head.reason)}", err=True)
+        if stays and (head.state == "failed" or head.partial):
+            echo(f"run again what did not finish: picoclaw retry {request_id}", err=True)
     sys.stdout.flush()
     return 0 if head.state == "done" else 1

@@ -1,10 +1,11 @@
-"""`picoclaw dlq list|show ID`: the tasks whose attempts are used up."""
+"""`picoclaw dlq list|show ID|redrive ID`: the tasks whose attempts are used up."""
 
 import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import UsageError
 from .aliases import AliasGroup
 from .completion.offered import Offered
 from .flags import connection_flags, load_settings
@@ -12,7 +13,10 @@ from .printing.formats import Format, Listing, format_flags, json_flag, read_for
 from .printing.output import age, echo, echo_json, iso, safe, stamp
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..swarm.dead_letters import Letter
+    from ..swarm.redrive import Redriven
     from ..swarm.swarm import Swarm
 
 NAME = 60
@@ -31,13 +35,15 @@ Examples:
   picoclaw dlq list -o wide
   picoclaw dlq show r-k3pq.security
   picoclaw dlq show r-k3pq --json
+  picoclaw dlq redrive r-k3pq.security
+  picoclaw dlq redrive --all
 
 {CODES}"""
 
 
 @click.group(cls=AliasGroup, aliases={"ls": "list", "get": "list", "describe": "show"}, epilog=EPILOG)
 def dlq() -> None:
-    """Show the dead letters: tasks whose attempts are used up, with what they were to do."""
+    """Show the dead letters, tasks whose attempts are used up, and send them again."""
 
 
 def _ids(ctx: click.Context) -> list[str]:
@@ -94,9 +100,7 @@ def show(ctx: click.Context, id: str, as_json: bool) -> int:
         from .errors import echo_warning
 
         letters = {letter.id: letter for letter in await read_letters(swarm)}
-        typed = id.strip().lower()
-        typed = typed if typed.startswith("r-") or typed == "r" else f"r-{typed}"
-        letter = letters[the_one(typed, letters, "dead letter", hint="see `picoclaw dlq list`")]
+        letter = letters[the_one(_typed(id), letters, "dead letter", hint="see `picoclaw dlq list`")]
         queued = letter.dead.queued
         try:
             queued = await unpack_queued(queued, swarm.artifacts)
@@ -137,9 +141,92 @@ def show(ctx: click.Context, id: str, as_json: bool) -> int:
             ("Repository", safe(queued.task.repository.label, TEXT) if queued.task.repository else ""),
         )
         echo(f"\nIts history: picoclaw describe task {letter.id}")
+        echo(f"Send it again, once mended: picoclaw dlq redrive {letter.id}")
         return 0
 
     return _session(ctx, work)
+
+
+@dlq.command(short_help="Send dead letters again, once their cause is mended.", epilog=EPILOG)
+@click.argument("id", type=Offered("id", _ids), required=False)
+@click.option("--all", "everything", is_flag=True, help="All dead letters.")
+@json_flag
+@connection_flags
+@click.pass_context
+def redrive(ctx: click.Context, id: str | None, everything: bool, as_json: bool) -> int:
+    """Send dead letters again, once what killed them is mended.
+
+    ID is the id of a task, or of a request for all of its dead tasks, or a beginning of one that fits
+    no other. Each request's dead tasks run again in one new request, with what waits for them; what
+    was done is carried over. A letter leaves once that request is handed in. Where the old request is
+    no longer stored, each of its dead tasks becomes a request of its own.
+
+    \b
+    --json: a list of objects, one for each new request, with letters (ids of
+    tasks), request (null: none was made), new (false: it was there already),
+    refused (why the letters stay; null) and why (why none was needed; null).
+    """
+    if everything == (id is not None):
+        raise UsageError("say which: the id of a task or request, or --all")
+
+    async def work(swarm: "Swarm") -> int:
+        from ..gateway.asked import sender
+        from ..swarm.dead_letters import read_letters
+        from ..swarm.redrive import redrive as send_again
+
+        letters = await read_letters(swarm)
+        chosen = letters if id is None else _chosen(id, letters)
+        outcomes = await send_again(swarm, reversed(chosen), sender=sender())
+        if as_json:
+            echo_json([_redriven_json(one) for one in outcomes])
+        else:
+            _tell_redriven(outcomes)
+        return 1 if any(one.refused for one in outcomes) else 0
+
+    return _session(ctx, work)
+
+
+def _typed(id: str) -> str:
+    typed = id.strip()
+    request, dot, step = typed.partition(".")
+    request = request.lower()
+    return (request if request.startswith("r-") or request == "r" else f"r-{request}") + dot + step
+
+
+def _chosen(id: str, letters: "Sequence[Letter]") -> "list[Letter]":
+    """Return the letter of a task, or those of a request. Raises NotFound, Ambiguous."""
+    from ..swarm.resolve import the_one
+
+    typed = _typed(id)
+    names = {letter.id for letter in letters}
+    if "." not in typed:
+        names = {letter.dead.queued.request for letter in letters}
+    name = the_one(typed, names, "dead letter", hint="see `picoclaw dlq list`")
+    return [letter for letter in letters if name in (letter.id, letter.dead.queued.request)]
+
+
+def _redriven_json(one: "Redriven") -> dict[str, Any]:
+    return {
+        "letters": list(one.letters),
+        "request": one.request or None,
+        "new": one.new,
+        "refused": one.refused or None,
+        "why": one.why or None,
+    }
+
+
+def _tell_redriven(outcomes: "Sequence[Redriven]") -> None:
+    if not outcomes:
+        echo("no dead letters: nothing to send again", err=True)
+    for one in outcomes:
+        letters = safe(", ".join(one.letters), TEXT)
+        if one.refused:
+            echo(f"picoclaw: {letters} stays: {safe(one.refused, INPUT)}", err=True)
+        elif not one.request:
+            echo(f"{letters} removed: {safe(one.why, INPUT)}")
+        else:
+            said = "" if one.new else " (handed in before)"
+            echo(f"{letters} goes again as {one.request}{said}: picoclaw watch {one.request}")
 
 
 def letter_json(letter: "Letter") -> dict[str, Any]:

@@ -243,7 +243,7 @@ def _print(
     from .dispatch_command import headline, print_end
 
     stdout_taken = wanted.sarif == STDOUT
-    code = print_end(ended, request_id, as_json=wanted.as_json, report_too=not stdout_taken)
+    code = print_end(ended, request_id, as_json=wanted.as_json, report_too=not stdout_taken, stays=not nodes)
     if wanted.sarif is not None:
         _write_sarif(ended, wanted.sarif)
     if not wanted.as_json:

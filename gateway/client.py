@@ -19,6 +19,7 @@ from ..roles.planning.template import shipped_templates
 from ..swarm.cancel import cancel_request, cancel_task
 from ..swarm.look import list_requests, look_around, read_requests
 from ..swarm.resolve import Found, resolve, the_one
+from ..swarm.retry import retry_request
 from ..swarm.subjects import REQUEST_STEP
 from ..swarm.submission import Ended, LogEvent, Progress, Unroutable, submit, wait, watch
 from ..swarm.swarm import Swarm
@@ -30,6 +31,7 @@ from .broadcast import broadcast_of
 from .change import limit_to_change
 from .demanded import demand_of
 from .results import read_history, read_result
+from .retry_policy import retry_of
 from .seen import Description, Event, Report, RequestHandle, TaskResult
 from .session import open_session
 
@@ -112,6 +114,11 @@ class SwarmClient:
         deadline: timedelta | None = None,
         unroutable: Unroutable | None = None,
         max_attempts: int | None = None,
+        retry_delay: timedelta | None = None,
+        retry_longest: timedelta | None = None,
+        final: Sequence[str] = (),
+        task_timeout: timedelta | None = None,
+        task_deadline: timedelta | None = None,
         key: str | None = None,
         broadcast: bool = False,
         quorum: int | str | None = None,
@@ -125,7 +132,9 @@ class SwarmClient:
         that commit or branch counts. `input` is what the executor gets
         beside the text. `priority` is 0 low to 3 critical; past `deadline` the request ends failed;
         `unroutable` says what to do while no node serves a task (wait, fail, skip, local); `key` makes
-        sending twice sending once. With `broadcast` every node that offers the capability does it, for
+        sending twice sending once. Each of its tasks is tried `max_attempts` times with a pause of
+        `retry_delay` doubling to `retry_longest`, unless its error fits a pattern in `final`; an attempt
+        takes at most `task_timeout`, all of them at most `task_deadline`. With `broadcast` every node that offers the capability does it, for
         at most `within`; `quorum` is how many must answer (a number, `N%`, `majority`; all of them). Raises
         UsageError and its kind for wrong input, before anything is sent; QueueFull, SwarmError.
         """
@@ -133,6 +142,11 @@ class SwarmClient:
             text, capability=capability, node=node, labels=labels, repo=repo, template=template, input=input,
             priority=priority, deadline=deadline, unroutable=unroutable, max_attempts=max_attempts, key=key,
         )  # fmt: skip
+        for what, limit in (("task_timeout", task_timeout), ("task_deadline", task_deadline)):
+            if limit is not None and limit <= timedelta(0):
+                raise UsageError(f"{what} must be above zero: give for example timedelta(minutes=10)")
+        policy = retry_of(delay=retry_delay, longest=retry_longest, final=final)
+        asked = replace(asked, retry=policy, task_timeout=task_timeout, task_deadline=task_deadline)
         if broadcast:
             wide = broadcast_of(quorum=quorum, within=within, demand=asked.demand, unroutable=unroutable)
             asked = replace(asked, broadcast=wide)
@@ -220,6 +234,17 @@ class SwarmClient:
             self._swarm, found.state.id, why=reason, by=sender(), text=found.state.asked
         )
         return not outcome.ended
+
+    async def retry(self, id: RequestHandle | str) -> RequestHandle:
+        """Run again, as a new request, what did not finish of one that has ended; or one of its tasks.
+
+        What was done is carried over; what waits for a task follows it. `new` is False where the same is
+        being retried already. Raises NotFound, Ambiguous; UsageError while it runs, or where all is done.
+        """
+        found = await resolve(self._swarm, str(id))
+        steps = () if found.step is None else (found.step,)
+        made = await retry_request(self._swarm, found.state, steps, sender=sender())
+        return RequestHandle(made.request, made.new)
 
     async def nodes(self) -> list[NodeRow]:
         """Return the nodes by name, each asked once whether it is still there."""

@@ -67,6 +67,8 @@ async def describe_request(swarm: "Swarm", state: "RequestState", around: "Aroun
     print_history(history, steps=True)
     if row.state == "done":
         echo(f"\nIts report: picoclaw result {row.id}")
+    if row.state == "failed" or row.status == "done(partial)":
+        echo(f"\nRun again what did not finish: picoclaw retry {row.id}")
 
 
 def _repository(ref: "RepositoryRef | None") -> str:

@@ -105,6 +105,7 @@ def listing(now: float) -> Listing["RequestRow"]:
             ("CHANGED", lambda row: f"{age(now - row.changed_at)} ago"),
             ("PRIORITY", lambda row: PRIORITIES.get(row.priority, str(row.priority))),
             ("TEXT", lambda row: safe(row.text, TEXT)),
+            ("RETRIES", lambda row: safe(row.retries) or "-"),
             ("REASON", lambda row: safe(row.reason, 300) or "-"),
         ),
         name=lambda row: safe(row.id),

@@ -280,7 +280,7 @@ def _alone(loaded: "Loaded", order: _Order, *, as_json: bool) -> int:
         async with local_swarm(capabilities) as local:
             request, _ = await _send(order, local.swarm, lines)
             ended = await follow(local.swarm, request.id, lines, stays=False)
-        return _print_end(ended, request.id, as_json=as_json)
+        return _print_end(ended, request.id, as_json=as_json, stays=False)
 
     try:
         return asyncio.run(run())
@@ -318,8 +318,8 @@ async def _stored(order: _Order, swarm: "Swarm", lines: "LiveLines") -> "Request
     return _whole(request, order, await _store(order, swarm, lines))
 
 
-def _print_end(ended: "Ended", request_id: str, *, as_json: bool) -> int:
-    code = print_end(ended, request_id, as_json=as_json)
+def _print_end(ended: "Ended", request_id: str, *, as_json: bool, stays: bool = True) -> int:
+    code = print_end(ended, request_id, as_json=as_json, stays=stays)
     if ended.head.state == "done" and ended.head.partial and not as_json:
         what = safe(ended.result.summary, 400) if ended.result is not None else "see the report"
         echo(f"picoclaw: {request_id} done(partial): {what}", err=True)
