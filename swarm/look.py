@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ..errors import RecordRefused, SwarmError, UsageError
@@ -17,6 +17,7 @@ from .kv import last_message
 from .lanes import lane_key, level_of
 from .later import list_later, read_later
 from .log import decode
+from .look_limits import read_held_to
 from .records import Plan, Request
 from .subjects import REQUEST_ID, REQUEST_STEP, split_log_subject
 from .swarm import Swarm
@@ -54,7 +55,7 @@ async def look_around(swarm: Swarm, *, probe: bool = True) -> Around:
         there.sort(key=lambda member: member.sign.last_heard)
         await swarm.members.probe_all(member.beat.node for member in there[:MOST_PROBED])
     await server_time(swarm)
-    return rows_now(swarm)
+    return replace(rows_now(swarm), held_to=await read_held_to(swarm))
 
 
 def rows_now(swarm: Swarm) -> Around:

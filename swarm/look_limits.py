@@ -1,17 +1,22 @@
 """Look at what the swarm uses of its limits."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..errors import RecordRefused
 from .limits import SwarmLimits
 from .log import snapshot
 from .records import read_json
 from .slots import SLOT
 from .subjects import split_log_subject
 from .swarm import Swarm
+from .views.held import HeldTo
 from .wire import NOT_FOUND, ApiError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,22 @@ async def read_in_use(swarm: Swarm) -> InUse:
         out=out,
         waiting=len(inbox),
         fills={name: fill for name, fill in zip(streams, fills, strict=True) if fill is not None},
+    )
+
+
+async def read_held_to(swarm: Swarm) -> HeldTo:
+    """Return the caps and quotas, for why a task waits; none where they cannot be read."""
+    try:
+        limits = await swarm.live.read()
+    except RecordRefused as error:
+        log.warning("the limits of the swarm cannot be read: %s", error)
+        return HeldTo()
+    slots = await _slots(swarm) if limits.caps else {}
+    return HeldTo(
+        caps=limits.caps,
+        used={capability: len(nodes) for capability, nodes in slots.items()},
+        request_running=limits.request_running,
+        tenant_running=limits.tenant_running,
     )
 
 

@@ -40,7 +40,8 @@ def lanes(ctx: click.Context, output: Format | None, as_json: bool) -> int:
     \b
     --json: a list of objects with lane, queued, in_flight, planned, oldest_s
     (null: empty), nodes, free, slots, priorities (tasks not in flight, by
-    priority), closing.
+    priority), closing, held_by (the cap that keeps its tasks waiting; null:
+    none).
     """
     form = read_format(output, as_json)
 
@@ -82,6 +83,7 @@ LISTING: Listing["LaneRow"] = Listing(
         *_FIRST,
         ("PLANNED", lambda row: "-" if row.planned is None else str(row.planned)),
         ("SERVED BY", lambda row: safe(",".join(row.nodes), 300) or "-"),
+        ("HELD BY", lambda row: row.held_by or "-"),
     ),
     name=lambda row: safe(row.lane),
     form=lane_json,

@@ -94,6 +94,7 @@ def lane_json(row: "LaneRow") -> dict[str, Any]:
         "slots": row.slots,
         "priorities": {level_name(level): number for level, number in row.levels.items()},
         "closing": row.closing,
+        "held_by": row.held_by or None,
     }
 
 

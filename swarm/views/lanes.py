@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from ...errors import UsageError
 from ..demand import Demand, parse_demand
+from .held import why_capped
 from .nodes import Around
 from .requests import RequestState
 
@@ -41,6 +42,8 @@ class LaneRow:
     levels: Mapping[int | None, int]
     """Tasks that are not in flight, by priority."""
     closing: bool = False
+    held_by: str = ""
+    """Which cap keeps its tasks waiting, in words."""
 
 
 def lane_rows(
@@ -70,6 +73,7 @@ def lane_rows(
                 slots=sum(row.slots for row in servers),
                 levels=dict(depth.queued),
                 closing=depth.closing,
+                held_by=why_capped(depth.demand.capabilities, around.held_to),
             )
         )
     return sorted(rows, key=lambda row: (-row.queued - (row.planned or 0), -row.in_flight, row.lane))

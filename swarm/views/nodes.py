@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ..demand import Demand, Offer, serves
 from ..heartbeat import Heartbeat
 from ..liveness import NodeStatus, Sign, node_status
+from .held import HeldTo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,8 @@ class Around:
     nodes: tuple[NodeRow, ...] = ()
     now: float
     """Server time, in seconds since the epoch."""
+    held_to: HeldTo = field(default_factory=HeldTo)
+    """The caps and quotas of the swarm."""
 
     @property
     def offers(self) -> Sequence[Offer]:

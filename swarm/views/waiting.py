@@ -9,6 +9,7 @@ from ..demand import Demand, parse_demand
 from ..fold import RequestHead, TaskHead
 from ..records import Task
 from ..unroutable import why_unroutable
+from .held import why_capped, why_over_quota
 from .nodes import Around
 
 START_ONE = "start one with `picoclaw --swarm.role coordinator`"
@@ -94,7 +95,7 @@ def why_task_waits(
         case "planned":
             return _planned(task, request, heads, around)
         case "queued":
-            return _queued(head, request, around, place)
+            return _queued(head, task, around, place)
         case "running":
             return _running(head, request, around)
     return ""
@@ -110,16 +111,29 @@ def _planned(task: Task | None, request: RequestHead, heads: Mapping[str, TaskHe
     stuck = why_request_waits(request, around)
     if stuck:
         return stuck
-    return (_unroutable(task.demand, around) if task else "") or "waits for room in its lane"
+    if task is not None:
+        held = _unroutable(task.demand, around) or why_capped(_capabilities(task), around.held_to)
+        if held:
+            return held
+    out = sum(one.state in ("queued", "running") for one in heads.values())
+    return why_over_quota(out, around.held_to) or "waits for room in its lane"
 
 
-def _queued(head: TaskHead, request: RequestHead, around: Around, place: LanePlace | None) -> str:
+def _capabilities(task: Task) -> tuple[str, ...]:
+    demand = _demand(task.demand)
+    named = demand.capabilities if demand is not None else ()
+    return (*named, task.capability) if task.capability else named
+
+
+def _queued(head: TaskHead, task: Task | None, around: Around, place: LanePlace | None) -> str:
     if head.not_before is not None and head.not_before > around.now:
         return f"not before {head.not_before - around.now:.0f} s from now ({head.reason or 'retry'})"
     unroutable = _unroutable(head.demand, around)
     if unroutable:
         return unroutable
     demand = _demand(head.demand)
+    wanted = _capabilities(task) if task is not None else demand.capabilities if demand is not None else ()
+    capped = why_capped(wanted, around.held_to)
     servers = around.servers(demand) if demand is not None else []
     free = sum(max(0, row.slots - row.used) for row in servers)
     slots = sum(row.slots for row in servers)
@@ -129,7 +143,7 @@ def _queued(head: TaskHead, request: RequestHead, around: Around, place: LanePla
     busy = f"all {slots} slots are busy" if slots != 1 else "the only slot is busy"
     room = f"{free} of {slots} slots free" if free else busy
     retry = f"; {head.reason}" if head.reason not in ("", "released") else ""
-    return f"waits {where} ({room}){retry}"
+    return f"waits {where} ({capped or room}){retry}"
 
 
 def _running(head: TaskHead, request: RequestHead, around: Around) -> str:
