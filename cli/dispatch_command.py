@@ -42,7 +42,7 @@ Examples:
   picoclaw dispatch "Check the docs" -c docs --repo . -p high --timeout 5m
   picoclaw dispatch "Back it up" -c backup -l site=berlin --input full:=true
   picoclaw dispatch --file request.md -c docs --node worker-1
-  picoclaw dispatch "Check the docs" -c docs --repo . --broadcast --quorum majority --within 30s
+  picoclaw dispatch "Clean up" -c clean --broadcast --quorum 60% --within 30s
   git log -1 | picoclaw dispatch --file - -c docs
   picoclaw dispatch "Back it up" -c backup --at "tomorrow 02:00"
   picoclaw dispatch "Back it up" -c backup --cron "0 2 * * *" --name backup
