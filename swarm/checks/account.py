@@ -152,6 +152,12 @@ def _leaders(store: Store, names: Names) -> list[Row]:
         for replica in (info.get("cluster") or {}).get("replicas") or ()
         if replica.get("offline")
     }
+    few = {
+        name: f"{1 + len(info['cluster'].get('replicas') or ())} of {info['config'].get('num_replicas')}"
+        for name, info in ours.items()
+        if (info.get("cluster") or {}).get("leader")
+        and 1 + len(info["cluster"].get("replicas") or ()) < int(info["config"].get("num_replicas", 1))
+    }
     rows = []
     if headless:
         rows.append(
@@ -164,6 +170,15 @@ def _leaders(store: Store, names: Names) -> list[Row]:
     if behind:
         rows.append(
             warning("streams", f"copies are away: server {listed(sorted(behind))}", "start that server")
+        )
+    if few:
+        said = listed([f"{name} ({copies})" for name, copies in sorted(few.items())], 3)
+        rows.append(
+            warning(
+                "streams",
+                f"fewer copies than asked for: {said}; the cluster has no other server for them",
+                "add a server to the cluster: the copies are then made by themselves",
+            )
         )
     return rows
 

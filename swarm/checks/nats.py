@@ -99,7 +99,13 @@ async def _logged_in(located: Located, told: Told, greeting: Greeting) -> list[R
         async with asyncio.timeout(CONNECT):
             client = await connect(located.nats, name="picoclaw check", source=located.source)
     except TimeoutError:
-        return [failed("connect", f"{greeting.url} greets and then says nothing", "restart that server")]
+        return [
+            failed(
+                "connect",
+                f"{greeting.url} greets and does not answer within {CONNECT:g} s",
+                "restart that server; if it is one of a cluster, see that most of its servers run",
+            )
+        ]
     except ServerTooOld as error:
         return [failed_with("server", str(error))]
     except TlsFailed as error:

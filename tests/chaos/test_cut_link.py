@@ -18,7 +18,7 @@ from picoclaw.tests.support.waiting import wait_for_async
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
 
 WAYS: tuple[Way, ...] = ("both", "up", "down")
-LONGER = 5.0
+LONGER = 4.5
 """Seconds of a cut: longer than the node timeout of 3 s."""
 
 

@@ -74,6 +74,22 @@ def test_streams_that_are_not_what_they_should_be() -> None:
     assert said(store_rows(torn, NAMES))[:2] == [("streams", "failed"), ("streams", "warning")]
 
 
+def test_a_cluster_without_a_leader_with_a_server_away_or_with_too_few_servers() -> None:
+    whole = {"leader": "n0", "replicas": [{"name": "n1"}, {"name": "n2"}]}
+    away = {"leader": "n0", "replicas": [{"name": "n1"}, {"name": "n2", "offline": True}]}
+    three = {"num_replicas": 3}
+
+    def rows(cluster: dict[str, Any]) -> list[tuple[str, str, str]]:
+        found = store_rows(streams(LOG={"config": three, "cluster": cluster}), NAMES)
+        return [(row.status, row.detail, row.fix) for row in found if row.name == "streams"]
+
+    assert [status for status, *_ in rows(whole)] == ["ok"]
+    ((status, detail, fix),) = rows({"leader": "n0", "replicas": [{"name": "n1"}]})
+    assert (status, "(2 of 3)" in detail, "add a server" in fix) == ("warning", True, True)
+    assert [(status, "server n2" in detail) for status, detail, _ in rows(away)] == [("warning", True)]
+    assert rows({"replicas": whole["replicas"]})[0][0] == "failed"
+
+
 def test_the_h_id_in_use_and_the_others() -> None:
     others = Store({**streams().streams, **{f"PICOCLAW_LOG_{Names(hid).slug}": {} for hid in ("green", "Ü")}})
 
