@@ -11,6 +11,7 @@ import psutil
 import pytest
 from hypothesis import settings
 
+from picoclaw.tests.support import figures
 from picoclaw.tests.support.command import RunPicoclaw, Spawned, SpawnPicoclaw, run
 from picoclaw.tests.support.nats import NatsServer, StartNats
 from picoclaw.tests.support.network import own_network, why_no_namespace
@@ -53,6 +54,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         network = ExitStack()
         network.enter_context(own_network())
         session.config.add_cleanup(network.close)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what was measured, where a file for it was named (`make chaos`)."""
+    lines = figures.table(Path(os.environ[figures.VARIABLE])) if figures.VARIABLE in os.environ else []
+    if lines:
+        terminalreporter.section("figures")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)

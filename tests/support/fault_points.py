@@ -41,6 +41,8 @@ class Write:
     """Of an entry, a queue message or an event; `_` for the request's own log."""
     entry: str = ""
     """Kind of a log entry."""
+    via: str = ""
+    """Name of the relay that saw it: of several that share a point, who is to be harmed."""
 
     @property
     def json(self) -> Any:
@@ -51,7 +53,7 @@ _SETTLES = {b"+ACK": "ack", b"": "ack", b"-NAK": "nak", b"+WPI": "wpi", b"+TER":
 _WITH_STEP = frozenset({"log", "task", "delay", "dead", "event"})
 
 
-def read_write(frame: Frame) -> Write:
+def read_write(frame: Frame, via: str = "") -> Write:
     """Return what a published frame is."""
     kind, request, step, entry = "other", "", "", ""
     subject, tokens = frame.subject, frame.subject.split(".")
@@ -73,7 +75,7 @@ def read_write(frame: Frame) -> Write:
             request = tokens[-1]
         if kind == "log":
             entry = _kind_of(frame.payload)
-    return Write(kind, subject, frame.reply, frame.payload, frame.headers, request, step, entry)
+    return Write(kind, subject, frame.reply, frame.payload, frame.headers, request, step, entry, via)
 
 
 def _kind_of(payload: bytes) -> str:
@@ -116,7 +118,7 @@ def nothing(write: Write) -> None:
 
 @dataclass(slots=True)
 class Point:
-    """One fault point; it fires once."""
+    """One fault point; it fires once, though several relays may have it."""
 
     match: Match
     when: When

@@ -49,7 +49,8 @@ class _Weather:
 class Relay:
     """Passes frames on, each way under its own weather; an async context manager."""
 
-    def __init__(self, url: str, *, seed: int = 4222) -> None:
+    def __init__(self, url: str, *, name: str = "", seed: int = 4222) -> None:
+        self.name = name
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 4222
         self._login = parts.netloc.rpartition("@")[0]
@@ -61,6 +62,7 @@ class Relay:
         self._refusing = False
         self._dice = random.Random(seed)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._firing: set[asyncio.Task[None]] = set()
         self._links: set[_Link] = set()
         self._points: list[Point] = []
         self.port = 0
@@ -82,7 +84,7 @@ class Relay:
             link.abort()
         for task in list(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._firing, return_exceptions=True)
 
     @property
     def url(self) -> str:
@@ -176,14 +178,28 @@ class Relay:
         then: Then = "break",
     ) -> Point:
         """Set a fault point: at the `number`-th write that matches, do `act`, before or after it is stored."""
-        point = Point(match, when, act, number, then)
+        return self.share(Point(match, when, act, number, then))
+
+    def share(self, point: Point) -> Point:
+        """Set a point that other relays have too: the first of them whose client comes to it sets it off."""
         self._call(lambda: self._points.append(point))
         return point
+
+    def clear(self) -> None:
+        """Forget all fault points."""
+        self._call(self._points.clear)
 
     def fires(self, write: Write) -> Point | None:
         """Count a write at every point; return the one that it sets off."""
         fired = [point for point in self._points if point.takes(write)]
         return fired[0] if fired else None
+
+    async def fire(self, point: Point, write: Write) -> None:
+        """Do a point's harm, whatever becomes of the link meanwhile: a killed client's ends at once."""
+        firing = asyncio.create_task(point.fire(write))
+        self._firing.add(firing)
+        firing.add_done_callback(self._firing.discard)
+        await asyncio.shield(firing)
 
     @property
     def pointed(self) -> bool:
@@ -316,7 +332,7 @@ class _Link:
             if frame.verb == "PING":
                 self._pings.append(None)
             elif frame.publishes and self._relay.pointed:
-                write = read_write(frame)
+                write = read_write(frame, self._relay.name)
                 point = self._relay.fires(write)
                 if point is not None:
                     await self._fault(point, write, frame)
@@ -326,7 +342,7 @@ class _Link:
 
     async def _fault(self, point: Point, write: Write, frame: Frame) -> None:
         if point.when == "before":
-            await point.fire(write)
+            await self._relay.fire(point, write)
             self._broken_by(point)
             if point.then == "pass":
                 self._server.write(frame.raw)
@@ -351,12 +367,12 @@ class _Link:
             if frame.verb == "PONG":
                 of = self._pings.popleft() if self._pings else None
                 if of is not None:
-                    await of[0].fire(of[1])
+                    await self._relay.fire(*of)
                     self._broken_by(of[0])
                     continue
             elif frame.subject and (awaited := self._awaited.pop(frame.subject, None)):
                 point, write = awaited
-                await point.fire(write)
+                await self._relay.fire(point, write)
                 self._broken_by(point)
                 if point.then == "lose":
                     continue
@@ -374,11 +390,11 @@ class Park:
         self._loop = loop
         self._relays: list[Relay] = []
 
-    def open(self, url: str, *, seed: int = 4222) -> Relay:
+    def open(self, url: str, *, name: str = "", seed: int = 4222) -> Relay:
         """Open a relay before that server; it closes with the park."""
 
         async def enter() -> Relay:
-            return await Relay(url, seed=seed).__aenter__()
+            return await Relay(url, name=name, seed=seed).__aenter__()
 
         relay = asyncio.run_coroutine_threadsafe(enter(), self._loop).result(10)
         self._relays.append(relay)
