@@ -31,8 +31,8 @@ Examples:
 
 \b
 Exit codes: 0 every accepted request and task finished once: nothing doubled,
-nothing lost; 1 not so, or the swarm did not recover (the logs are kept, and it
-says where); 130 Ctrl-C.
+nothing lost; 1 not so, or the swarm did not recover (the logs are kept, and
+it says where); 130 Ctrl-C.
 """
 
 
