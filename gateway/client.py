@@ -6,18 +6,19 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import JsonValue
 
 from ..config.home import home_folder
 from ..config.load import load
+from ..config.moments import check_moment
 from ..errors import UsageError
 from ..roles.planning.template import shipped_templates
 from ..swarm.cancel import cancel_request, cancel_task
-from ..swarm.look import list_requests, look_around, read_requests
+from ..swarm.look import list_requests, look_around, read_requests, server_time
 from ..swarm.resolve import Found, resolve, the_one
 from ..swarm.retry import retry_request
 from ..swarm.subjects import REQUEST_STEP
@@ -34,6 +35,9 @@ from .results import read_history, read_result
 from .retry_policy import retry_of
 from .seen import Description, Event, Report, RequestHandle, TaskResult
 from .session import open_session
+
+if TYPE_CHECKING:
+    from .schedules import Schedules
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +127,8 @@ class SwarmClient:
         broadcast: bool = False,
         quorum: int | str | None = None,
         within: timedelta | None = None,
+        at: datetime | None = None,
+        delay: timedelta | None = None,
     ) -> RequestHandle:
         """Hand in a request and return at once; it runs whether or not anybody waits for it.
 
@@ -135,10 +141,11 @@ class SwarmClient:
         sending twice sending once. Each of its tasks is tried `max_attempts` times with a pause of
         `retry_delay` doubling to `retry_longest`, unless its error fits a pattern in `final`; an attempt
         takes at most `task_timeout`, all of them at most `task_deadline`. With `broadcast` every node that offers the capability does it, for
-        at most `within`; `quorum` is how many must answer (a number, `N%`, `majority`; all of them). Raises
+        at most `within`; `quorum` is how many must answer (a number, `N%`, `majority`; all of them). With `at`, a time
+        with its zone, or `delay` the server keeps it until then. Raises
         UsageError and its kind for wrong input, before anything is sent; QueueFull, SwarmError.
         """
-        asked = _asked(
+        asked = asked_for(
             text, capability=capability, node=node, labels=labels, repo=repo, template=template, input=input,
             priority=priority, deadline=deadline, unroutable=unroutable, max_attempts=max_attempts, key=key,
         )  # fmt: skip
@@ -154,8 +161,29 @@ class SwarmClient:
             raise UsageError("quorum and within are those of a broadcast: add broadcast=True")
         if diff is not None:
             asked, _ = await asyncio.to_thread(limit_to_change, asked, diff)
+        due = await self._due(at, delay) if at is not None or delay is not None else None
         request = await asked.request(self._swarm)
-        return RequestHandle(request.id, await submit(self._swarm, request))
+        return RequestHandle(request.id, await submit(self._swarm, request, at=due))
+
+    async def _due(self, at: datetime | None, delay: timedelta | None) -> float:
+        """Return the server time that is meant; raises UsageError."""
+        now = await server_time(self._swarm)
+        if at is not None and delay is not None:
+            raise UsageError("at and delay do not go together: give one")
+        if at is None:
+            if delay is None or delay <= timedelta(0):
+                raise UsageError("delay must be above zero: give for example timedelta(minutes=90)")
+            return now + delay.total_seconds()
+        if at.tzinfo is None:
+            raise UsageError("at has no time zone: give for example datetime(2026, 12, 24, 18, tzinfo=UTC)")
+        return check_moment(at, datetime.fromtimestamp(now, UTC)).timestamp()
+
+    @property
+    def schedules(self) -> "Schedules":
+        """What recurs."""
+        from .schedules import Schedules
+
+        return Schedules(self._swarm)
 
     async def watch(self, request: RequestHandle | str) -> AsyncGenerator[Event]:
         """Yield what has happened to a request so far, then what happens, to its end.
@@ -301,7 +329,7 @@ class SwarmClient:
         return request.id if isinstance(request, RequestHandle) else (await self._found(request)).state.id
 
 
-def _asked(
+def asked_for(
     text: str,
     *,
     capability: str | None,

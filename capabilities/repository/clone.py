@@ -26,6 +26,11 @@ async def clone(repository: RepositoryRef, folder: Path, limits: Limits, timeout
     except RepositoryError as error:
         raise FinalError(str(error)) from None
     commit = repository.commit or ""
+    if not commit:
+        raise FinalError(
+            f"{url} could not be read when the request was made, so that no commit of it is known: look at the "
+            "coordinator's log, and see to it that it can reach that host"
+        )
     if not COMMIT.fullmatch(commit):
         raise FinalError(f"{commit[:80]!r} is not a commit: it takes the whole hash, 40 or 64 hex digits")
     work = folder.parent / "git"

@@ -1,10 +1,12 @@
 """Delayed and recurring requests on the server's own message schedules, by a real server."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from picoclaw.errors import AppendRefused, IdempotencyClash, NotFound, SwarmError, UsageError
+from picoclaw.gateway.client import SwarmClient
 from picoclaw.swarm.cancel import cancel_request
 from picoclaw.swarm.cron.store import (
     create_schedule,
@@ -321,3 +323,65 @@ async def test_a_coordinator_that_is_killed_leaves_no_firing_behind(lab: Lab) ->
     await delete_schedule(swarm, await find_schedule(swarm, "t"))
     for one in await accepted(swarm):
         assert (await end_of(swarm, one.id)).head.state == "done"
+
+
+async def test_a_program_asks_for_later_and_again_and_again(lab: Lab) -> None:
+    await lab.coordinator()
+    await lab.worker(executors(Runs()))
+    client = SwarmClient(await lab.door())
+    soon = await client.submit("soon", capability="noop", delay=timedelta(seconds=1))
+    assert (await client.wait(soon)).ok
+    then = await client.submit("then", capability="noop", at=datetime.now(UTC) + timedelta(hours=1))
+    (row,) = [one for one in await client.requests() if one.id == then.id]
+    assert row.reason.startswith("scheduled for ")
+    for wrong in ({"at": datetime.now()}, {"delay": timedelta(0)}, {"at": datetime.now(UTC) - timedelta(1)}):  # noqa: DTZ005
+        with pytest.raises(UsageError):
+            await client.submit("x", capability="noop", **wrong)
+
+    row_now = await client.schedules.create("a", "0 9 * * *", "tick", zone="Europe/Berlin", capability="noop")
+    assert row_now.next_at is not None
+    request = await client.schedules.run("a")
+    assert (await client.wait(request)).ok
+    assert [one.request for one in (await client.schedules.get("a")).firings] == [request]
+    assert not (await client.schedules.enable("a", enabled=False)).schedule.enabled
+    await client.schedules.delete("a")
+    assert await client.schedules.list() == []
+
+
+async def test_a_repository_that_does_not_answer_ends_its_request_visibly(lab: Lab) -> None:
+    await lab.coordinator()
+    swarm = await lab.door()
+    about = RepositoryRef(url="https://nowhere.example.invalid/x.git", label="x")
+    standing, _ = await create_schedule(
+        swarm, "t", "@every 5s", "UTC", new_request("look", demand="noop", repository=about)
+    )
+
+    async def one() -> bool:
+        return bool(await accepted(swarm))
+
+    await wait_for_async(one, 30)
+    await delete_schedule(swarm, standing)
+    (request, *_) = await accepted(swarm)
+    assert request.repository is not None
+    assert request.repository.commit is None
+
+
+async def test_a_foreign_message_that_a_schedule_fires_is_dropped(lab: Lab) -> None:
+    await lab.coordinator()
+    await lab.worker(executors(Runs()))
+    swarm = await lab.door()
+    for number, body in enumerate((b"garbage", b"{}", b'{"v": 99}', b'{"v": 1, "name": "x"}')):
+        await swarm.wire.store(swarm.names.fired(1, f"foreign {number}"), body)
+    await swarm.wire.store(swarm.names.cron("foreign"), b"garbage")
+    await swarm.wire.store(swarm.names.later("r-abcdefghijklmnop"), b"garbage")
+    assert await list_schedules(swarm) == []
+    assert [one.id for one in await list_requests(swarm)] == []
+    request = new_request("after", demand="noop")
+    await submit(swarm, request)
+    assert (await end_of(swarm, request.id)).head.state == "done"
+
+    async def none_left() -> bool:
+        left = await in_inbox(swarm)
+        return not any(subject.startswith(swarm.names.inbox(1, "cron-")[:-1]) for subject in left)
+
+    await wait_for_async(none_left, 10)

@@ -97,7 +97,7 @@ def test_the_server_fires_when_it_is_due(row: dict[str, Any]) -> None:
     pattern = pattern_of(spec, zone, after)
     assert (pattern.schedule, pattern.thinned) == (row["pattern"], row["thinned"])
     fired = [float(moment) for moment in row["server"]]
-    wanted = []
+    wanted: list[float] = []
     while (moment := due_after(spec, zone, wanted[-1] if wanted else after)) is not None and moment <= fired[
         -1
     ]:
