@@ -198,7 +198,7 @@ class Coordinator:
         if self._free() <= 0 or request_id in self._accepting:
             return False
         self._accepting.add(request_id)
-        self._admission.take(len(delivered.data))
+        self._admission.take(request_id, len(delivered.data))
         self._start(self._accept(delivered, request_id), name=f"accept {request_id}")
         return True
 
@@ -429,10 +429,12 @@ class Coordinator:
                 log.debug("size of the log not read: %s", error)
             else:
                 first, was = not self._admission.looked, self._admission.open
-                planned = [owner.ledger.schedule for owner in self._owners.values() if owner.ledger.planned]
+                owners = self._owners.values()
+                unplanned = {owner.request_id for owner in owners if not owner.ledger.planned}
                 self._admission.look(
                     room,
-                    unfinished=sum(schedule.unfinished for schedule in planned),
+                    unplanned=unplanned | self._accepting,
+                    unfinished=sum(o.ledger.schedule.unfinished for o in owners if o.ledger.planned),
                     coordinators=self._swarm.members.coordinators(),
                 )
                 now = self._admission.open

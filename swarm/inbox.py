@@ -53,9 +53,13 @@ class Inbox:
         largest = int(info["config"].get("max_bytes", -1))
         return int(info["state"]["bytes"]) / largest if largest > 0 else 0.0
 
-    async def admits(self) -> bool:
-        """Return whether new requests are admitted: the log is below its admission limit."""
-        return await self.log_fill() < self._limits.effective.admission
+    async def room(self) -> int | None:
+        """Return the bytes that the log has left below its admission limit; None: it has no size."""
+        info = await self._wire.ensure(f"STREAM.INFO.{self._names.log}", patience=REQUEST_TIMEOUT)
+        largest = int(info["config"].get("max_bytes", -1))
+        if largest <= 0:
+            return None
+        return int(largest * self._limits.effective.admission) - int(info["state"]["bytes"])
 
     def check_room(self, fill: float, used: int) -> None:
         """Raise QueueFull when the log is as full as `fill`, or the inbox holds as much as it may.

@@ -143,4 +143,4 @@ async def test_a_message_over_the_servers_limit_is_refused_in_words_and_costs_no
         with pytest.raises(SwarmError, match="raise max_payload"):
             await send(swarm.names.inbox(1, "r-a"), b"x" * (largest - 10))
     assert swarm.client.stats["reconnects"] == 0
-    assert await swarm.inbox.admits()
+    assert await swarm.inbox.room()
