@@ -150,13 +150,23 @@ class Slots:
     # --- for jobs ---
 
     def idle(self, capability: str) -> list[Held]:
-        """Return the slots of a capability that are held for no job, and are sure to be held still."""
+        """Return the slots of a capability that a job may begin in now.
+
+        They are held for none, are sure to be held still, and no more are held than the cap allows.
+        """
+        if self._over(capability):
+            return []
         now = self._now
         return [
             held
             for held in self._held
             if held.capability == capability and held.user is None and now - held.renewed < self._length / 2
         ]
+
+    def _over(self, capability: str) -> bool:
+        """Whether more slots are held than the cap allows: it was lowered, or set while jobs ran."""
+        slots = self._seen.get(token(capability), {})
+        return sum(bool(seen.run) for seen in slots.values()) > self.caps.get(capability, 0)
 
     def free(self, capabilities: Iterable[str], *, within: float) -> int | None:
         """Return how many jobs with these capabilities may be pulled for; None: none of them is capped.
@@ -301,6 +311,7 @@ class Slots:
             and (
                 now - held.idle_since >= longer_than
                 or held.index >= self.caps.get(held.capability, 0)
+                or self._over(held.capability)
                 or not keep(held)
             )
         ]

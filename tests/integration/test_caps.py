@@ -5,33 +5,21 @@ from datetime import timedelta
 
 import pytest
 
+from picoclaw.capabilities.executor import Context
+from picoclaw.swarm.entries import Queued
+from picoclaw.swarm.kv import as_json
+from picoclaw.swarm.look_limits import read_in_use
 from picoclaw.swarm.records import QueuedTask, Result
+from picoclaw.swarm.subjects import token
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.executors import Gate, Runs, executors
-from picoclaw.tests.support.swarm import Lab, ask, end_of, kinds, step, template
+from picoclaw.tests.support.swarm import STEP, Lab, ask, end_of, entries, step, template
+from picoclaw.tests.support.together import Together
 from picoclaw.tests.support.waiting import wait_for_async
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
 
 LEASE = timedelta(seconds=2)
-
-
-class Together:
-    """Counts the runs of several workers at once."""
-
-    def __init__(self, pause: float = 0.05) -> None:
-        self.active = self.most = self.ended = 0
-        self.pause = pause
-
-    async def __call__(self, task: QueuedTask, context: object) -> Result:
-        self.active += 1
-        self.most = max(self.most, self.active)
-        try:
-            await asyncio.sleep(self.pause)
-        finally:
-            self.active -= 1
-        self.ended += 1
-        return Result(summary="done")
 
 
 async def capped(lab: Lab, **caps: int) -> Swarm:
@@ -42,8 +30,6 @@ async def capped(lab: Lab, **caps: int) -> Swarm:
 
 
 async def slots_held(swarm: Swarm, name: str = "noop") -> tuple[str, ...]:
-    from picoclaw.swarm.look_limits import read_in_use
-
     return (await read_in_use(swarm)).slots.get(name, ())
 
 
@@ -63,3 +49,111 @@ async def test_two_at_once_over_three_workers(lab: Lab) -> None:
         return not await slots_held(door)
 
     await wait_for_async(all_back, 5, "who holds no job gives the slot back")
+
+
+async def test_a_demand_for_two_capabilities_takes_a_slot_of_each(lab: Lab) -> None:
+    door = await capped(lab, docs=1, security=1)
+    together = Together()
+    runs = Runs("docs", "security", do=together)
+    plan = template(
+        "plan",
+        *(step(f"d{number}", "docs") for number in range(4)),
+        *(step(f"s{number}", "security") for number in range(4)),
+        *(step(f"b{number}", "docs+security") for number in range(4)),
+    )
+    await lab.coordinator(plan)
+    for name in "ab":
+        await lab.worker(executors(runs), name=name, capabilities=["docs", "security"])
+    ended = await end_of(door, await ask(door, template="plan"), 40)
+    assert ended.head.state == "done"
+    assert together.ended == 12
+    assert together.most <= 2
+
+
+async def test_a_lane_that_only_one_node_serves_gets_its_slot_although_others_are_busy(lab: Lab) -> None:
+    door = await capped(lab, noop=1)
+    await lab.coordinator(template("many", *(step(f"s{number}") for number in range(300))))
+    busy = Runs(do=Together(0.1))
+    await lab.worker(executors(busy), name="busy")
+    await ask(door, template="many")
+    await busy.next()
+    mine = Runs()
+    await lab.worker(executors(mine), name="alone")
+    alone = await ask(door, demand="node:alone", capability="noop")
+    assert (await end_of(door, alone, 30)).head.state == "done"
+
+
+async def test_a_capability_that_is_capped_while_it_runs_begins_nothing_until_below(lab: Lab) -> None:
+    door = await lab.door()
+    places = asyncio.Semaphore(0)
+
+    async def do(task: QueuedTask, context: Context) -> Result:
+        begun.append(runs.active)
+        if len(begun) <= 4:
+            await places.acquire()
+        else:
+            await asyncio.sleep(0.1)
+        return Result(summary="done")
+
+    begun: list[int] = []
+    runs = Runs(do=do)
+    await lab.coordinator(template("many", *(step(f"s{number}") for number in range(8))))
+    for name in "ab":
+        await lab.worker(executors(runs), name=name, slots=2)
+    request = await ask(door, template="many")
+    await wait_for_async(lambda: runs.active == 4)
+    await door.live.change({"cap.noop": 2})
+
+    async def held(number: int) -> bool:
+        return len(await slots_held(door)) == number
+
+    await wait_for_async(lambda: held(4), 10, "slots for what runs already")
+    places.release()
+    places.release()
+    await wait_for_async(lambda: len(runs.ended) == 2)
+    await asyncio.sleep(1.5)  # nothing is to happen
+    assert len(begun) == 4
+    places.release()
+    places.release()
+    assert (await end_of(door, request, 20)).head.state == "done"
+    assert max(begun[4:]) <= 2
+    assert len(runs.ended) == 8
+
+
+async def test_a_worker_that_is_gone_without_a_word_frees_its_slot_within_seconds(lab: Lab) -> None:
+    door = await capped(lab, noop=1)
+    gate = Gate()
+    held = Runs(do=gate)
+    await lab.coordinator()
+    lost = await lab.worker(executors(held), name="lost")
+    first = await ask(door, demand="noop")
+    await held.next()
+    other = Runs()
+    await lab.worker(executors(other), name="other")
+    began = asyncio.get_running_loop().time()
+    await lost.crash()
+    assert (await end_of(door, first, 20)).head.state == "done"
+    assert asyncio.get_running_loop().time() - began < 10, "and not after the lease's 30 s"
+
+
+async def test_a_slot_that_somebody_else_took_ends_its_job_and_hands_it_back(lab: Lab) -> None:
+    door = await capped(lab, noop=1)
+    await lab.coordinator()
+    gate = Gate()
+    runs = Runs(do=gate)
+    await lab.worker(executors(runs), name="mine", ack_wait=LEASE)
+    request = await ask(door, demand="noop")
+    await runs.next()
+    key = f"slot.{token('noop')}.0"
+    stored = await door.leases.get(key)
+    assert stored is not None
+    thief = as_json({"capability": "noop", "holder": "thief", "node": "thief"})
+    await door.leases.put(key, thief, expected=stored.seq)
+    await wait_for_async(lambda: bool(runs.cancelled))
+    gate.open()
+    assert (await end_of(door, request, 20)).head.state == "done", "once the thief's lease has lapsed"
+    handed = [entry for entry in await entries(door, request, STEP) if isinstance(entry, Queued)]
+    assert [entry.reason for entry in handed][1:] == [
+        "its slot of noop was lost: its node was cut off or frozen"
+    ]
+    assert handed[-1].excused == 1, "at no cost of an attempt"
