@@ -290,9 +290,9 @@ def print_end(
     else:
         if report_too and report.get("markdown"):
             echo(safe_lines(str(report["markdown"])))
+        if stays and (head.state == "failed" or head.partial):
+            echo(f"once mended, run again what did not finish: picoclaw retry {request_id}", err=True)
         if head.state != "done":
             echo(f"picoclaw: {request_id} {head.state}: {safe(head.reason)}", err=True)
-        if stays and (head.state == "failed" or head.partial):
-            echo(f"run again what did not finish: picoclaw retry {request_id}", err=True)
     sys.stdout.flush()
     return 0 if head.state == "done" else 1

@@ -101,18 +101,11 @@ class ArtifactStore:
         """See to it that a body stays as long as one that is stored now; False when it is gone."""
         try:
             async with asyncio.timeout(TRANSFER_TIMEOUT.total_seconds()):
-                store = await self._open()
-                if await self._stands(store, ref):
-                    return True
-                await store.get_info(ref.name)
+                return await self._stands(await self._open(), ref)
         except TimeoutError:
             raise SwarmTimeout(f"artifact {ref.name} could not be looked up in time") from None
-        except nats.js.errors.NotFoundError:
-            return False
         except nats.errors.Error as error:
             raise SwarmError(f"artifact {ref.name} cannot be looked up: {error}") from error
-        await self._put(ref, await self.get(ref))
-        return True
 
     async def _stands(self, store: ObjectStore, ref: ArtifactRef) -> bool:
         """Return whether the body is there, and surely stays until the log refers to it.
