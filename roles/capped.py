@@ -5,6 +5,7 @@ that comes; and gives back what no job came for, so that a worker without work k
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,7 +25,7 @@ PULLED = 0.4
 """Seconds for which an idle slot lets pulls out."""
 IDLE = 1.0
 """Seconds after which an idle slot is given back: by then no pull is out for it any more."""
-TURN = 5.0
+TURN = 3.0
 """Seconds for which a slot is used for job after job while others may wait for one."""
 REST = 0.1
 """Seconds in which a worker that gave a slot back after its turn takes none."""
@@ -50,7 +51,9 @@ class Capped:
         self._probed = 0.0
         self._draining = False
         self.slots = Slots(swarm, length=swarm.nats.ack_wait, on_lost=self._lost)
-        self.slots.on_change(self._changed.set)
+        self._waiting: set[asyncio.Event] = set()
+        """Jobs that wait for a slot."""
+        self.slots.on_change(self._tell)
         swarm.live.on_change(self._changed.set)
 
     async def run(self) -> None:
@@ -85,17 +88,41 @@ class Capped:
         except (RecordRefused, PicoclawError):
             return True  # whoever carries it refuses it in words
         for capability in self.slots.capped(wanted):
-            if self.slots.bind((capability,), job):
-                continue
-            try:
-                taken = await self.slots.take(capability)
-            except PicoclawError as error:
-                log.debug("no slot of %s: %s", capability, error)
-                taken = False
-            if not (taken and self.slots.bind((capability,), job)):
+            if not (self.slots.bind((capability,), job) or await self._wait_for(capability, job)):
                 await job.delivered.nak(AGAIN)
                 return False
         return True
+
+    async def _wait_for(self, capability: str, job: Job) -> bool:
+        """Take a slot for a job as soon as one comes free; return False where none did in a turn's time.
+
+        It waits in a place of this worker, so not in the last one.
+        """
+        freed = asyncio.Event()
+        self._waiting.add(freed)
+        try:
+            async with asyncio.timeout(TURN + 1):
+                while True:
+                    freed.clear()
+                    if await self.slots.take(capability) and self.slots.bind((capability,), job):
+                        return True
+                    if self._jobs.free <= 0 or self._draining or job.fenced:
+                        return False
+                    await self._probe_holders(capability)
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(freed.wait(), TICK.total_seconds())
+        except TimeoutError:
+            return False
+        except PicoclawError as error:
+            log.debug("no slot of %s: %s", capability, error)
+            return False
+        finally:
+            self._waiting.discard(freed)
+
+    def _tell(self) -> None:
+        self._changed.set()
+        for waiting in self._waiting:
+            waiting.set()
 
     def ended(self, job: Job) -> None:
         """Take back the slots of a job that has ended."""

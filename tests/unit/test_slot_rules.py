@@ -77,7 +77,8 @@ def test_however_late_each_contender_hears_no_more_than_the_cap_is_held(data: st
         # Each sees a beginning of the stream that only grows; its own writes it knows at once.
         seen[who] = data.draw(st.integers(seen[who], len(bucket.writes)), "heard")
         mine = [n for n, record in bucket.view(len(bucket.writes)).items() if record.holder == who]
-        if mine and data.draw(st.booleans(), "give back"):
+        gives_back: bool = data.draw(st.booleans(), "give back")
+        if mine and gives_back:
             bucket.write(mine[0], "", bucket.view(len(bucket.writes))[mine[0]].revision)
             continue
         if data.draw(st.integers(0, 9), "die") == 0 and who in bucket.held:
