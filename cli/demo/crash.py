@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from ...errors import SwarmError
@@ -29,7 +30,6 @@ PAUSE = timedelta(seconds=1)
 """Between two faults, so that one sees the swarm work."""
 RECOVERY = timedelta(seconds=60)
 """A fault from which the swarm has not recovered by then is a failure of the show."""
-END = timedelta(minutes=5)
 
 Tell = Callable[[str], None]
 
@@ -165,15 +165,11 @@ class _Show:
         return self._fault("nats-server", "server", back - at, "the nodes started it again, and tasks ran on")
 
     async def end(self) -> None:
-        """Wait for the end of all that was asked."""
+        """Wait for the end of all that was asked, as long as anything happens at all."""
         scene = self.scene
-        await scene.until(
-            "every request ended",
-            lambda: (
-                len(scene.planned) == self.sent and all(head.terminal for head in scene.requests.values())
-            ),
-            END,
-        )
+        while not all(head.terminal for head in scene.requests.values()):
+            more = partial(scene.more_than, len(scene.entries))
+            await scene.until(f"{_tasks(scene.left)} were left and work went on", more, RECOVERY)
 
     async def _busy(self) -> None:
         """See to it that there is work for some seconds, and let the swarm be seen at it."""

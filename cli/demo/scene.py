@@ -87,6 +87,10 @@ class Scene:
                 found[head.owner].append(request)
         return found
 
+    def more_than(self, number: int) -> bool:
+        """Return whether more entries than so many have been seen."""
+        return len(self.entries) > number
+
     # --- waiting ---
 
     async def until(self, what: str, predicate: Callable[[], T | None], limit: timedelta) -> T:
