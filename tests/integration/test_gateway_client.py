@@ -24,7 +24,8 @@ from picoclaw.errors import (
     UsageError,
 )
 from picoclaw.gateway import SwarmClient
-from picoclaw.swarm.records import QueuedTask, Result
+from picoclaw.swarm.look import read_request
+from picoclaw.swarm.records import QueuedTask, Result, Retry
 from picoclaw.tests.support.docs import ROOT
 from picoclaw.tests.support.executors import Gate, Runs, executors
 from picoclaw.tests.support.nats import NatsServer
@@ -55,6 +56,36 @@ async def client(lab: Lab, talks: Runs) -> AsyncIterator[SwarmClient]:
     await lab.worker(executors(talks), name="hand")
     async with connected(lab) as client:
         yield client
+
+
+async def test_limits_of_tasks_go_along_and_wrong_ones_are_refused(lab: Lab, client: SwarmClient) -> None:
+    sent = await client.submit(
+        "talk", capability="noop", retry_delay=timedelta(0), retry_longest=timedelta(seconds=5),
+        final=["*no such*"], task_timeout=timedelta(seconds=20), task_deadline=timedelta(minutes=1),
+    )  # fmt: skip
+    assert (await client.wait(sent, timeout=SOON)).ok
+    state = await read_request(await lab.door(), sent.id)
+    assert state is not None
+    assert state.plan is not None
+    (task,) = state.plan.tasks
+    assert (task.timeout_s, task.deadline_s) == (20, 60)
+    assert state.request is not None
+    assert state.request.retry == Retry(first_s=0, longest_s=5, final=("*no such*",))
+    for wrong in ({"task_timeout": timedelta(0)}, {"task_deadline": timedelta(-1)}, {"final": [""]},
+                  {"retry_delay": timedelta(2)}, {"retry_delay": SOON, "retry_longest": timedelta(1e-6)}):  # fmt: skip
+        with pytest.raises(UsageError):
+            await client.submit("talk", capability="noop", **wrong)  # type: ignore[arg-type]
+
+
+async def test_what_did_not_finish_is_retried(lab: Lab, client: SwarmClient) -> None:
+    sent = await client.submit("talk", capability="nobody", unroutable="fail")
+    assert not (await client.wait(sent, timeout=SOON)).ok
+    await lab.worker(executors(Runs("nobody")), name="late")
+    again = await client.retry(sent)
+    assert again.new
+    assert (await client.wait(again, timeout=SOON)).ok
+    with pytest.raises(UsageError, match="is done"):
+        await client.retry(again)
 
 
 async def test_a_request_is_handed_in_watched_and_brings_its_report(client: SwarmClient) -> None:
