@@ -255,7 +255,7 @@ class Members:
             how = "goodbye" if member.sign.goodbye else "no heartbeat"
             level = logging.INFO if member.sign.goodbye else logging.WARNING
             log.log(level, "Node marked offline", extra={"member": name, "reason": how})
-        self._settle_doubts(now)
+        self._settle_doubts(self._clock())
         back = self._offline - gone
         changed = bool(gone ^ self._offline)
         self._offline = gone

@@ -67,7 +67,7 @@ def test_the_panel_has_this_node_among_all_and_totals_that_add_up(
     assert [node["name"] for node in data["nodes"]] == ["claw-coord-01", "claw-work-01"]
     assert data["statistics"] | {"used": 0} == {
         "total": 2, "online": 2, "offline": 0, "coordinators": 1, "workers": 1, "specialists": 0,
-        "used": 0, "slots": 10,
+        "promoted": [], "used": 0, "slots": 10,
     }  # fmt: skip
 
 

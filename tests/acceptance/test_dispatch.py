@@ -153,7 +153,7 @@ def test_without_a_coordinator_it_waits_in_the_inbox_until_one_comes(
     nodes = Nodes(
         spawn_picoclaw, "--swarm.hid", f"inbox {secrets.token_hex(4)}", "--swarm.nats.urls", nats_server.url
     )
-    nodes.start(("worker", "hand", "--swarm.capabilities", "docs"))
+    nodes.start(("worker", "hand", "--swarm.capabilities", "docs", "--swarm.promotable=false"))
     door, _ = nodes.dispatch("Review", "-c", "docs", "--repo", str(small))
 
     door.expect("no coordinator is alive: it waits in the inbox; start one with --swarm.role coordinator")
@@ -162,6 +162,39 @@ def test_without_a_coordinator_it_waits_in_the_inbox_until_one_comes(
 
     door.expect("accepted by late")
     assert door.finish() == 0, door.output
+
+
+def test_without_a_coordinator_a_worker_takes_the_role_and_its_lists_say_so(
+    nats_server: NatsServer, spawn_picoclaw: SpawnPicoclaw, run_picoclaw: RunPicoclaw, small: Path
+) -> None:
+    hid = ("--swarm.hid", f"alone {secrets.token_hex(4)}", "--swarm.nats.urls", nats_server.url)
+    nodes = Nodes(spawn_picoclaw, *hid)
+    (hand,) = nodes.start(("worker", "hand", "--swarm.capabilities", "docs"))
+    nodes.start(("specialist", "other", "--swarm.capabilities", "code"))
+    door, _ = nodes.dispatch("Review", "-c", "docs", "--repo", str(small))
+
+    door.expect("accepted by hand", 20)
+    assert door.finish() == 0, door.output
+    hand.expect("Coordinator role taken")
+    wide = run_picoclaw("get", "nodes", "-o", "wide", *hid).stdout
+    described = run_picoclaw("describe", "node", "hand", *hid).stdout
+    panel = run_picoclaw("--swarm.dashboard", *hid).stdout
+    listed = {node["name"]: node for node in json.loads(run_picoclaw("get", "nodes", "--json", *hid).stdout)}
+
+    assert "worker,leads" in wide
+    assert "specialist,leads" not in wide
+    assert "leads: it was promoted, as no coordinator was alive" in described
+    assert "  Leads:      hand (promoted)" in panel
+    assert {name: (node["leads"], node["promotable"]) for name, node in listed.items()} == {
+        "hand": (True, True),
+        "other": (False, False),
+    }
+
+    nodes.start(("coordinator", "late"))
+    hand.expect("Coordinator role given back")
+    again, _ = nodes.dispatch("Review", "-c", "docs", "--repo", str(small))
+    again.expect("accepted by late")
+    assert again.finish() == 0, again.output
 
 
 def test_the_same_key_again_follows_the_same_request(

@@ -1,5 +1,6 @@
 """The dashboard's panel equals the guide's, line by line, for the guide's five nodes."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -107,6 +108,19 @@ def test_those_that_are_gone_come_last_and_a_swarm_without_a_coordinator_says_so
     assert text.index(" b ") < text.index("a-gone")
     assert "0 coordinator(s), 1 worker(s)" in text
     assert "No coordinator is alive" in text
+
+
+def test_it_shows_who_leads_where_that_is_no_coordinator_and_who_soon_may() -> None:
+    led = replace(node("hand", 1), leads=True, promotable=True)
+    text = panel_text(panel(led, node("other", 1), this=led))
+
+    assert "  Leads:      hand (promoted)\n" in text
+    assert "  Role:  ⚙️ worker, leads\n" in text
+    assert re.search(r"● hand +C online", text)
+    assert "No coordinator" not in text
+    waiting = panel_text(panel(replace(led, leads=False)))
+    assert "No coordinator is alive: requests wait until a worker takes the role." in waiting
+    assert "Leads:" not in panel_text(panel(*NODES))
 
 
 def test_a_long_status_or_name_keeps_the_bars_in_one_column() -> None:

@@ -1,5 +1,7 @@
 """What people are shown of nodes, and why requests and tasks wait."""
 
+from dataclasses import replace
+
 import pytest
 
 from picoclaw.swarm.demand import Offer
@@ -10,7 +12,7 @@ from picoclaw.swarm.records import Delivery, Plan, Request, Result, State, Task
 from picoclaw.swarm.views.history import history_row
 from picoclaw.swarm.views.nodes import Around, NodeRow, seen_status
 from picoclaw.swarm.views.requests import RequestState, last_head, request_row, task_rows
-from picoclaw.swarm.views.waiting import LanePlace, why_request_waits, why_task_waits
+from picoclaw.swarm.views.waiting import LanePlace, waits_in_inbox, why_request_waits, why_task_waits
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(10)]
 
@@ -202,3 +204,21 @@ def test_history_tells_who_what_and_why() -> None:
         ("accepted", None, "lead", "lead", ""),
         ("foreign", None, "", "", "a message that is no entry of ours; ignored"),
     ]
+
+
+def test_who_waits_for_a_coordinator_hears_that_a_worker_takes_the_role() -> None:
+    nobody = Around(nodes=(WORKER,), now=0.0)
+    soon = Around(nodes=(replace(WORKER, promotable=True),), now=0.0)
+    many = Around(nodes=(*soon.nodes, replace(WORKER, name="other", promotable=True)), now=0.0)
+    led = Around(nodes=(replace(WORKER, leads=True, promotable=True),), now=0.0)
+    inbox = RequestHead()
+    assert why_request_waits(inbox, nobody).startswith("no coordinator is alive: start one")
+    assert why_request_waits(inbox, soon).startswith(
+        f"no coordinator is alive: {WORKER.name} takes the role soon"
+    )
+    assert "one of 2 workers takes the role soon" in why_request_waits(inbox, many)
+    assert "coordinator with room" in why_request_waits(inbox, led)
+    assert waits_in_inbox(nobody.successors) == (
+        "no coordinator is alive: it waits in the inbox; start one with --swarm.role coordinator"
+    )
+    assert f"until {WORKER.name} takes the role, or start one" in waits_in_inbox(soon.successors)
