@@ -30,6 +30,7 @@ def capabilities(node: str, folder: Path) -> Path:
         "capabilities:\n"
         f'  greet: {{shell: "echo {node} greets $TASK_TEXT"}}\n'
         f'  picky: {{shell: "{PICKY.get(node, "echo fine")}"}}\n'
+        f'  mended: {{shell: "if [ {node} = w-2 ] && mkdir {folder}/seen; then exit 1; else echo $TASK_ATTEMPT; fi"}}\n'
         f'  lazy: {{shell: "{LAZY.get(node, "echo quick")}", grace: 100ms}}\n'
     )
     return path
@@ -162,6 +163,22 @@ def _states(run_picoclaw: RunPicoclaw, connection: Connection, request: str) -> 
     ran = run_picoclaw("describe", "request", request, "--json", *connection)
     tasks = json.loads(ran.stdout)["tasks"] if ran.returncode == 0 else []
     return {task["id"].partition(".")[2]: task["state"] for task in tasks}
+
+
+def test_a_retry_asks_those_again_who_did_not_answer(
+    broadcast: Broadcast, run_picoclaw: RunPicoclaw, connection: Connection
+) -> None:
+    code, ended, said = broadcast("mended", "--quorum", "majority")
+    assert (code, ended["partial"]) == (0, True), said
+
+    again = run_picoclaw("retry", ended["request"], "--json", *connection)
+
+    assert again.returncode == 0, again.stderr
+    whole = json.loads(again.stdout)
+    assert (whole["report"]["answered"], whole["partial"]) == (3, False)
+    told = run_picoclaw("describe", "request", whole["request"], "--json", *connection)
+    history = json.loads(told.stdout)["history"]
+    assert {entry["step"] for entry in history if entry["what"] == "running"} == {"w-2"}
 
 
 def test_a_quorum_larger_than_the_swarm_fails_at_planning(broadcast: Broadcast) -> None:
