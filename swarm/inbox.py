@@ -113,7 +113,10 @@ class Inbox:
             except (SwarmTimeout, NobodyListens):
                 # To send it again is harmless, whichever of the two arrives.
                 if loop.time() > deadline:
-                    raise
+                    raise SwarmTimeout(
+                        f"nobody took {request.id} within {patience.total_seconds():g} s: in a cluster most of "
+                        "its servers must run; check them, then send it again with the same idempotency key, which is safe"
+                    ) from None
                 await asyncio.sleep(_RETRY.total_seconds())
 
     async def waiting(self, request: str, *, patient: timedelta | None = None) -> Request | None:

@@ -200,7 +200,10 @@ async def snapshot(
         if reader.done():
             reader.result()
         if not complete.is_set():
-            raise SwarmTimeout(f"{stream} could not be read in time: check the NATS server")
+            raise SwarmTimeout(
+                f"{stream} could not be read within {timeout.total_seconds():g} s: check the NATS server; in a "
+                "cluster most of its servers must run"
+            )
     finally:
         for task in (reader, waiter):
             task.cancel()

@@ -216,7 +216,7 @@ class Wire:
         """Call the JetStream API with what is harmless to ask twice, until a leader answers it.
 
         It outlasts a lost connection too. `passing`: codes of refusals that pass by themselves. Raises
-        SwarmTimeout or ApiError once `patience` is over, and any other ApiError at once.
+        SwarmTimeout once `patience` is over without a leader, and any other ApiError.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + patience.total_seconds()
@@ -224,7 +224,11 @@ class Wire:
             try:
                 return await self.api(call, body, timeout=min(ANSWER, patience))
             except ApiError as error:
-                if error.code not in passing or loop.time() > deadline:
+                if error.code not in passing:
+                    raise
+                if loop.time() > deadline:
+                    if error.code in NOT_YET:
+                        raise SwarmTimeout(self._no_leader(call, patience)) from None
                     raise
             except SwarmTimeout:
                 if loop.time() > deadline:
@@ -237,8 +241,8 @@ class Wire:
                 f"the connection to NATS was lost and did not come back within {patience.total_seconds():g} s"
             )
         return (
-            f"JetStream has not answered for {patience.total_seconds():g} s ({API}{call}): in a cluster most "
-            "servers must run, and two of the three that hold a stream; check them, then try again"
+            f"JetStream has not answered for {patience.total_seconds():g} s ({API}{call}): in a cluster most of "
+            "its servers must run, and two of the three that hold a stream; check them, then try again"
         )
 
     async def store(

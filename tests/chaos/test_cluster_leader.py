@@ -8,6 +8,7 @@ import pytest
 
 from picoclaw.tests.support.cluster import STARTED, Cluster
 from picoclaw.tests.support.command import Spawned, SpawnPicoclaw
+from picoclaw.tests.support.figures import record
 from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.nodes import Nodes
 from picoclaw.tests.support.steady_load import SteadyLoad, define
@@ -52,7 +53,7 @@ async def test_whichever_server_is_killed_again_and_again_nothing_is_lost_and_al
     """Ten kills, of the leader of the log, of the queue, of the inbox and of the heartbeats by turns."""
     swarm = await lab.door(make=False)
     names = swarm.names
-    taken, ended = [], []
+    taken = []
     async with SteadyLoad(swarm) as load:
         for number in range(10):
             await load.flowing(20, 60)
@@ -62,11 +63,11 @@ async def test_whichever_server_is_killed_again_and_again_nothing_is_lost_and_al
             cluster.servers[leader].kill()
             await load.flowing(5, 60)
             taken.append(load.gap(killed))
-            ended.append(load.first_end(killed))
+            record("cluster: leader killed -9, until a request is taken", taken[-1])
+            record("cluster: leader killed -9, until one has ended", load.first_end(killed))
             cluster.servers[leader].start()
             await cluster.whole(swarm)
     found = await load.nothing_lost()
-    print("killed: taken", sorted(taken), "ended", sorted(ended), found, load.refusals)
     assert set(found.ends) == {"done"}
     assert max(taken) < ELECTION
     assert all(node.running for node in nodes)
@@ -89,10 +90,10 @@ async def test_a_leader_that_hangs_and_thaws_changes_nothing(
             cluster.servers[leader].freeze()
             await load.flowing(5, 60)
             taken.append(load.gap(frozen))
+            record("cluster: leader frozen, until a request is taken", taken[-1])
             cluster.servers[leader].thaw()
             await cluster.whole(swarm)
     found = await load.nothing_lost()
-    print("frozen: taken", sorted(taken), found, load.refusals)
     assert set(found.ends) == {"done"}
     assert max(taken) < ELECTION
     assert all(node.running for node in nodes)

@@ -8,6 +8,7 @@ import pytest
 
 from picoclaw.tests.support.cluster import STARTED, Cluster
 from picoclaw.tests.support.command import Spawned, SpawnPicoclaw
+from picoclaw.tests.support.figures import record
 from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.nodes import Nodes
 from picoclaw.tests.support.steady_load import SteadyLoad, define
@@ -61,11 +62,10 @@ async def test_a_server_is_replaced_under_load(
             await load.flowing(5)
             cluster.add("n3")
         await cluster.whole(swarm, 120)
-        seconds = time.monotonic() - lost
+        record(f"cluster: server {order}, until three copies again", time.monotonic() - lost)
         await load.flowing(10)
         group = await cluster.group(swarm, swarm.names.log)
     found = await load.nothing_lost()
-    print(order, "three copies again after", seconds, found, load.refusals)
     assert {group["leader"], *(copy["name"] for copy in group["replicas"])} == {*cluster.running}
     assert set(found.ends) == {"done"}
     assert all(node.running for node in nodes)

@@ -8,16 +8,19 @@ import pytest
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.command import SpawnPicoclaw
 from picoclaw.tests.support.cut_off import CutOff, begin_slow, cut_observer, cut_off, cut_worker, log_of
+from picoclaw.tests.support.figures import figure, record
 from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.nodes import may_judge
 from picoclaw.tests.support.relay import Way
 from picoclaw.tests.support.steady_load import SteadyLoad
-from picoclaw.tests.support.swarm import end_of, entries
+from picoclaw.tests.support.swarm import ask, end_of, entries
 from picoclaw.tests.support.waiting import wait_for_async
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
 
 WAYS: tuple[Way, ...] = ("both", "up", "down")
+WITHIN = 3.0 + 1.0 + 1.0 + 2.0
+"""Seconds: the node timeout and one more, a heartbeat's age, and what a busy machine takes."""
 LONGER = 4.5
 """Seconds of a cut: longer than the node timeout of 3 s."""
 
@@ -52,17 +55,13 @@ async def test_workers_cut_off_lose_their_task_once_and_a_coordinator_cut_off_de
 @pytest.mark.long
 @pytest.mark.timeout(600)
 async def test_a_worker_is_cut_off_each_way_again_and_again(field: CutOff, swarm: Swarm) -> None:
-    taken, back = [], []
     async with SteadyLoad(swarm) as load:
         for reset in (False, True, False, True):
             for way in WAYS:
-                seconds, healed = await cut_worker(field, swarm, load, way, reset=reset)
-                taken.append(seconds)
-                back.append(healed)
+                taken = await cut_worker(field, swarm, load, way, reset=reset)
+                assert taken < WITHIN
     found = await load.nothing_lost()
-    print("taken", sorted(taken), "back", sorted(back), found)
     assert set(found.ends) == {"done"}
-    assert max(taken) < 3 + 1 + 1 + 2, "node timeout + 1 s, a heartbeat's age, and a busy machine's 2 s"
     assert field.all_run()
 
 
@@ -71,16 +70,14 @@ async def test_a_worker_is_cut_off_each_way_again_and_again(field: CutOff, swarm
 async def test_the_only_coordinator_is_cut_off_each_way_and_fences_no_live_worker(
     field: CutOff, swarm: Swarm
 ) -> None:
-    back = []
     async with SteadyLoad(swarm) as load:
         for reset in (False, True):
             for way in WAYS:
                 await load.flowing(5)
-                back.append(await cut_observer(field, swarm, "lead", way, seconds=8, reset=reset))
+                await cut_observer(field, swarm, "lead", way, seconds=8, reset=reset)
         # Longer than the ack wait: everything is delivered again at once, and nobody's heartbeat is there.
-        back.append(await cut_observer(field, swarm, "lead", "both", seconds=40))
+        await cut_observer(field, swarm, "lead", "both", seconds=40)
     found = await load.nothing_lost()
-    print("first end after healing", sorted(back), found)
     assert set(found.ends) == {"done"}
     assert field.all_run()
 
@@ -120,9 +117,13 @@ async def test_with_200_ms_each_way_and_loss_every_request_ends_and_nobody_is_ta
 ) -> None:
     for relay in field.links.values():
         relay.slow("both", latency=0.2, jitter=0.05)
+    for _ in range(5):
+        with figure("200 ms each way: a request alone"):
+            assert (await end_of(swarm, await ask(swarm, demand="noop"), 30)).head.state == "done"
     async with SteadyLoad(swarm, hands=8, ahead=24) as load:
         await load.flowing(60, 120)
-        slow = load.spans()
+        for seconds in load.spans():
+            record("200 ms each way: a request among 24", seconds)
         for relay in field.links.values():
             relay.lossy("both", loss=0.02, stall=0.4)
         await load.flowing(60, 120)
@@ -131,6 +132,5 @@ async def test_with_200_ms_each_way_and_loss_every_request_ends_and_nobody_is_ta
             relay.lossy("both", loss=0.02, stall=0.4, reset=0.001)
         await load.flowing(60, 120)
     found = await load.nothing_lost(120)
-    print("200 ms each way: a request takes", sorted(slow)[len(slow) // 2], max(slow), found)
     assert set(found.ends) == {"done"}
     assert field.all_run()

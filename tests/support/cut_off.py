@@ -10,6 +10,7 @@ from pathlib import Path
 from picoclaw.swarm.entries import Done, Started
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.command import Spawned, SpawnPicoclaw
+from picoclaw.tests.support.figures import record
 from picoclaw.tests.support.nats import NatsServer
 from picoclaw.tests.support.nodes import Nodes, events, log_lines, look
 from picoclaw.tests.support.relay import Park, Relay, Way, relays
@@ -66,10 +67,10 @@ def cut_off(server: NatsServer, spawn: SpawnPicoclaw, home: Path) -> Iterator[Cu
 
 async def cut_worker(
     field: CutOff, swarm: Swarm, load: SteadyLoad, way: Way, *, reset: bool = False
-) -> tuple[float, float]:
+) -> float:
     """Cut the holder of a slow task off until another has it, and heal; each ends once, and both serve on.
 
-    Return the seconds until the task was taken from it, and from healing until it has served again.
+    Return the seconds until the task was taken from it.
     """
     request, victim = await begin_slow(swarm, 3)
     cut = time.monotonic()
@@ -95,16 +96,15 @@ async def cut_worker(
     assert last.attempt == 2
     assert field.running[victim].running
     await load.flowing(5)
-    return seconds, back
+    record(f"cut ({way}): until the worker's task is another's", seconds)
+    record(f"cut ({way}) healed: until the worker has served again", back)
+    return seconds
 
 
 async def cut_observer(
     field: CutOff, swarm: Swarm, name: str, way: Way, *, seconds: float, reset: bool = False
-) -> float:
-    """Cut a coordinator off for `seconds` while its task runs, and heal: it has declared nobody dead.
-
-    Return the seconds from healing until a request that was handed in then has ended.
-    """
+) -> None:
+    """Cut a coordinator off for `seconds` while its task runs, and heal: it has declared nobody dead."""
     request, holder = await begin_slow(swarm, seconds + 3)
     before = field.marked_offline(name)
     field.links[name].blackhole(way)
@@ -118,7 +118,7 @@ async def cut_observer(
     log = await entries(swarm, request, STEP)
     assert [entry.kind for entry in log] == ["queued", "started", "done"], f"{holder}, alive, was fenced"
     assert field.marked_offline(name) == before, "who was cut off itself marked others offline"
-    return back
+    record(f"cut ({way}) healed: until the coordinator's next request has ended", back)
 
 
 async def begin_slow(swarm: Swarm, seconds: float) -> tuple[str, str]:
