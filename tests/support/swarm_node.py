@@ -34,7 +34,7 @@ class ChildNode:
         """Start it and wait until it serves.
 
         `hold` makes its jobs last for ever, `pause` so many seconds; `size` is that of each result in
-        bytes; `quiet` leaves out what nobody would read.
+        bytes; `quiet` leaves out what nobody would read; `clock` is how many seconds its clock is ahead.
         """
         facts = {
             "role": role,
@@ -43,7 +43,10 @@ class ChildNode:
             "hid": lab.hid,
             "home": str(lab.folder),
         }
-        argv = [sys.executable, "-m", "picoclaw.tests.support.swarm_node", json.dumps(facts | more)]
+        clock = more.pop("clock", None)
+        module = "picoclaw.tests.support.swarm_node"
+        turned = ["picoclaw.tests.support.wrong_clock", str(clock)] if clock is not None else []
+        argv = [sys.executable, "-m", *turned, module, json.dumps(facts | more)]
         pipe = asyncio.subprocess.PIPE
         child = cls(await asyncio.create_subprocess_exec(*argv, stdout=pipe), name)
         await child.says("ready")
