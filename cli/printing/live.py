@@ -83,7 +83,8 @@ class LiveLines:
         if plan is None:
             self.say("planned", at=at)
             return
-        origin = f"template {plan.template}" if plan.template else "one task"
+        alone = "one task" if len(plan.tasks) == 1 else "one for each node"
+        origin = f"template {plan.template}" if plan.template else alone
         self.say(f"planned ({origin}): {len(plan.tasks)} task{'s' if len(plan.tasks) != 1 else ''}", at=at)
         if not plan.template:
             return
@@ -102,12 +103,9 @@ class LiveLines:
                 self.nodes[event.step] = entry.node
                 again = f" (attempt {entry.attempt})" if entry.attempt > 1 else ""
                 self.say(f"{step} running on {clean(entry.node, 60)}{again}", at=event.at)
-            case Done() if entry.carried:
-                self.say(
-                    f"{step} carried from {clean(entry.carried, 60)}: {clean(entry.result.summary, _WIDTH)}",
-                    _DIM,
-                    at=event.at,
-                )
+            case Done() | Failed() | Cancelled() | Dead() if entry.carried:
+                where = f"{entry.kind}, carried from {clean(entry.carried, 60)}"
+                self.say(f"{step} {where}", _DIM, at=event.at)
             case Done():
                 self.say(f"{step} done: {clean(entry.result.summary, _WIDTH)}", _GREEN, at=event.at)
             case Failed():
