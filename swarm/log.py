@@ -58,7 +58,9 @@ class Log:
                     if full_since is None:
                         full_since = loop.time()
                         log.error(
-                            "the log is full: raise max_bytes of %s; %s waits", self._names.log, subject
+                            "the log is full: make room by `picoclaw prune` or `picoclaw limits set size.log=…`; "
+                            "%s waits",
+                            subject,
                         )
                     await asyncio.sleep(RETRY_PAUSE.total_seconds())
                 else:

@@ -84,8 +84,9 @@ def changed_config(
     return None if wanted == dict(config) | {"metadata": dict(config.get("metadata") or {})} else wanted
 
 
-async def apply_limits(swarm: Swarm) -> None:
-    """Give every stream the size and age that were set for it."""
+async def apply_limits(swarm: Swarm) -> list[str]:
+    """Give every stream the size and age that were set for it; return in words what the server refused."""
+    refused = []
     for one in adaptable(swarm.names):
         try:
             info = await swarm.wire.api(f"STREAM.INFO.{one.stream}")
@@ -100,6 +101,8 @@ async def apply_limits(swarm: Swarm) -> None:
             try:
                 await swarm.wire.api(f"STREAM.UPDATE.{one.stream}", wanted)
             except ApiError as error:
-                log.warning("stream %s stays as it is: %s", one.stream, error)
+                refused.append(f"stream {one.stream} stays as it is: {error}")
+                log.warning("%s", refused[-1])
                 continue
             log.info("limits of stream %s changed", one.stream)
+    return refused

@@ -133,11 +133,17 @@ def _show(ctx: click.Context, as_json: bool) -> int:
 def _change(ctx: click.Context, changes: dict[str, Any], as_json: bool) -> int:
     async def work(swarm: "Swarm") -> int:
         from ...swarm.limit_checks import check_room
+        from ...swarm.stream_limits import apply_limits
+        from ..errors import echo_warning
         from .showing import value_by_name
         from .values import plain, shown
 
         await check_room(swarm, changes)
         before, after = await swarm.live.change(changes)
+        await swarm.live.read()
+        # The janitor does it too; but it may be that no coordinator is alive, and the log is full.
+        for refused in await apply_limits(swarm):
+            echo_warning(refused)
         if as_json:
             echo_json(
                 {

@@ -189,7 +189,7 @@ def _fill(log: Mapping[str, Any]) -> Row:
         return ok("log", f"{_bytes(used)}, without a limit")
     share = used / most
     detail = f"{share:.0%} full: {_bytes(used)} of {_bytes(most)}"
-    fix = f"nats stream edit {log['config']['name']} --max-bytes={most * 2}"
+    fix = f"picoclaw prune --older-than 1d, or picoclaw limits set size.log={most * 2}B"
     if share >= Limits().admission:
         return failed("log", f"{detail}; new requests are refused", fix)
     return warning("log", detail, fix) if share >= NEARLY_FULL else ok("log", detail)

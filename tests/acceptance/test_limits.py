@@ -12,6 +12,7 @@ from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.command import RunPicoclaw, Spawned, SpawnPicoclaw
 from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.nodes import Nodes, look, may_judge
+from picoclaw.tests.support.quoted import says
 from picoclaw.tests.support.swarm import ask, end_of
 from picoclaw.tests.support.waiting import wait_for, wait_for_async
 
@@ -181,7 +182,9 @@ async def test_a_paused_capability_says_so_and_goes_on_when_it_is_unset(
             return head.state == "queued"
 
         await wait_for_async(waits)
-        assert "the cap of hold is 0" in verbs("describe", "task", f"{request}.task")
+        assert says(verbs("describe", "task", f"{request}.task"), "A quota is reached", 2)
+        verbs("limits", "set", "tenant.queued=1")
+        assert says(verbs("dispatch", "Hold", "-c", "hold", "--detach", code=1), "A quota is reached", 0)
         assert "the cap of hold is 0" in verbs("get", "lanes", "-o", "wide")
         assert "has not ended: cancel it first" in verbs("prune", request, code=2)
         verbs("limits", "unset", "cap.hold")
