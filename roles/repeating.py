@@ -108,17 +108,20 @@ async def _keep(ledger: Ledger, result: Result) -> bool:
 
 def _entry(ledger: Ledger, old: Ledger, head: TaskHead, result: Result | None) -> Entry:
     """Return the entry by which a task ends here as it ended there."""
-    me = ledger.me
+    me, origin = ledger.me, head.carried or old.request_id
     if head.state == "done":
         assert result is not None
-        origin = head.carried or old.request_id
         return Done(by=me, node=head.node, attempt=head.attempt, result=result, carried=origin)
-    there = "" if " (in r-" in head.reason else f" (in {old.request_id})"
     kind, _, said = head.reason.partition(": ")
     if head.state == "failed":
         return Failed(
-            by=me, reason=cast(FailReason, kind), error=said + there, attempt=head.attempt, node=head.node
+            by=me,
+            reason=cast(FailReason, kind),
+            error=said,
+            attempt=head.attempt,
+            node=head.node,
+            carried=origin,
         )
     if head.state == "dead":
-        return Dead(by=me, attempt=head.attempt, error=head.reason + there, node=head.node)
-    return Cancelled(by=me, reason=cast(CancelReason, kind), why=said + there)
+        return Dead(by=me, attempt=head.attempt, error=head.reason, node=head.node, carried=origin)
+    return Cancelled(by=me, reason=cast(CancelReason, kind), why=said, carried=origin)

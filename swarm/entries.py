@@ -93,6 +93,8 @@ class Failed(EntryBase):
     node: str = ""
     result: Result | None = None
     """A request's report, as far as there is one."""
+    carried: str | None = None
+    """The request in which the task ended so, where it did not run again."""
 
 
 class Cancelled(EntryBase):
@@ -104,6 +106,8 @@ class Cancelled(EntryBase):
     text: str | None = None
     """What had been asked, in short, where no coordinator had written it down."""
     result: Result | None = None
+    carried: str | None = None
+    """The request in which the task ended so, where it did not run again."""
 
 
 class Dead(EntryBase):
@@ -113,6 +117,8 @@ class Dead(EntryBase):
     attempt: int
     error: str
     node: str = ""
+    carried: str | None = None
+    """The request in which the task ended so, where it did not run again."""
 
 
 class Accepted(EntryBase):

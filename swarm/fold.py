@@ -46,7 +46,7 @@ class TaskHead:
     queued_at: float | None = None
     """Server time of the first `queued` seen."""
     carried: str = ""
-    """The request in which it was done, where it was not done again."""
+    """The request in which it ended so, where it did not run again."""
     limit: int | None = None
     """Attempts that the running one's holder allows, where its capability's definition says so."""
 
@@ -101,9 +101,11 @@ def fold_task(head: TaskHead, entry: Entry | None, seq: int, at: float) -> TaskH
                 limit=entry.limit,
             )
     base = partial(replace, head, seq=seq, id=entry.id, at=at)
+    if isinstance(entry, Done | Failed | Cancelled | Dead) and entry.carried:
+        base = partial(base, carried=entry.carried)
     match entry:
         case Done():
-            done = base(state="done", reason="", node=entry.node or head.node, carried=entry.carried or "")
+            done = base(state="done", reason="", node=entry.node or head.node)
             return replace(done, attempt=entry.attempt) if entry.carried else done
         case Failed():
             return base(state="failed", reason=f"{entry.reason}: {entry.error}")

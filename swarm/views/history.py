@@ -43,6 +43,9 @@ def history_row(entry: Entry | None, *, seq: int, at: float, step: str) -> Histo
             at=at, seq=seq, step=step, what=what, attempt=attempt, node=node, by=by, reason=reason
         )
 
+    carried = ""
+    if isinstance(entry, Done | Failed | Cancelled | Dead) and entry.carried:
+        carried = f"carried from {entry.carried}: "
     match entry:
         case None:
             return row("foreign", "a message that is no entry of ours; ignored")
@@ -55,15 +58,14 @@ def history_row(entry: Entry | None, *, seq: int, at: float, step: str) -> Histo
         case Done():
             partial = "partial: " if entry.partial else ""
             attempt = entry.attempt if step else None
-            carried = f"carried from {entry.carried}: " if entry.carried else ""
             return row("done", carried + partial + entry.result.summary, attempt=attempt, node=entry.node)
         case Failed():
             attempt = entry.attempt or None
-            return row("failed", f"{entry.reason}: {entry.error}", attempt=attempt, node=entry.node)
+            return row("failed", f"{carried}{entry.reason}: {entry.error}", attempt=attempt, node=entry.node)
         case Cancelled():
-            return row("cancelled", f"{entry.reason}: {entry.why}")
+            return row("cancelled", f"{carried}{entry.reason}: {entry.why}")
         case Dead():
-            return row("dead", entry.error, attempt=entry.attempt, node=entry.node)
+            return row("dead", carried + entry.error, attempt=entry.attempt, node=entry.node)
         case Accepted():
             return row("accepted", node=entry.owner)
         case Owner():

@@ -85,7 +85,7 @@ class TaskRow:
     """Server time at which its request came in."""
     priority: int
     carried: str = ""
-    """The request in which it was done, where it was not done again."""
+    """The request in which it ended so, where it did not run again."""
     does: str = ""
     """The capability by which it is done, where its demand only says where."""
 
@@ -142,12 +142,17 @@ def task_row(
         status="unroutable" if waits.startswith("unroutable: ") else head.state,
         attempt=head.attempt,
         changed_at=head.at or state.head.at or state.created_at,
-        reason=waits or head.reason or (f"carried from {head.carried}" if head.carried else ""),
+        reason=waits or _ended(head),
         carried=head.carried,
         created_at=state.created_at,
         priority=_priority(state, head, task),
         does=(task.capability if task else None) or "",
     )
+
+
+def _ended(head: TaskHead) -> str:
+    """Return why a task ended as it did, and where."""
+    return "; ".join(part for part in (head.reason, head.carried and f"carried from {head.carried}") if part)
 
 
 def _priority(state: RequestState, head: TaskHead, task: Task | None) -> int:

@@ -55,17 +55,25 @@ def _judge_task(
     before: Sequence[Written], new: Written, task: Task | None, policy: Retry | None, early: float
 ) -> Iterator[Violation]:
     last = before[-1].entry if before else None
+    if (origin := _carried(new)) is not None:
+        if before:
+            yield Violation("stale write", f"{new.name} is carried from {origin}, and had begun")
+        yield from _says_why(new)
+        return
     match new.entry:
         case Queued() as entry:
             yield from _judge_queued(last, new, entry)
         case Started() as entry:
             yield from _judge_started(before, new, entry, early)
             limit = _limit(task, policy)
+            if limit is not None:
+                # By its definition a capability may allow more, or fewer, from its node on.
+                limit = max(limit, entry.limit or limit)
             if limit is not None and spent(entry.attempt, entry.excused) > limit:
                 yield Violation(
                     "too many attempts", f"{new.name} was started as attempt {entry.attempt} of {limit}"
                 )
-        case Done() as entry if entry.carried is None:
+        case Done() as entry:
             if not isinstance(last, Started):
                 yield Violation("stale write", f"{new.name} is done by {entry.node}, while nobody held it")
             elif (entry.run, entry.attempt) != (last.run, last.attempt):
@@ -84,12 +92,17 @@ def _judge_task(
                 )
         case Dead() as entry:
             yield from _judge_dead(before, new, entry, task, policy)
-        case Done() | Failed() | Cancelled():
+        case Failed() | Cancelled():
             pass
         case _:
             yield Violation("foreign entry", f"{new.name} is a task, and has {new.entry.kind}")
     if new.ends:
         yield from _says_why(new)
+
+
+def _carried(new: Written) -> str | None:
+    """Return the request in which a task ended, where it did not run again."""
+    return new.entry.carried if isinstance(new.entry, Done | Failed | Cancelled | Dead) else None
 
 
 def _judge_queued(last: object, new: Written, entry: Queued) -> Iterator[Violation]:
@@ -164,7 +177,7 @@ def _judge_dead(
             "attempts unexplained",
             f"{new.name} is dead after attempt {entry.attempt}, not {starts[-1].attempt}",
         )
-    limit = _limit(task, policy)
+    limit = _limit(task, policy) if starts[-1].limit is None else starts[-1].limit
     counted = len(starts) - starts[-1].excused
     if limit is not None and counted < limit:
         yield Violation("buried too early", f"{new.name} was buried after {counted} of {limit} attempts")

@@ -74,7 +74,7 @@ async def test_limits_of_tasks_go_along_and_wrong_ones_are_refused(lab: Lab, cli
     for wrong in ({"task_timeout": timedelta(0)}, {"task_deadline": timedelta(-1)}, {"final": [""]},
                   {"retry_delay": timedelta(2)}, {"retry_delay": SOON, "retry_longest": timedelta(1e-6)}):  # fmt: skip
         with pytest.raises(UsageError):
-            await client.submit("talk", capability="noop", **wrong)  # type: ignore[arg-type]
+            await client.submit("talk", capability="noop", **wrong)
 
 
 async def test_what_did_not_finish_is_retried(lab: Lab, client: SwarmClient) -> None:

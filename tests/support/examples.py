@@ -104,12 +104,15 @@ EXAMPLES: dict[str, Record] = {
         carried="r-qrstuvwxyz234567", partial=True
     ),
     "entry_failed": entries.Failed(
-        **WRITTEN, reason="deadline", error="it ran for over 60 s", attempt=2, node="claw-1a2b3c4d", result=RESULT
+        **WRITTEN, reason="deadline", error="it ran for over 60 s", attempt=2, node="claw-1a2b3c4d", result=RESULT,
+        carried="r-qrstuvwxyz234567",
     ),
     "entry_cancelled": entries.Cancelled(
-        **WRITTEN, reason="person", why="not needed", text="Review this", result=RESULT
+        **WRITTEN, reason="person", why="not needed", text="Review this", result=RESULT, carried="r-qrstuvwxyz234567"
     ),
-    "entry_dead": entries.Dead(**WRITTEN, attempt=3, error="boom", node="claw-1a2b3c4d"),
+    "entry_dead": entries.Dead(
+        **WRITTEN, attempt=3, error="boom", node="claw-1a2b3c4d", carried="r-qrstuvwxyz234567"
+    ),
     "entry_accepted": entries.Accepted(
         **WRITTEN, owner="claw-c", run="8899aabbccddeeff", request=REQUEST
     ),
