@@ -25,6 +25,7 @@ from ..swarm.announcer import Announcer
 from ..swarm.bodies import BODY_LIMIT, pack_queued, pack_result, unpack_queued
 from ..swarm.entries import Dead, Done, EntryBase, Failed, Queued, Started
 from ..swarm.fold import TaskHead
+from ..swarm.foreign import refused
 from ..swarm.records import QueuedTask, Result
 from ..swarm.retry_policy import Policy, policy_of
 from ..swarm.rules import (
@@ -80,7 +81,7 @@ class Attempts:
         try:
             job.queued = _read_queued(job)
         except RecordRefused as error:
-            log.error("message for %s refused: %s", job.id, error)
+            refused(log, job.delivered.subject, error, what=f"message for {job.id}")
             await job.delivered.terminate(str(error))
             return
         started = await self._start(job, job.queued)

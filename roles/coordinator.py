@@ -16,6 +16,7 @@ from ..swarm.entries import Accepted
 from ..swarm.entries import Owner as OwnerEntry
 from ..swarm.fold import RequestHead, fold_request
 from ..swarm.follow import Followed
+from ..swarm.foreign import refused
 from ..swarm.leadership import Leader
 from ..swarm.log import decode
 from ..swarm.nesting import DEEPEST, too_deep
@@ -212,12 +213,12 @@ class Coordinator:
                 await delivered.ack()  # the schedule fires more often than it is due
                 return
             if request.id != request_id and not fired:
-                log.error("request on %s says that it is %s: refused", delivered.subject, request.id[:64])
+                refused(log, delivered.subject, f"it says that it is {request.id[:64]}")
                 await delivered.terminate("its subject is another request's")
                 return
             if too_deep(delivered.data):
                 why = f"it is nested so deep, over {DEEPEST} levels, that no entry of the log could hold it"
-                log.error("message on %s refused: %s", delivered.subject, why)
+                refused(log, delivered.subject, why)
                 await delivered.terminate(why)
                 return
             if len(delivered.data) > INLINE_LIMIT:
@@ -226,7 +227,7 @@ class Coordinator:
             await self._write_down(request)
             await delivered.ack()
         except RecordRefused as error:
-            log.error("message on %s refused: %s", delivered.subject, error)
+            refused(log, delivered.subject, error)
             await delivered.terminate(str(error))
         except PicoclawError as error:
             log.warning("request %s not accepted yet: %s", request_id, error)

@@ -13,3 +13,8 @@ MARK = "foreign"
 def warn_foreign(log: logging.Logger, where: str, error: object) -> None:
     """Log a message that is none of ours; `where` names its subject or bucket."""
     log.warning("foreign message on %s: %s", where, error, extra={MARK: where})
+
+
+def refused(log: logging.Logger, where: str, why: object, *, what: str = "") -> None:
+    """Log a message that was taken off a queue and is none of ours; `what` it was, unless its subject tells."""
+    log.error("%s refused: %s", what or f"message on {where}", why, extra={MARK: where})

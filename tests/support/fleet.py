@@ -168,7 +168,6 @@ class Fleet:
                         "input": {**said, "n": "${item}"},
                     }
                 ],
-                "join": {"as": "plain"},
             }
             given = {"workflow": workflow, "template": workflow["name"]}
         request = new_request(name or f"{tasks} tasks", **given, **options)
