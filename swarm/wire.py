@@ -192,7 +192,9 @@ class Wire:
 
     def _late(self, subject: str) -> SwarmTimeout | PermissionDenied:
         denial = self.client.denied.denial(subject) if isinstance(self.client, SwarmClient) else None
-        return denial or SwarmTimeout(f"no answer on {subject} in time; is the NATS server up?")
+        return denial or SwarmTimeout(
+            f"no answer on {subject} in time; is the NATS server up, and in a cluster most of its servers?"
+        )
 
     async def api(
         self, call: str, body: Mapping[str, Any] | None = None, *, timeout: timedelta = REQUEST_TIMEOUT
