@@ -124,24 +124,23 @@ async def create_schedule(
             )
         kept = {"created_at": old.created_at, "created_by": old.created_by, "enabled": old.enabled}
         schedule = schedule.model_copy(update=kept)
-    seq = await _write(swarm, schedule, expected=stands.seq if stands is not None else 0)
+    written = await _write(swarm, schedule, expected=stands.seq if stands is not None else 0)
     if stands is not None:
         await _drop_fired(swarm, name)
-    return await _written(swarm, name, seq), True
+    return written, True
 
 
 async def enable_schedule(swarm: Swarm, standing: Standing, *, enabled: bool, by: str = "") -> Standing:
     """Let a recurring request come, or come no more; raises AppendRefused when somebody changed it."""
-    name = standing.schedule.name
     if enabled:
         await check_server(swarm)
     changed = {
         "enabled": enabled, "edit": new_id(), "changed_at": await server_time(swarm), "changed_by": by,
     }  # fmt: skip
-    seq = await _write(swarm, standing.schedule.model_copy(update=changed), expected=standing.seq)
+    written = await _write(swarm, standing.schedule.model_copy(update=changed), expected=standing.seq)
     if not enabled:
-        await _drop_fired(swarm, name)
-    return await _written(swarm, name, seq)
+        await _drop_fired(swarm, standing.schedule.name)
+    return written
 
 
 async def delete_schedule(swarm: Swarm, standing: Standing) -> None:
@@ -194,14 +193,7 @@ def _same(ours: Request, theirs: Request) -> bool:
     return timing and same_request(ours, theirs) and ours.repository == theirs.repository
 
 
-async def _written(swarm: Swarm, name: str, seq: int) -> Standing:
-    stands = await read_schedule(swarm, name)
-    if stands is None or stands.seq != seq:
-        raise _changed(name)
-    return stands
-
-
-async def _write(swarm: Swarm, schedule: Schedule, *, expected: int) -> int:
+async def _write(swarm: Swarm, schedule: Schedule, *, expected: int) -> Standing:
     headers = {EXPECTED_SUBJECT_SEQ: str(expected)}
     if schedule.enabled:
         spec = parse_spec(schedule.spec)
@@ -211,7 +203,8 @@ async def _write(swarm: Swarm, schedule: Schedule, *, expected: int) -> int:
         headers |= {SCHEDULE: pattern.schedule, SCHEDULE_TARGET: target}
         headers |= {SCHEDULE_ZONE: pattern.zone} if pattern.zone is not None else {}
     try:
-        return await swarm.wire.store(swarm.names.cron(schedule.name), schedule.to_bytes(), headers=headers)
+        seq = await swarm.wire.store(swarm.names.cron(schedule.name), schedule.to_bytes(), headers=headers)
+        return Standing(schedule, seq, schedule.changed_at)
     except ApiError as error:
         if error.code == WRONG_LAST_SEQUENCE:
             raise _changed(schedule.name) from None

@@ -140,6 +140,7 @@ def test_sharded_tests_with_one_report_that_fails_when_a_test_does(readme: Readm
     assert some["report"]["totals"]["tests"] == 4
 
 
+@pytest.mark.timeout(150)
 @pytest.mark.parametrize("readme", ["nightly"], indirect=True)
 def test_a_nightly_job_on_the_node_with_the_label_once_a_night(readme: Readme) -> None:
     first = readme.type()
@@ -167,7 +168,11 @@ def test_a_nightly_job_on_the_node_with_the_label_once_a_night(readme: Readme) -
         return ran.stdout if ran.returncode == 0 else ""
 
     assert "Nightly report of " in wait_for(by_name, 20)
-    readme.left.pop()
+    readme.left.pop(0)
+
+    assert "recurring request nightly: 15 3 * * * (Europe/Berlin)" in readme.does()
+    assert re.search(r"^Next: .* 03:15 CES?T$", readme.does(), re.MULTILINE)
+    assert readme.does().startswith("r-")
 
 
 def test_each_example_has_a_readme_and_stands_in_a_test() -> None:
