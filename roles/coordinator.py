@@ -190,7 +190,12 @@ class Coordinator:
     # --- the inbox ---
 
     def _free(self) -> int:
-        if self._draining or not self._admission.open:
+        """Return how many requests may be taken from the inbox."""
+        return self._room() if self._admission.open else 0
+
+    def _room(self) -> int:
+        """Return how many may be taken over: what was accepted must end, however full the log is."""
+        if self._draining:
             return 0
         return self._max_requests - len(self._owners) - len(self._accepting)
 
@@ -393,11 +398,10 @@ class Coordinator:
     async def _look_around(self) -> None:
         while True:
             self._look.clear()
-            if not self._draining:
-                for request_id in self._orphans():
-                    if self._free() > 0:
-                        self._accepting.add(request_id)
-                        self._start(self._take_over(request_id))
+            for request_id in self._orphans() if self._room() > 0 else ():
+                if self._room() > 0:
+                    self._accepting.add(request_id)
+                    self._start(self._take_over(request_id))
             await asyncio.sleep(GATHER.total_seconds())
             try:
                 async with asyncio.timeout(LOOK_AROUND.total_seconds()):

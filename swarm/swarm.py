@@ -33,7 +33,7 @@ from .wire import ApiError, NobodyListens, Wire
 
 log = logging.getLogger(__name__)
 
-SWEEP = timedelta(milliseconds=500)
+SWEEP = timedelta(milliseconds=250)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
