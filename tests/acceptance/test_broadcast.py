@@ -49,7 +49,7 @@ def connection(nats_server: NatsServer, tmp_path_factory: pytest.TempPathFactory
         nodes.append(Spawned(home, (*args, *where, *QUICK, *told)))
     try:
         for started in nodes:
-            serving(started)
+            serving(started, 40)
         yield told
     finally:
         for started in nodes:
