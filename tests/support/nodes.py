@@ -72,7 +72,7 @@ async def may_judge(swarm: Swarm, node: str, *, interval: float = 1.0, node_time
         member = swarm.members.table.get(node)
         return member is not None and member.beat.beat >= enough
 
-    await wait_for_async(has_beaten, node_timeout * 4, f"{enough:g} heartbeats of {node}")
+    await wait_for_async(has_beaten, max(30.0, node_timeout * 4), f"{enough:g} heartbeats of {node}")
 
 
 def log_lines(node: Spawned) -> list[dict[str, Any]]:
