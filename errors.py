@@ -20,6 +20,7 @@
     ├── EmbeddedServerError           exit 3: the shared local server cannot be had
     ├── SwarmError                    exit 1: the swarm refused or could not answer
     │   ├── QueueFull                 the log is at its admission limit
+    │   ├── RequestLost               the store that held the request is gone
     │   ├── NodeNameTaken             a live node holds the name (exit 2)
     │   ├── StoreTooNew               the store was written by a newer version
     │   ├── RecordRefused             a message that is not one of our records
@@ -122,6 +123,10 @@ class SwarmError(PicoclawError):
 
 class QueueFull(SwarmError):
     """Raised when a submission is refused because the log is at its admission limit."""
+
+
+class RequestLost(SwarmError):
+    """Raised when the store that held a request is gone: nothing is known of it any more."""
 
 
 class NodeNameTaken(SwarmError):

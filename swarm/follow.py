@@ -18,12 +18,14 @@ from nats.errors import NotJSMessageError
 
 from ..errors import SwarmTimeout
 from .foreign import warn_foreign
-from .wire import ANSWER, ApiError, Wire
+from .wire import ANSWER, NOT_FOUND, ApiError, Wire
 
 log = logging.getLogger(__name__)
 
 IDLE_HEARTBEAT = timedelta(seconds=2)
 INACTIVE = timedelta(seconds=30)
+GONE = timedelta(seconds=5)
+"""How long a stream may be missing while nodes make it anew, or a cluster finds its leaders."""
 RETRY_PAUSE = timedelta(milliseconds=250)
 _NANOS = 1_000_000_000
 _V1_TOKENS = 9
@@ -63,12 +65,14 @@ class Follower:
         deliver: str = "last_per_subject",
         on_snapshot: Callable[[], None] | None = None,
         on_reset: Callable[[], None] | None = None,
+        on_gone: Callable[[], None] | None = None,
         headers_only: bool = False,
     ) -> None:
         """`deliver`: where to begin, `last_per_subject`, `all` or `new`; `headers_only` leaves bodies out.
 
         `on_snapshot` is called whenever everything that stood in the stream has been handled,
-        `on_reset` when the stream was found to be another one than before.
+        `on_reset` when the stream was found to be another one than before, `on_gone` when it was not
+        there any more for `GONE`.
         """
         self._wire = wire
         self._stream = stream
@@ -76,6 +80,8 @@ class Follower:
         self._deliver = deliver
         self._on_snapshot = on_snapshot
         self._on_reset = on_reset
+        self._on_gone = on_gone
+        self._missing_since: float | None = None
         self._headers_only = headers_only
         self._position = _Position()
         self._again = asyncio.Event()
@@ -92,8 +98,24 @@ class Follower:
                 await self._follow_once(handle)
             except (ApiError, SwarmTimeout) as error:
                 log.debug("following %s: %s", self._stream, error)
+                self._note_missing(error)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._again.wait(), RETRY_PAUSE.total_seconds())
+
+    def _note_missing(self, error: ApiError | SwarmTimeout) -> None:
+        """Tell once that the stream, followed before, is gone; a server that is away says nothing of it."""
+        if (
+            not isinstance(error, ApiError)
+            or error.code not in NOT_FOUND
+            or not self._position.stream_created
+        ):
+            self._missing_since = None
+            return
+        now = asyncio.get_running_loop().time()
+        if self._missing_since is None:
+            self._missing_since = now
+        elif self._on_gone and now - self._missing_since > GONE.total_seconds():
+            self._on_gone()
 
     async def _follow_once(self, handle: Handle) -> None:
         client = self._wire.client
@@ -107,6 +129,7 @@ class Follower:
                 f"CONSUMER.CREATE.{self._stream}", {"stream_name": self._stream, "config": config}
             )
             consumer = str(created["name"])
+            self._missing_since = None
             if not created.get("num_pending"):
                 self.caught_up()
             await reader.until_broken(self._again)

@@ -11,7 +11,7 @@ from typing import Literal
 from nats.aio.msg import Msg
 from pydantic import JsonValue
 
-from ..errors import IdempotencyClash, RecordRefused, SwarmError, SwarmTimeout, UsageError
+from ..errors import IdempotencyClash, RecordRefused, RequestLost, SwarmError, SwarmTimeout, UsageError
 from .bodies import BODY_LIMIT, unpack_request, unpack_result
 from .entries import Accepted, Cancelled, Done, Entry, Failed
 from .fold import RequestHead, fold_request
@@ -26,6 +26,7 @@ from .swarm import Swarm
 
 log = logging.getLogger(__name__)
 
+ASK_AGAIN = timedelta(milliseconds=250)
 Unroutable = Literal["wait", "fail", "skip", "local"]
 HAND_IN = timedelta(seconds=20)
 """How long a door asks whether a request is there already while a cluster has no leader."""
@@ -186,9 +187,13 @@ Event = LogEvent | Progress | Ended
 async def watch(swarm: Swarm, request: str) -> AsyncIterator[Event]:
     """Yield what happens to a request, from its beginning to its end.
 
-    It survives reconnects; whoever stops listening changes nothing.
+    It survives reconnects; whoever stops listening changes nothing. Raises RequestLost when the server
+    came back without what it held.
     """
-    events: asyncio.Queue[LogEvent | Progress] = asyncio.Queue()
+    events: asyncio.Queue[LogEvent | Progress | None] = asyncio.Queue()
+
+    def on_lost() -> None:
+        events.put_nowait(None)
 
     def on_log(followed: Followed) -> None:
         entry = decode(followed)
@@ -201,7 +206,14 @@ async def watch(swarm: Swarm, request: str) -> AsyncIterator[Event]:
         if progress is not None:
             events.put_nowait(progress)
 
-    follower = Follower(swarm.wire, swarm.names.log, swarm.names.log_filter(request), deliver="all")
+    follower = Follower(
+        swarm.wire,
+        swarm.names.log,
+        swarm.names.log_filter(request),
+        deliver="all",
+        on_reset=on_lost,
+        on_gone=on_lost,
+    )
     swarm.on_reconnect(follower.reconnected)
     subscription = await swarm.client.subscribe(swarm.names.event(request, "*"), cb=on_progress)
     task = swarm.tasks.start(follower.run(on_log), name=f"watch {request}")
@@ -209,6 +221,14 @@ async def watch(swarm: Swarm, request: str) -> AsyncIterator[Event]:
     try:
         while True:
             event = await events.get()
+            if event is None:
+                if not await _is_known(swarm, request):
+                    raise RequestLost(
+                        f"nothing is known of {request} any more: the NATS server came back without its "
+                        "store; send the request again"
+                    )
+                head = RequestHead()  # the log is read from its start again
+                continue
             yield event
             if isinstance(event, LogEvent) and event.step == REQUEST_STEP:
                 head = fold_request(head, event.entry, event.seq, event.at)
@@ -222,8 +242,24 @@ async def watch(swarm: Swarm, request: str) -> AsyncIterator[Event]:
             await subscription.unsubscribe()
 
 
+async def _is_known(swarm: Swarm, request: str) -> bool:
+    """Return whether the log or the inbox holds a request; waits for a server that answers."""
+    while True:
+        try:
+            head, waiting = await asyncio.gather(
+                swarm.log.head(request, REQUEST_STEP), swarm.inbox.waiting(request)
+            )
+        except SwarmTimeout:
+            await asyncio.sleep(ASK_AGAIN.total_seconds())
+            continue
+        return bool(head.seq) or waiting is not None
+
+
 async def wait(swarm: Swarm, request: str, *, limit: timedelta | None = None) -> Ended:
-    """Return a request's end; raises SwarmTimeout past the limit, the request goes on."""
+    """Return a request's end.
+
+    Raises SwarmTimeout past the limit (the request goes on), or RequestLost.
+    """
     try:
         async with asyncio.timeout(limit.total_seconds() if limit else None):
             async for event in watch(swarm, request):
