@@ -77,6 +77,8 @@ class Coordinator:
         self._releasing = asyncio.Event()
         self._look = asyncio.Event()
         """Somebody may have died, or passed a request on."""
+        self.in_office: Callable[[], bool] = lambda: True
+        """Whether it may take requests now; a promoted one may while its lease lasts."""
         self._fewer = asyncio.Event()
         """A request was accepted or refused, or is owned no more."""
         self._turn = 0
@@ -195,7 +197,7 @@ class Coordinator:
 
     def _room(self) -> int:
         """Return how many may be taken over: what was accepted must end, however full the log is."""
-        if self._draining:
+        if self._draining or not self.in_office():
             return 0
         return self._max_requests - len(self._owners) - len(self._accepting)
 

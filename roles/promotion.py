@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 DUTY = "leader"
 LEASE = timedelta(seconds=6)
+"""Longest lease; it is never longer than the node timeout, so that who hung until others took it for dead
+knows by its own clock that it leads no more."""
 LOOK = timedelta(milliseconds=250)
 REST = timedelta(seconds=5)
 """Pause after a term that ended in an error, before the next one."""
@@ -52,7 +54,9 @@ class Promotion:
         self._swarm = swarm
         self._announcer = announcer
         self._make = make
-        self._lease = Lease(swarm.leases, DUTY, swarm.me.run, length=LEASE)
+        length = min(LEASE, swarm.nats.node_timeout)
+        self._length = length.total_seconds()
+        self._lease = Lease(swarm.leases, DUTY, swarm.me.run, length=length)
         self._renewed = float("-inf")
         """When the lease was last taken or renewed, by the event loop's clock."""
         self._term: _Term | None = None
@@ -113,7 +117,7 @@ class Promotion:
     @property
     def _held(self) -> bool:
         """Whether the lease is surely still this run's."""
-        return asyncio.get_running_loop().time() - self._renewed < LEASE.total_seconds()
+        return asyncio.get_running_loop().time() - self._renewed < self._length
 
     # --- what is done ---
 
@@ -142,10 +146,10 @@ class Promotion:
     async def _renew(self) -> None:
         """Renew the lease in time; one that has run out meanwhile is not taken up again."""
         now = asyncio.get_running_loop().time()
-        if not self._held or now - self._renewed < LEASE.total_seconds() / 3:
+        if not self._held or now - self._renewed < self._length / 3:
             return
         try:
-            async with asyncio.timeout((LEASE / 3).total_seconds()):
+            async with asyncio.timeout(self._length / 3):
                 held = await self._lease.hold()
         except TimeoutError:
             return  # the next look tries again, until it has run out
@@ -161,6 +165,7 @@ class Promotion:
         self._renewed = now
         self._left_over = None  # the new term finds its requests by their logs
         coordinator = self._make()
+        coordinator.in_office = lambda: self._held
         work = self._swarm.tasks.start(self._serve(coordinator), name="coordinate, promoted")
         self._term = _Term(coordinator, work)
         self._announcer.change(replace(self._announcer.advert, leads=True))
