@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import signal
+import subprocess
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -107,6 +108,43 @@ async def test_a_client_in_another_process_is_told_that_its_request_is_gone(
     await asyncio.to_thread(fleet.server.restart)
     await door.expect_async("send the request again", 30)
     assert await door.wait_async() == 1
+
+
+EARLIER = "31f954b"
+"""The last commit before retry policies, broadcasts and schedules came into the records."""
+HERE = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def earlier(tmp_path: Path) -> Path:
+    """A folder from which Python imports the earlier version."""
+    tree = tmp_path / "earlier" / "picoclaw"
+    tree.mkdir(parents=True)
+    git = ("git", "-C", str(HERE))
+    found = subprocess.run([*git, "cat-file", "-e", EARLIER], capture_output=True, check=False)
+    if found.returncode:
+        pytest.skip(f"the history of this copy does not reach back to {EARLIER}")
+    packed = subprocess.run([*git, "archive", EARLIER], capture_output=True, check=True)
+    subprocess.run(["tar", "-x", "-C", str(tree)], input=packed.stdout, check=True)
+    return tree.parent
+
+
+@pytest.mark.long
+async def test_nodes_of_an_earlier_version_are_replaced_one_by_one_under_load_and_no_request_fails(
+    fleet: Fleet, earlier: Path
+) -> None:
+    nodes = [*(("coordinator", name) for name in LEADS), *(("worker", name) for name in HANDS)]
+    for role, name in nodes:
+        fleet.begin(role, name, relayed=False, env={"PYTHONPATH": str(earlier)})
+    await fleet.serving(*LEADS, *HANDS)
+    stop = asyncio.Event()
+    clients = [asyncio.create_task(load(fleet, stop)) for _ in range(2)]
+    await roll(fleet, HANDS[0], LEADS[0], HANDS[1], LEADS[1])
+    stop.set()
+    states = [state for states in await asyncio.gather(*clients) for state in states]
+    assert states
+    assert set(states) == {"done"}
+    await fleet.settled()
 
 
 @pytest.mark.long

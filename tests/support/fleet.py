@@ -71,8 +71,9 @@ class Fleet:
         capabilities: tuple[str, ...] = ("job",),
         relayed: bool = True,
         timings: Mapping[str, str] = FAST,
+        env: Mapping[str, str] | None = None,
     ) -> Spawned:
-        """Start a node without waiting for it."""
+        """Start a node without waiting for it; `env` is for this start alone."""
         if relayed:
             self.relays[name] = self._park.open(self.server.url, name=name)
         url = self.relays[name].url if relayed else self.server.url
@@ -86,7 +87,7 @@ class Fleet:
             if capabilities:
                 self._args[name] += ["--swarm.capabilities", ",".join(capabilities)]
         self._capabilities[name] = capabilities
-        return self.again(name)
+        return self.again(name, env)
 
     async def start(self, *nodes: Sequence[str], **options: Any) -> None:
         """Start nodes, each given as role, name and further arguments, and wait until all serve."""
