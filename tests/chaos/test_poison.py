@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from picoclaw.swarm.dead_letters import read_letters
 from picoclaw.swarm.entries import Dead, Entry, Failed, Queued, Started
+from picoclaw.swarm.redrive import redrive
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.command import RunPicoclaw, Spawned, SpawnPicoclaw
 from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.nodes import REQUEST, Nodes, look, may_judge, serving
-from picoclaw.tests.support.swarm import STEP, entries, in_queue
+from picoclaw.tests.support.swarm import STEP, ask, end_of, entries, in_queue
 from picoclaw.tests.support.waiting import wait_for_async
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
@@ -204,23 +206,24 @@ async def test_a_task_that_hangs_ends_at_its_deadline_and_frees_its_slot_when_it
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 async def test_many_poisonous_tasks_among_good_ones_take_nothing_with_them(swarmed: Swarmed) -> None:
     swarmed.worker("one")
     swarmed.worker("two")
+    swarm = swarmed.swarm
     bad = [
-        swarmed.send(name, "--max-attempts", "2") for _ in range(10) for name in ("fails", "leaks", "final")
+        await ask(swarm, demand=name, max_attempts=2)
+        for _ in range(10)
+        for name in ("fails", "leaks", "final")
     ]
-    good = [swarmed.send("fine") for _ in range(30)]
-    assert {swarmed.watch(request) for request in good} == {0}
-    assert {swarmed.watch(request) for request in bad} == {1}
+    good = [await ask(swarm, demand="fine") for _ in range(30)]
+    assert {(await end_of(swarm, request, 120)).head.state for request in good} == {"done"}
+    assert {(await end_of(swarm, request, 120)).head.state for request in bad} == {"failed"}
     assert all(node.running for node in swarmed.workers.values())
-    _, listed = swarmed.verb("dlq", "list", "--json")
-    assert len(json.loads(listed)) == 20
+    letters = await read_letters(swarm)
+    assert len(letters) == 20
     (swarmed.folder / "job.sh").write_text(MENDED)
-    code, told = swarmed.verb("dlq", "redrive", "--all", "--json")
-    assert code == 0, told
-    outcomes = json.loads(told)
-    assert len(outcomes) == 20
-    ended = {outcome["request"]: swarmed.watch(outcome["request"]) for outcome in outcomes}
-    assert sorted(ended.values()) == [0] * 10 + [1] * 10
-    assert await in_queue(swarmed.swarm) == 0
+    outcomes = await redrive(swarm, letters)
+    states = [(await end_of(swarm, outcome.request, 120)).head.state for outcome in outcomes]
+    assert sorted(states) == ["done"] * 10 + ["failed"] * 10
+    assert await in_queue(swarm) == 0
