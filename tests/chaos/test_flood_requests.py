@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from picoclaw.swarm.swarm import Swarm
+from picoclaw.tests.support.figures import record
 from picoclaw.tests.support.flood import all_ended, flood, seconds_of, under_way, usual_seconds
 from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.steady_load import Outcome, outcome
@@ -39,7 +40,8 @@ class Scene:
         self.nodes += await asyncio.gather(*started)
 
     async def _start(self, role: str, name: str, **more: Any) -> ChildNode:
-        return await ChildNode.start(self.lab, role, name, quiet=True, **more)
+        # A busy machine is no dead node: who is silent for a second is not to lose its tasks here.
+        return await ChildNode.start(self.lab, role, name, quiet=True, node_timeout=10, **more)
 
     async def sound(self, requests: int) -> Outcome:
         """Look at the whole log: each request and task has ended once."""
@@ -84,6 +86,8 @@ async def test_small_requests_beside_a_large_one_end_in_near_their_lone_time(
         f"\nflood: {tasks:,} tasks in {seconds:.1f} s ({tasks / seconds:,.0f}/s); a small request takes "
         f"{lone * 1000:.0f} ms alone, {beside * 1000:.0f} ms beside them"
     )
+    record(f"flood: a small request beside {tasks:,} tasks", beside)
+    record("flood: a small request alone", lone)
     # What waits in the lane before it is two jobs for each slot, however many are planned.
     assert beside < 10 * lone + 1.0
     found = await scene.sound(requests=11)
