@@ -90,7 +90,7 @@ async def through_kills(fleet: Fleet, *, requests: int, tasks: int, seed: int, s
     record(f"{name}: doubled", doubled, "tasks")
 
 
-async def test_a_hundred_tasks_through_random_kills_none_lost_none_doubled(fleet: Fleet) -> None:
+async def test_sixty_tasks_through_random_kills_none_lost_none_doubled(fleet: Fleet) -> None:
     await through_kills(fleet, requests=3, tasks=20, seed=5, server=False)
 
 
