@@ -260,12 +260,16 @@ class Coordinator:
             while not seq:
                 try:
                     seq = await self._swarm.log.append(request.id, REQUEST_STEP, entry, expected=expected)
-                except AppendRefused:
+                except AppendRefused as refused:
                     head = await self._swarm.log.request_head(request.id)
-                    if head.accepted or head.terminal:
+                    if refused.written and head.run == me.run and not head.terminal:
+                        # `accepted` does stand there, and a word to whoever owns it on top: that is this run.
+                        expected = seq = head.seq
+                    elif head.accepted or head.terminal:
                         await self._note_clash(request)
                         return
-                    expected = head.seq
+                    else:
+                        expected = head.seq
         finally:
             if not seq:
                 del self._owners[request.id]
@@ -356,26 +360,33 @@ class Coordinator:
             del self._heads[request_id]  # only foreign messages stand there, or it has ended
 
     def _orphans(self) -> list[str]:
-        """Return the requests whose owner's run is dead."""
-        me, members = self._swarm.me, self._swarm.members
+        """Return the requests whose owner's run is dead, or coordinates no more."""
+        me = self._swarm.me
         found = []
         for request_id, head in self._heads.items():
             if request_id in self._owners or request_id in self._accepting or not head.owner:
                 continue
-            if head.run == me.run or members.run_dead(head.owner, head.run, head.at):
+            if head.run == me.run or self._deserted(head):
                 found.append(request_id)
         return found
+
+    def _deserted(self, head: RequestHead) -> bool:
+        """Return whether nobody carries a request: one may be handed to a worker as it gives the role back."""
+        members = self._swarm.members
+        return members.run_dead(head.owner, head.run, head.at) or members.leads_no_more(
+            head.owner, head.run, head.at
+        )
 
     async def _take_over(self, request_id: str) -> None:
         me = self._swarm.me
         try:
             head = await self._swarm.log.request_head(request_id)
-            dead = head.owner and self._swarm.members.run_dead(head.owner, head.run, head.at)
+            deserted = bool(head.owner) and self._deserted(head)
             if head.terminal or not head.accepted:
                 self._heads.pop(request_id, None)  # purged, or ended: nothing to look after
                 return
             if head.run != me.run:
-                if not dead:
+                if not deserted:
                     return
                 entry = OwnerEntry(by=me.node, owner=me.node, run=me.run)
                 await self._swarm.log.append(request_id, REQUEST_STEP, entry, expected=head.seq)

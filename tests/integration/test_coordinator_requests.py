@@ -1,6 +1,7 @@
 """A request from its acceptance to its end: once, by one owner, cancelled or late where that is asked."""
 
 import asyncio
+import logging
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,9 @@ from picoclaw.swarm.cancel import cancel_request, cancel_task
 from picoclaw.swarm.entries import Accepted, Cancelled, Done, Failed, Planned
 from picoclaw.swarm.submission import new_request, submit
 from picoclaw.tests.support.executors import Gate, Runs, executors
+from picoclaw.tests.support.fault_points import nothing, writes
+from picoclaw.tests.support.nats import NatsServer
+from picoclaw.tests.support.relay import Relay
 from picoclaw.tests.support.swarm import (
     STEP,
     Lab,
@@ -309,3 +313,21 @@ async def test_a_task_past_its_own_limit_fails_and_the_request_says_so(lab: Lab)
     assert ended.head.state == "done"
     assert ended.head.partial
     assert any("ran for over 0.3 s" in line for line in report_of(ended)["missing"])
+
+
+async def test_an_acceptance_whose_answer_is_lost_and_that_a_cancellation_wrote_over_is_its_own(
+    lab: Lab, nats_server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its entry is no longer the last one: that it stands there decides, not that somebody wrote after it."""
+    caplog.set_level(logging.INFO)
+    async with Relay(nats_server.url) as relay:
+        lost = relay.point(writes("log", entry="accepted"), "after", nothing, then="lose")
+        await lab.coordinator(name="c", urls=(relay.url,))
+        swarm = await lab.door()
+        request = await ask(swarm, demand="nobody-has-it")
+        await lost.wait_async()
+        await cancel_request(swarm, request, why="enough")
+
+        assert (await end_of(swarm, request)).head.state == "cancelled"
+        assert await kinds(swarm, request) == ["accepted", "cancelling", "cancelled"]
+    assert [record.message for record in caplog.records].count("Request accepted") == 1
