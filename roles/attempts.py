@@ -159,7 +159,9 @@ class Attempts:
         )
 
     async def _append_started(self, job: Job, queued: QueuedTask, start: Start) -> TaskHead:
-        me, limit = self._swarm.me, self._policy(queued).attempts
+        # Looked up once: its policy and its work are of one and the same, whatever changes meanwhile.
+        job.executor = self._find(queued)
+        me, limit = self._swarm.me, _policy(job, queued).attempts
         entry = Started(
             by=me.node,
             node=me.node,
@@ -187,11 +189,6 @@ class Attempts:
             limit=limit,
         )
 
-    def _policy(self, queued: QueuedTask) -> Policy:
-        """Return how attempts at a task go on here, where its capability may be defined."""
-        executor = self._find(queued)
-        return policy_of(queued.task, executor.retry if isinstance(executor, WithRetry) else None)
-
     def _stop_fenced(self, task: str, head: TaskHead) -> None:
         """Stop this run's jobs of a task that the log says somebody else holds."""
         for job in self._jobs.holding(task):
@@ -202,7 +199,7 @@ class Attempts:
     # --- the job itself ---
 
     async def _run(self, job: Job, queued: QueuedTask, head: TaskHead) -> None:
-        executor = self._find(queued)
+        executor = job.executor
         if executor is None:
             # It went while the task was on its way: no fault of the task's, as long as that ends some day.
             why = f"no executor here serves {queued.task.capability or queued.task.demand} any more"
@@ -300,7 +297,7 @@ class Attempts:
         self, job: Job, queued: QueuedTask, head: TaskHead, why: str, *, delay: timedelta | None = None
     ) -> None:
         """Go on after the job itself ended with an error that another attempt may mend."""
-        if self._policy(queued).is_final(why):
+        if _policy(job, queued).is_final(why):
             await self._fail(job, queued, "error", f"{why} (final by the retry policy)")
         else:
             await self._retry(job, queued, head, why, delay=delay)
@@ -319,7 +316,7 @@ class Attempts:
         if isinstance(decision, Bury):
             await self._bury(job, queued, decision.expected, decision.attempt, why)
             return
-        pause = self._policy(queued).pause(job.attempt) if delay is None else delay
+        pause = _policy(job, queued).pause(job.attempt) if delay is None else delay
         not_before = self._swarm.members.server.now() + pause.total_seconds()
         entry = self._queued(queued, decision, why, not_before=not_before)
         try:
@@ -385,6 +382,11 @@ class Attempts:
 
     async def _append(self, queued: QueuedTask, entry: EntryBase, expected: int) -> int:
         return await self._swarm.log.append(queued.request, queued.task.step, entry, expected=expected)
+
+
+def _policy(job: Job, queued: QueuedTask) -> Policy:
+    """Return how attempts at a task go on here, where its capability may be defined."""
+    return policy_of(queued.task, job.executor.retry if isinstance(job.executor, WithRetry) else None)
 
 
 def _read_queued(job: Job) -> QueuedTask:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from ..capabilities.executor import Executor
 from ..swarm.delivered import Delivered
 from ..swarm.records import QueuedTask, Result
 
@@ -15,6 +16,8 @@ class Job:
     """Task id, read from the message's subject."""
     delivered: Delivered
     queued: QueuedTask | None = None
+    executor: Executor | None = None
+    """What does it, as looked up before `started`; None: nothing here does."""
     seq: int = 0
     """Sequence of its `started`; 0 until that is written."""
     attempt: int = 0
