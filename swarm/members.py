@@ -384,6 +384,17 @@ class Members:
             return False
         return member.sign.goodbye if member.beat.run == run else member.born > since
 
+    def leads_no_more(self, node: str, run: str, since: float) -> bool:
+        """Return whether a living run has said that it coordinates no more.
+
+        `since`: server time at which a request was given to it. What it said within a heartbeat after
+        that may be older than its promotion.
+        """
+        member = self._table.get(node)
+        if member is None or member.beat.run != run or member.leads:
+            return False
+        return member.seen_at > since + member.beat.interval_s
+
     def run_dead(self, node: str, run: str, since: float) -> bool:
         """Return whether a run is dead for a decision; `since`: server time of its last entry."""
         if self.proven_dead(node, run, since):

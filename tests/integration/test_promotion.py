@@ -193,3 +193,24 @@ async def test_a_draining_coordinator_hands_its_requests_to_another_before_it_sa
     assert (await end_of(swarm, request)).head.state == "done"
     assert await kinds(swarm, request) == ["accepted", "planned", "owner", "done"]
     assert await kinds(swarm, request, "task") == ["queued", "started", "done"]
+
+
+async def test_a_request_that_was_handed_to_a_worker_as_it_gave_the_role_back_is_taken_from_it(
+    lab: Lab,
+) -> None:
+    swarm = await lab.door()
+    hand = await lab.worker(executors(Runs()), name="hand", promotable=True)
+    lead = await lab.coordinator(name="lead")
+    request = await ask(swarm, demand="nobody")
+    await owned_by(swarm, request, "lead")
+
+    async def planned() -> bool:
+        return (await swarm.log.request_head(request)).planned
+
+    await wait_for_async(planned)
+    # What a draining coordinator writes that still believes the worker to lead.
+    head = await swarm.log.request_head(request)
+    late = Owner(by="gone", owner="hand", run=hand.swarm.me.run)
+    await swarm.log.append(request, "_", late, expected=head.seq)
+    await owned_by(swarm, request, "lead", "hand", "lead")
+    assert lead.swarm.members.status("hand") == "online"
