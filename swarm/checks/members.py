@@ -60,7 +60,11 @@ def _versions(around: Around) -> list[Row]:
 
 
 def _coordinators(around: Around) -> Row:
-    names = around.coordinators
+    names = [
+        f"{row.name} (promoted)" if row.promoted else row.name
+        for row in around.nodes
+        if row.lives and row.coordinates
+    ]
     if names:
         return ok("coordinators", f"{len(names)} alive: {listed(names)}")
     return warning(

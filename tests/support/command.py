@@ -135,7 +135,7 @@ class Spawned:
         with self._changed:
             return "\n".join([*self.lines, *(stream.rest for stream in self._streams)])
 
-    def expect(self, pattern: str, timeout: float = 10.0, after: int = 0) -> re.Match[str]:
+    def expect(self, pattern: str, timeout: float = 20.0, after: int = 0) -> re.Match[str]:
         """The first match in a line said so far or to come; AssertionError with all output otherwise.
 
         A prompt that waits in an unfinished line counts. `after` leaves out that many of `lines`.
@@ -155,7 +155,7 @@ class Spawned:
         why = f"it ended with {self.wait()}" if ended else f"{timeout:g} s have passed"
         raise AssertionError(f"no line matches {pattern!r}: {why}: {self}\n{self.output}")
 
-    async def expect_async(self, pattern: str, timeout: float = 10.0, after: int = 0) -> re.Match[str]:
+    async def expect_async(self, pattern: str, timeout: float = 20.0, after: int = 0) -> re.Match[str]:
         """As `expect`, while the event loop runs on."""
         return await asyncio.to_thread(self.expect, pattern, timeout, after)
 
@@ -182,17 +182,17 @@ class Spawned:
         self.signal(signal.SIGKILL)
         self.wait()
 
-    def wait(self, timeout: float = 15.0) -> int:
+    def wait(self, timeout: float = 30.0) -> int:
         """Its exit code (negative: the signal that ended it); AssertionError when it runs on."""
         try:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {timeout:g} s: {self}\n{self.output}") from None
 
-    async def wait_async(self, timeout: float = 15.0) -> int:
+    async def wait_async(self, timeout: float = 30.0) -> int:
         return await asyncio.to_thread(self.wait, timeout)
 
-    def finish(self, timeout: float = 15.0) -> int:
+    def finish(self, timeout: float = 30.0) -> int:
         """Its exit code once all of its output has been read as well."""
         code = self.wait(timeout)
         for reader in self._readers:

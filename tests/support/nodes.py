@@ -20,6 +20,8 @@ QUICK = (
 )  # fmt: skip
 """A death is noticed within some seconds, and not by the ack wait."""
 REQUEST = r"request (r-[a-z2-7]{16})"
+START = 45.0
+"""Seconds until a node serves at the latest: two on a quiet machine, and many on one that is not."""
 
 
 class Nodes:
@@ -35,7 +37,7 @@ class Nodes:
             "--swarm.role", role, "--swarm.name", name, *QUICK, *self.connection, *args
         )  # fmt: skip
 
-    def start(self, *nodes: Sequence[str], timeout: float = 20.0) -> list[Spawned]:
+    def start(self, *nodes: Sequence[str], timeout: float = START) -> list[Spawned]:
         """Start nodes, each given as role, name and further arguments, and wait until all serve."""
         begun = [self.begin(*node) for node in nodes]
         for node in begun:
@@ -52,7 +54,7 @@ class Nodes:
         return door, door.expect(REQUEST).group(1)
 
 
-def serving(node: Spawned, timeout: float = 20.0) -> Spawned:
+def serving(node: Spawned, timeout: float = START) -> Spawned:
     """Wait until a node serves."""
     node.expect("is in swarm", timeout)
     return node

@@ -120,6 +120,12 @@ def test_nodes_that_are_late_twice_there_of_several_versions_or_without_a_coordi
     assert said(member_rows(Around(now=0.0), {})) == [("nodes", "warning")]
 
 
+def test_who_coordinates_and_whether_it_was_promoted() -> None:
+    nodes = (node("a", role="coordinator"), node("b", leads=True), node("c"))
+    rows = {row.name: row for row in member_rows(Around(nodes=nodes, now=0.0), {})}
+    assert rows["coordinators"].detail == "2 alive: a, b (promoted)"
+
+
 def test_a_node_that_offers_what_it_lacks() -> None:
     around = Around(nodes=(node("a", not_ready={"shell": "needs shellcheck on the PATH"}),), now=0.0)
 
