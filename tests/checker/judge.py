@@ -15,7 +15,7 @@ from picoclaw.swarm.entries import (
     Started,
 )
 from picoclaw.swarm.fold import TaskHead, fold_task
-from picoclaw.swarm.records import Retry, Task
+from picoclaw.swarm.records import Request, Task
 from picoclaw.swarm.rules import spent
 from picoclaw.swarm.subjects import REQUEST_STEP
 
@@ -30,12 +30,12 @@ def judge(
     new: Written,
     *,
     task: Task | None = None,
-    policy: Retry | None = None,
+    request: Request | None = None,
     early: float = EARLY,
 ) -> Iterator[Violation]:
     """Yield what is wrong with an entry, given all that stood on its subject before.
 
-    `task` is what the plan says of it, where that is known, and `policy` its request's retry policy.
+    `task` is what the plan says of it, and `request` its request, where they are known.
     """
     if before and any(written.ends for written in before):
         rule = "second end" if new.ends else "entry after the end"
@@ -45,14 +45,14 @@ def judge(
     elif new.step == REQUEST_STEP:
         yield from _judge_request(before, new)
     else:
-        yield from _judge_task(before, new, task, policy, early)
+        yield from _judge_task(before, new, task, request, early)
 
 
 # --- tasks ---
 
 
 def _judge_task(
-    before: Sequence[Written], new: Written, task: Task | None, policy: Retry | None, early: float
+    before: Sequence[Written], new: Written, task: Task | None, request: Request | None, early: float
 ) -> Iterator[Violation]:
     last = before[-1].entry if before else None
     if (origin := _carried(new)) is not None:
@@ -65,10 +65,7 @@ def _judge_task(
             yield from _judge_queued(last, new, entry)
         case Started() as entry:
             yield from _judge_started(before, new, entry, early)
-            limit = _limit(task, policy)
-            if limit is not None:
-                # By its definition a capability may allow more, or fewer, from its node on.
-                limit = max(limit, entry.limit or limit)
+            limit = _limit(before, task, request)
             if limit is not None and spent(entry.attempt, entry.excused) > limit:
                 yield Violation(
                     "too many attempts", f"{new.name} was started as attempt {entry.attempt} of {limit}"
@@ -91,7 +88,7 @@ def _judge_task(
                     "stale write", f"{new.name} failed by {entry.node or entry.by}, who did not hold it"
                 )
         case Dead() as entry:
-            yield from _judge_dead(before, new, entry, task, policy)
+            yield from _judge_dead(before, new, entry, task, request)
         case Failed() | Cancelled():
             pass
         case _:
@@ -166,7 +163,7 @@ def _judge_started(
 
 
 def _judge_dead(
-    before: Sequence[Written], new: Written, entry: Dead, task: Task | None, policy: Retry | None
+    before: Sequence[Written], new: Written, entry: Dead, task: Task | None, request: Request | None
 ) -> Iterator[Violation]:
     starts = [written.entry for written in before if isinstance(written.entry, Started)]
     if not starts:
@@ -177,21 +174,30 @@ def _judge_dead(
             "attempts unexplained",
             f"{new.name} is dead after attempt {entry.attempt}, not {starts[-1].attempt}",
         )
-    limit = _limit(task, policy) if starts[-1].limit is None else starts[-1].limit
+    limit = _limit(before, task, request)
     counted = len(starts) - starts[-1].excused
     if limit is not None and counted < limit:
         yield Violation("buried too early", f"{new.name} was buried after {counted} of {limit} attempts")
 
 
-def _limit(task: Task | None, policy: Retry | None) -> int | None:
-    """Return how many attempts a task may have; None where a policy may say otherwise."""
+def _limit(before: Sequence[Written], task: Task | None, request: Request | None) -> int | None:
+    """Return how many attempts a task may have after what stands there; None where that is not known.
+
+    What the request names goes before what the plan names, and that before what the definition of the
+    capability says on the node that held it last (`Started.limit`).
+    """
     if task is None:
         return None
-    if policy is not None and policy.attempts is not None:
-        return policy.attempts
-    if task.retry is not None and task.retry.attempts is not None:
-        return task.retry.attempts
-    return task.max_attempts
+    named = (
+        request.max_attempts if request is not None else None,
+        request.retry.attempts if request is not None and request.retry is not None else None,
+        task.retry.attempts if task.retry is not None else None,
+    )
+    for attempts in named:
+        if attempts is not None:
+            return attempts
+    held = [written.entry for written in before if isinstance(written.entry, Started)]
+    return task.max_attempts if not held or held[-1].limit is None else held[-1].limit
 
 
 def _says_why(new: Written) -> Iterator[Violation]:

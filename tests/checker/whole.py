@@ -40,8 +40,8 @@ def _each_entry(
     history: History, subjects: Subjects, plans: Mapping[str, Plan], early: float
 ) -> Iterator[Violation]:
     tasks = {(request, task.step): task for request, plan in plans.items() for task in plan.tasks}
-    policies = {
-        written.request: written.entry.request.retry
+    requests = {
+        written.request: written.entry.request
         for written in history.log
         if isinstance(written.entry, Accepted)
     }
@@ -51,7 +51,7 @@ def _each_entry(
                 entries[:place],
                 written,
                 task=tasks.get((request, step)),
-                policy=policies.get(request),
+                request=requests.get(request),
                 early=early,
             )
 

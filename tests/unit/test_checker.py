@@ -253,20 +253,44 @@ def test_every_rule_is_planted_once_at_least() -> None:
     assert said.count("Violation(") - 1 <= len(FAULTS)
 
 
-def test_a_policy_of_the_request_says_how_many_attempts_there_are() -> None:
-    attempts = [started("w1", n, (1, n)) for n in range(1, 6)]
+def attempts_of(number: int, given: dict[str, Any], plan: Plan = PLAN, **said: Any) -> str:
+    """What the checker says of a task that was buried after so many attempts."""
+    attempts = (started("w1", n, (1, n), **said) for n in range(1, number + 1))
     lines: Sequence[Line] = (
-        ("_", accepted(retry=Retry(attempts=5))),
-        ("_", planned()),
+        ("_", accepted(**given)),
+        ("_", planned(plan=plan)),
         *B,
         ("a", queued()),
         *(("a", entry) for entry in attempts),
-        ("a", dead(5)),
+        ("a", dead(number)),
         END,
     )
-    assert not check(History(log=log_of(*lines)))
-    short = [line for line in lines if line[1] is not attempts[-1]]
-    assert "buried after 4 of 5" in told(check(History(log=log_of(*short))))
+    return told(check(History(log=log_of(*lines))))
+
+
+RETRIED = Plan(tasks=(Task(step="a", demand="job", retry=Retry(attempts=6)), Task(step="b", demand="job")))
+
+
+@pytest.mark.parametrize(
+    ("limit", "given", "plan", "said"),
+    [
+        pytest.param(3, {}, PLAN, {}, id="the plan's default"),
+        pytest.param(5, {"retry": Retry(attempts=5)}, PLAN, {}, id="the request's policy"),
+        pytest.param(4, {"max_attempts": 4, "retry": Retry(attempts=5)}, PLAN, {}, id="the request's number"),
+        pytest.param(6, {}, RETRIED, {}, id="the plan's policy"),
+        pytest.param(4, {"max_attempts": 4}, RETRIED, {}, id="the request goes before the plan"),
+        pytest.param(5, {}, PLAN, {"limit": 5}, id="the definition"),
+        pytest.param(2, {}, PLAN, {"limit": 2}, id="the definition allows fewer"),
+        pytest.param(4, {"max_attempts": 4}, PLAN, {"limit": 6}, id="the request goes before the definition"),
+        pytest.param(6, {}, RETRIED, {"limit": 2}, id="the plan goes before the definition"),
+    ],
+)
+def test_who_is_nearest_to_the_request_says_how_many_attempts_there_are(
+    limit: int, given: dict[str, Any], plan: Plan, said: dict[str, Any]
+) -> None:
+    assert not attempts_of(limit, given, plan, **said)
+    assert f"buried after {limit - 1} of {limit}" in attempts_of(limit - 1, given, plan, **said)
+    assert f"started as attempt {limit + 1} of {limit}" in attempts_of(limit + 1, given, plan, **said)
 
 
 def test_job_records_are_read_as_the_jobs_wrote_them(tmp_path: Path) -> None:
