@@ -109,10 +109,27 @@ async def _request_of(swarm: Swarm, letter: Letter, sender: str) -> Request:
 
 
 async def remove(swarm: Swarm, letters: Iterable[Letter]) -> None:
-    """Take letters out of the dead letters, with earlier ones of the same tasks."""
+    """Take letters out of the dead letters, with earlier ones of the same tasks.
+
+    All that a request has go at once: who saw only some of them, since this was ended in between,
+    would send those again as another request.
+    """
+    by_request: dict[str, list[Letter]] = defaultdict(list)
     for letter in letters:
-        queued = letter.dead.queued
-        subject = swarm.names.dead_letter(queued.request, queued.task.step)
-        await swarm.wire.api(
-            f"STREAM.PURGE.{swarm.names.dead_letters}", {"filter": subject, "seq": letter.seq + 1}
-        )
+        by_request[letter.dead.queued.request].append(letter)
+    for request, its in by_request.items():
+        newest = {
+            swarm.names.dead_letter(request, letter.dead.queued.task.step): letter.seq for letter in its
+        }
+        whole = swarm.names.dead_letter(request, "*")
+        if len(newest) > 1 and await _subjects(swarm, whole) == newest.keys():
+            newest = {whole: max(newest.values())}
+        for subject, seq in newest.items():
+            await swarm.wire.api(
+                f"STREAM.PURGE.{swarm.names.dead_letters}", {"filter": subject, "seq": seq + 1}
+            )
+
+
+async def _subjects(swarm: Swarm, filter_: str) -> set[str]:
+    info = await swarm.wire.api(f"STREAM.INFO.{swarm.names.dead_letters}", {"subjects_filter": filter_})
+    return set(info["state"].get("subjects") or ())

@@ -6,13 +6,13 @@ from datetime import timedelta
 import pytest
 
 from picoclaw.capabilities.executor import Context
-from picoclaw.errors import FinalError, PlanError, RetryableError, UsageError
+from picoclaw.errors import FinalError, PicoclawError, PlanError, RetryableError, UsageError
 from picoclaw.swarm.artifacts import meta_subject
 from picoclaw.swarm.cancel import cancel_request
 from picoclaw.swarm.dead_letters import read_letters
 from picoclaw.swarm.entries import Dead, Done, Failed, Queued
 from picoclaw.swarm.kv import last_message
-from picoclaw.swarm.look import read_request
+from picoclaw.swarm.look import list_requests, read_request
 from picoclaw.swarm.records import QueuedTask, Result, Retried, Retry
 from picoclaw.swarm.redrive import redrive
 from picoclaw.swarm.retry import NothingToRetry, retry_request
@@ -20,6 +20,8 @@ from picoclaw.swarm.submission import new_request, submit
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.swarm.views.requests import RequestState
 from picoclaw.tests.support.executors import Gate, Runs, executors
+from picoclaw.tests.support.fault_points import writes
+from picoclaw.tests.support.relay import Relay
 from picoclaw.tests.support.swarm import (
     STEP,
     Lab,
@@ -352,6 +354,31 @@ async def test_a_letter_stays_until_its_request_is_handed_in_and_sending_twice_i
     await lab.coordinator(name="lead2")
     assert (await end_of(swarm, first.request)).head.state == "done"
     assert len(flaky.steps(first.request)) == 1
+
+
+async def test_a_redrive_that_is_cut_off_while_it_removes_letters_leaves_all_or_none_of_a_request(
+    lab: Lab,
+) -> None:
+    flaky = Flaky("bad", "worse", error=RetryableError)
+    await lab.coordinator(CHAIN, name="lead")
+    await lab.worker(executors(flaky.runs), name="hand")
+    swarm = await lab.door()
+    old = await ask(swarm, template="chain", retry=ONCE)
+    await end_of(swarm, old)
+    letters = await read_letters(swarm)
+    assert len(letters) == 2
+    flaky.broken.clear()
+    async with Relay(lab.nats.urls[0]) as relay:
+        away = await lab.door(url=relay.url)
+        purge = writes("api", subject=f"STREAM.PURGE.{swarm.names.dead_letters}")
+        relay.point(purge, "after", lambda write: relay.refuse())
+        with pytest.raises(PicoclawError):
+            await redrive(away, letters)
+    rest = await read_letters(swarm)
+    assert rest in ([], letters)
+    await redrive(swarm, rest)
+    sent = [one.id for one in await list_requests(swarm) if one.id != old]
+    assert len(sent) == 1, "each dead task runs again in one request"
 
 
 async def test_a_letter_whose_request_is_gone_becomes_a_request_of_its_own(lab: Lab) -> None:
