@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from ..swarm.demand import Demand, parse_demand
@@ -34,19 +35,20 @@ class Policies:
         """Return how many ready tasks of a demand may go on its lane now.
 
         While nobody serves the demand, tasks whose policy is not to wait are held back: it decides
-        once its grace is over.
+        once its grace is over. One is all that goes on such a lane, so that they are not counted.
         """
         schedule = self.ledger.schedule
         if slots:
             return schedule.ready(demand)
-        return sum(1 for step in schedule.ready_steps(demand) if self.of(step) == "wait")
+        return int(any(self.of(step) == "wait" for step in schedule.ready_steps(demand)))
 
     def take_ready(self, demand: str, number: int, slots: int) -> list[str]:
         """Take up to `number` of the tasks that `may_release` counts."""
         schedule = self.ledger.schedule
         if slots:
             return schedule.take_ready(demand, number)
-        waiting = [step for step in schedule.ready_steps(demand) if self.of(step) == "wait"][:number]
+        waits = (step for step in schedule.ready_steps(demand) if self.of(step) == "wait")
+        waiting = list(islice(waits, number))
         for step in waiting:
             schedule.take(step)
         return waiting

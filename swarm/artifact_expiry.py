@@ -15,9 +15,10 @@ from datetime import datetime, timedelta
 
 from ..errors import SwarmError
 from .artifacts import meta_subject
-from .follow import Followed, Follower
+from .follow import Followed
 from .kv import last_message
-from .log import snapshot
+from .log import scan, snapshot
+from .prune import READ
 from .records import ArtifactRef, read_json
 from .swarm import Swarm
 from .wire import NOT_FOUND, ApiError
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 
 GRACE = timedelta(minutes=10)
 """How long a body stays at least: whoever stored it hands its request in within that."""
-READ = timedelta(minutes=2)
 _NAME = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 
@@ -126,10 +126,12 @@ class ArtifactExpiry:
         def take(followed: Followed) -> None:
             found.update(names_in(followed.data) & stored.keys())
 
-        await self._scan(names.log, names.wildcard("log"), take)
-        await self._scan(names.dead_letters, names.wildcard("dead"), take)
+        # What moves is written where it goes before it leaves where it was: an accepted request to the
+        # log, a dead task to the dead letters. So first where it comes from.
         for stream in (names.tasks, names.requests):
             await self._scan_queue(stream, take)
+        for stream, kind in ((names.log, "log"), (names.dead_letters, "dead")):
+            await scan(self._swarm.wire, stream, names.wildcard(kind), take, deliver="all", timeout=READ)
         unread = [name for name in found if stored[name].json]
         while unread and going - found:
             name = unread.pop()
@@ -149,22 +151,8 @@ class ArtifactExpiry:
             self._inside[name] = await asyncio.to_thread(names_in, data)
         return self._inside[name]
 
-    async def _scan(self, stream: str, subject: str, take: Callable[[Followed], None]) -> None:
-        """Show `take` every message of a stream, one after the other, so that none is kept in memory."""
-        done = asyncio.Event()
-        follower = Follower(self._swarm.wire, stream, subject, deliver="all", on_snapshot=done.set)
-        reader = asyncio.create_task(follower.run(take))
-        try:
-            async with asyncio.timeout(READ.total_seconds()):
-                await done.wait()
-        except TimeoutError:
-            raise SwarmError(f"{stream} could not be read in time: check the NATS server") from None
-        finally:
-            reader.cancel()
-            await asyncio.gather(reader, return_exceptions=True)
-
     async def _scan_queue(self, stream: str, take: Callable[[Followed], None]) -> None:
-        """As `_scan`, of a work queue, which admits no second reader."""
+        """As `scan`, of a work queue, which admits no second reader."""
         seq = 1
         while True:
             try:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ..errors import AppendRefused, RecordRefused
 from .follow import Followed
@@ -74,7 +74,7 @@ class LiveLimits:
         record = SwarmLimits.from_bytes(stored.data) if stored is not None else SwarmLimits()
         if revision > self._revision:
             self._revision = revision
-            self._use(record, self.changed_at)
+            self._use(record, datetime.fromisoformat(stored.time).timestamp() if stored is not None else 0.0)
         return record
 
     async def change(self, changes: Mapping[str, timedelta | int | None]) -> tuple[SwarmLimits, SwarmLimits]:

@@ -6,7 +6,7 @@ is mine: it succeeded; its sequence is what I expected: again; else somebody els
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
 from ..errors import AppendRefused, RecordRefused, SwarmError, SwarmTimeout
@@ -169,20 +169,22 @@ def _timestamp(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-async def snapshot(
+async def scan(
     wire: Wire,
     stream: str,
     subject: str,
+    take: Callable[[Followed], None],
     *,
     deliver: str,
+    on_reset: Callable[[], None] | None = None,
     headers_only: bool = False,
     timeout: timedelta = timedelta(seconds=30),
-) -> list[Followed]:
-    """Return what stands in a stream now; `headers_only` leaves the bodies out.
+) -> None:
+    """Show `take` what stands in a stream now, one message after the other, so that none need be kept.
 
+    `headers_only` leaves the bodies out; `on_reset`: the stream was made anew, all comes from its start.
     Raises SwarmTimeout when it cannot be read in time.
     """
-    found: list[Followed] = []
     complete = asyncio.Event()
     follower = Follower(
         wire,
@@ -190,10 +192,10 @@ async def snapshot(
         subject,
         deliver=deliver,
         on_snapshot=complete.set,
-        on_reset=found.clear,
+        on_reset=on_reset,
         headers_only=headers_only,
     )
-    reader = asyncio.create_task(follower.run(found.append))
+    reader = asyncio.create_task(follower.run(take))
     waiter = asyncio.create_task(complete.wait())
     try:
         await asyncio.wait(
@@ -210,4 +212,14 @@ async def snapshot(
         for task in (reader, waiter):
             task.cancel()
         await asyncio.gather(reader, waiter, return_exceptions=True)
+
+
+async def snapshot(
+    wire: Wire, stream: str, subject: str, *, deliver: str, headers_only: bool = False
+) -> list[Followed]:
+    """Return what stands in a stream now; arguments and errors are those of `scan`."""
+    found: list[Followed] = []
+    await scan(
+        wire, stream, subject, found.append, deliver=deliver, on_reset=found.clear, headers_only=headers_only
+    )
     return found

@@ -1,16 +1,17 @@
 """Prune: removes ended requests, with what nothing else refers to."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from .fold import RequestHead, fold_request
-from .log import decode, snapshot
+from .follow import Followed
+from .log import decode, scan
 from .subjects import REQUEST_ID, REQUEST_STEP, split_log_subject
 from .swarm import Swarm
 
-log = logging.getLogger(__name__)
+READ = timedelta(minutes=2)
+"""Longest time in which the log may be read through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +24,21 @@ class Ending:
 
 
 async def read_endings(swarm: Swarm) -> dict[str, Ending]:
-    """Return where every request of the log stands, at a message or two for each."""
-    began: dict[str, float] = {}
-    for followed in await swarm.log.index():
+    """Return where every request of the log stands, at a message or two for each; none is kept."""
+    names, began, found = swarm.names, dict[str, float](), dict[str, Ending]()
+
+    def begins(followed: Followed) -> None:
         began.setdefault(split_log_subject(followed.subject)[0], followed.at)
-    found = {}
-    own_entries = swarm.names.log_of("*", REQUEST_STEP)
-    for followed in await snapshot(swarm.wire, swarm.names.log, own_entries, deliver="last_per_subject"):
+
+    def stands(followed: Followed) -> None:
         request = split_log_subject(followed.subject)[0]
-        if not REQUEST_ID.fullmatch(request):
-            continue  # anybody may publish on a subject like ours
-        head = fold_request(RequestHead(), decode(followed), followed.seq, followed.at)
-        found[request] = Ending(head, began.get(request, followed.at))
+        if REQUEST_ID.fullmatch(request):  # anybody may publish on a subject like ours
+            head = fold_request(RequestHead(), decode(followed), followed.seq, followed.at)
+            found[request] = Ending(head, began.get(request, followed.at))
+
+    own = names.log_of("*", REQUEST_STEP)
+    await scan(swarm.wire, names.log, own, begins, deliver="all", headers_only=True, timeout=READ)
+    await scan(swarm.wire, names.log, own, stands, deliver="last_per_subject", timeout=READ)
     return found
 
 
@@ -53,8 +57,13 @@ def oldest_open(endings: Mapping[str, Ending]) -> float | None:
 
 
 async def remove_request(swarm: Swarm, request: str) -> int:
-    """Remove an ended request's log, and what may be left of it in the queue; return its entries."""
+    """Remove an ended request's log, and what may be left of it in the queue; return its entries.
+
+    One that has not ended stays: somebody else may have removed it in between, and another sent it again.
+    """
     assert REQUEST_ID.fullmatch(request)  # it becomes a filter: anything else could mean all of them
+    if not (await swarm.log.head(request, REQUEST_STEP)).terminal:
+        return 0
     await swarm.queue.withdraw(request)
     answer = await swarm.wire.api(
         f"STREAM.PURGE.{swarm.names.log}", {"filter": swarm.names.log_filter(request)}

@@ -1,5 +1,6 @@
 """Retention: what expires, what never does, and the sizes of the streams as an operator set them."""
 
+import asyncio
 import itertools
 from datetime import timedelta
 
@@ -7,12 +8,16 @@ import pytest
 
 from picoclaw.swarm.artifact_expiry import ArtifactExpiry, Stored, removable
 from picoclaw.swarm.bodies import INLINE_LIMIT
+from picoclaw.swarm.entries import Accepted
 from picoclaw.swarm.janitor import Janitor
+from picoclaw.swarm.look import server_time
 from picoclaw.swarm.prune import ended_before, oldest_open, read_endings, remove_request
 from picoclaw.swarm.records import ArtifactRef, Result
 from picoclaw.swarm.stream_limits import SET, apply_limits
+from picoclaw.swarm.submission import new_request, submit
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.executors import Gate, Runs, executors, returning
+from picoclaw.tests.support.relay import Relay
 from picoclaw.tests.support.swarm import Lab, ask, end_of, kinds
 from picoclaw.tests.support.waiting import wait_for_async
 
@@ -126,6 +131,36 @@ async def test_a_body_that_is_wanted_at_the_moment_of_its_removal_is_there(lab: 
     assert await objects(swarm) == set()
     assert await swarm.artifacts.put(body, media_type="text/plain") == ref
     assert await swarm.artifacts.get(ArtifactRef(name=ref.name, size=ref.size, digest=ref.digest)) == body
+
+
+async def test_a_request_that_is_accepted_while_it_is_looked_for_references_keeps_its_body(lab: Lab) -> None:
+    swarm = await lab.door()
+    request = new_request(LARGE, demand="noop")
+    await submit(swarm, request)
+    stored = await objects(swarm)
+    assert stored
+
+    async def readers() -> bool:
+        return bool((await swarm.wire.api(f"CONSUMER.NAMES.{swarm.names.log}"))["total"])
+
+    async with Relay(lab.nats.urls[0]) as relay:
+        slow = await lab.door(url=relay.url)
+        slow.members.server.learn(await server_time(swarm))
+        relay.slow(latency=0.05)
+        sweeping = asyncio.create_task(
+            ArtifactExpiry(slow, grace=timedelta(0)).sweep(oldest_open=None), name="sweep"
+        )
+        await wait_for_async(readers)
+        waiting = await swarm.inbox.waiting(request.id)
+        assert waiting is not None
+        accepted = Accepted(by="test", owner="test", run="test", request=waiting)
+        while await readers():
+            await asyncio.sleep(0.01)
+        # The log has been read; what follows is what a coordinator does.
+        await swarm.log.append(request.id, "_", accepted, expected=0)
+        await swarm.inbox.withdraw(request.id)
+        assert await sweeping == 0
+    assert await objects(swarm) == stored
 
 
 async def test_the_age_that_an_older_version_gave_the_store_goes(lab: Lab) -> None:
