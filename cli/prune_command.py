@@ -60,7 +60,7 @@ def prune(
     async def work(swarm: "Swarm") -> int:
         from ..swarm.artifact_expiry import ArtifactExpiry
         from ..swarm.look import server_time
-        from ..swarm.prune import ended_before, oldest_open, read_endings, remove_request
+        from ..swarm.prune import ended_before, oldest_open, read_endings, remove_request, settled
         from ..swarm.resolve import the_one
 
         now = await server_time(swarm)
@@ -76,7 +76,7 @@ def prune(
         if limit is not None:
             old = ended_before(endings, now=now, age=limit)
             going = going & set(old) if going else set(old)
-        ended = {request: endings[request].head for request in sorted(going)}
+        ended = {request: endings[request].head for request in await settled(swarm, going)}
         entries = artifacts = 0
         if not dry_run and ended:
             for request in ended:

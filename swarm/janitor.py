@@ -12,7 +12,7 @@ from datetime import timedelta
 from ..errors import SwarmError
 from .artifact_expiry import ArtifactExpiry
 from .leases import Lease
-from .prune import Ending, ended_before, oldest_open, read_endings, remove_request
+from .prune import Ending, ended_before, oldest_open, read_endings, remove_request, settled
 from .slots import remove_orphans
 from .stream_limits import apply_limits
 from .swarm import Swarm
@@ -103,7 +103,8 @@ class Janitor:
         swarm = self._swarm
         endings = await read_endings(swarm)
         now, kept = swarm.members.server.now(), swarm.limits.requests_kept
-        for request in ended_before(endings, now=now, age=kept):
+        old = ended_before(endings, now=now, age=kept)
+        for request in await settled(swarm, old) if old else ():
             await remove_request(swarm, request)
             del endings[request]
             log.info("Request removed after its time", extra={"request": request})

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import RecordRefused
+from .foreign import warn_foreign
 from .limits import SwarmLimits
 from .log import snapshot
 from .records import read_json
@@ -105,10 +106,13 @@ async def _slots(swarm: Swarm) -> dict[str, tuple[str, ...]]:
         return {}
     found: dict[str, list[str]] = {}
     for followed in records:
-        if followed.data:
+        if not followed.data:
+            continue
+        try:
             record = read_json(followed.data, "the slot")
-            if isinstance(record, dict):
-                found.setdefault(str(record.get("capability")), []).append(str(record.get("node")))
+            found.setdefault(str(record["capability"]), []).append(str(record["node"]))
+        except (RecordRefused, KeyError, TypeError) as error:
+            warn_foreign(log, followed.subject, error)
     return {capability: tuple(sorted(nodes)) for capability, nodes in found.items()}
 
 

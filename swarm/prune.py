@@ -1,13 +1,14 @@
 """Prune: removes ended requests, with what nothing else refers to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from .entries import Accepted
 from .fold import RequestHead, fold_request
 from .follow import Followed
 from .log import decode, scan
-from .subjects import REQUEST_ID, REQUEST_STEP, split_log_subject
+from .subjects import FIRED, REQUEST_ID, REQUEST_STEP, split_log_subject
 from .swarm import Swarm
 
 READ = timedelta(minutes=2)
@@ -54,6 +55,27 @@ def ended_before(endings: Mapping[str, Ending], *, now: float, age: timedelta) -
 def oldest_open(endings: Mapping[str, Ending]) -> float | None:
     """Return when the oldest request that has not ended began; None: all have. Pure."""
     return min((e.began for e in endings.values() if not e.head.terminal), default=None)
+
+
+async def settled(swarm: Swarm, requests: Iterable[str]) -> list[str]:
+    """Return those of some ended requests whose message has left the inbox, in order.
+
+    An acknowledgement may be lost: without the log, what is delivered again would be a new request.
+    """
+    wanted, inbox = sorted(requests), await swarm.inbox.ids()
+    gone = [request for request in wanted if request not in inbox]
+    fired = {name for name in inbox if name.startswith(FIRED)}
+    return [request for request in gone if not (fired and await _fired_as(swarm, request) in fired)]
+
+
+async def _fired_as(swarm: Swarm, request: str) -> str:
+    """Return the last token of what a schedule put into the inbox for a request; empty: none did."""
+    async for followed in swarm.log.history(request, REQUEST_STEP):
+        entry = decode(followed)
+        if isinstance(entry, Accepted):
+            firing = entry.request.firing
+            return swarm.names.fired_of(firing.schedule).rpartition(".")[2] if firing is not None else ""
+    return ""
 
 
 async def remove_request(swarm: Swarm, request: str) -> int:

@@ -10,8 +10,9 @@ from picoclaw.swarm.entries import Queued
 from picoclaw.swarm.kv import as_json
 from picoclaw.swarm.look_limits import read_in_use
 from picoclaw.swarm.records import QueuedTask, Result
+from picoclaw.swarm.slots import Held, Slots
 from picoclaw.swarm.subjects import token
-from picoclaw.swarm.swarm import Swarm
+from picoclaw.swarm.swarm import Me, Swarm
 from picoclaw.tests.support.executors import Gate, Runs, executors
 from picoclaw.tests.support.swarm import STEP, Lab, ask, end_of, entries, step, template
 from picoclaw.tests.support.together import Together
@@ -157,3 +158,43 @@ async def test_a_slot_that_somebody_else_took_ends_its_job_and_hands_it_back(lab
         "its slot of noop was lost: its node was cut off or frozen"
     ]
     assert handed[-1].excused == 1, "at no cost of an attempt"
+
+
+async def two_slots(lab: Lab) -> tuple[Slots, list[Held]]:
+    """A worker's slots, two of which it holds for no job."""
+    door = await lab.door(me=Me(node="hand", run="hand-1"))
+    await door.follow_limits()
+    await door.live.change({"cap.noop": 2})
+    await wait_for_async(lambda: door.live.record.caps)
+    slots = Slots(door, length=timedelta(seconds=30), on_lost=lambda job, why: None)
+    door.members.server.learn(door.live.changed_at + 60)
+    assert await slots.take("noop")
+    assert await slots.take("noop")
+    return slots, slots.idle("noop")
+
+
+async def test_a_slot_that_a_job_takes_while_another_is_given_back_stays(lab: Lab) -> None:
+    slots, (first, second) = await two_slots(lab)
+    giving = asyncio.create_task(slots.give_back_idle(0, lambda held: False))
+    await asyncio.sleep(0)
+    assert first not in slots._held, "its removal is under way"
+    assert slots.bind(("noop",), "job")
+    assert await giving == 1
+    assert second.user == "job"
+    assert slots.holds_any
+    assert await slots_held(slots._swarm) == ("hand",)
+
+
+async def test_a_slot_that_is_given_back_while_it_is_renewed_is_free_at_once(lab: Lab) -> None:
+    slots, (first, _) = await two_slots(lab)
+    await asyncio.gather(slots._renew(first), slots.give_back(first))
+    assert await slots_held(slots._swarm) == ("hand",)
+
+
+async def test_garbage_in_place_of_a_slot_is_left_out_of_what_is_in_use(lab: Lab) -> None:
+    door = await capped(lab, noop=1)
+    for number, garbage in enumerate((b"{", b"[]", b"{}", b'{"capability": "noop"}', b"null")):
+        await door.wire.store(door.leases.subject(f"slot.{token('noop')}.{number}"), garbage)
+    good = as_json({"capability": "noop", "holder": "r", "node": "n"})
+    await door.wire.store(door.leases.subject(f"slot.{token('noop')}.7"), good)
+    assert dict((await read_in_use(door)).slots) == {"noop": ("n",)}

@@ -8,11 +8,11 @@ import pytest
 
 from picoclaw.swarm.artifact_expiry import ArtifactExpiry, Stored, removable
 from picoclaw.swarm.bodies import INLINE_LIMIT
-from picoclaw.swarm.entries import Accepted
+from picoclaw.swarm.entries import Accepted, Done
 from picoclaw.swarm.janitor import Janitor
 from picoclaw.swarm.look import server_time
-from picoclaw.swarm.prune import ended_before, oldest_open, read_endings, remove_request
-from picoclaw.swarm.records import ArtifactRef, Result
+from picoclaw.swarm.prune import ended_before, oldest_open, read_endings, remove_request, settled
+from picoclaw.swarm.records import ArtifactRef, Firing, Result
 from picoclaw.swarm.stream_limits import SET, apply_limits
 from picoclaw.swarm.submission import new_request, submit
 from picoclaw.swarm.swarm import Swarm
@@ -67,6 +67,28 @@ async def test_a_size_below_what_is_in_use_is_never_applied(lab: Lab) -> None:
     info = await swarm.wire.api(f"STREAM.INFO.{swarm.names.log}")
     assert info["config"]["max_bytes"] > 1 << 20
     assert info["state"]["messages"] == 3
+
+
+@pytest.mark.parametrize("fired", [False, True])
+async def test_a_request_whose_message_is_still_in_the_inbox_is_not_forgotten(lab: Lab, fired: bool) -> None:
+    """Its acknowledgement was lost: it is delivered again, and only the log tells that it was had."""
+    swarm = await lab.door()
+    await swarm.read_members()
+    request = new_request("once", demand="noop")
+    if fired:
+        request = request.model_copy(update={"firing": Firing(schedule="tick", at=1.0)})
+    there = swarm.names.fired(1, "tick") if fired else swarm.names.inbox(1, request.id)
+    await swarm.wire.store(there, request.to_bytes())
+    seq = await swarm.log.append(
+        request.id, "_", Accepted(by="a", owner="a", run="gone", request=request), expected=0
+    )
+    result = Result(summary="had")
+    await swarm.log.append(request.id, "_", Done(by="a", node="a", run="gone", result=result), expected=seq)
+
+    assert await settled(swarm, [request.id]) == []
+    await swarm.wire.api(f"STREAM.PURGE.{swarm.names.requests}", {"filter": there})
+    await swarm.wire.store(swarm.names.fired(1, "another"), request.to_bytes())
+    assert await settled(swarm, [request.id]) == [request.id]
 
 
 def test_what_may_go_is_older_than_the_grace_and_than_every_open_request() -> None:
@@ -143,6 +165,9 @@ async def test_a_request_that_is_accepted_while_it_is_looked_for_references_keep
     async def readers() -> bool:
         return bool((await swarm.wire.api(f"CONSUMER.NAMES.{swarm.names.log}"))["total"])
 
+    async def gone() -> bool:
+        return not await readers()
+
     async with Relay(lab.nats.urls[0]) as relay:
         slow = await lab.door(url=relay.url)
         slow.members.server.learn(await server_time(swarm))
@@ -154,8 +179,7 @@ async def test_a_request_that_is_accepted_while_it_is_looked_for_references_keep
         waiting = await swarm.inbox.waiting(request.id)
         assert waiting is not None
         accepted = Accepted(by="test", owner="test", run="test", request=waiting)
-        while await readers():
-            await asyncio.sleep(0.01)
+        await wait_for_async(gone)
         # The log has been read; what follows is what a coordinator does.
         await swarm.log.append(request.id, "_", accepted, expected=0)
         await swarm.inbox.withdraw(request.id)
