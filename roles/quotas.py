@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from ..swarm.fold import RequestHead
 from ..swarm.limits import SwarmLimits
 from ..swarm.look_limits import tasks_out
 from ..swarm.open_requests import answer_open
-from ..swarm.quotas import Part, room
+from ..swarm.quotas import Part, excess, room
 from ..swarm.records import Plan
 from ..swarm.release import OTHERS_FIRST_EVERY
 from ..swarm.swarm import Swarm
@@ -25,8 +26,11 @@ log = logging.getLogger(__name__)
 
 COUNT_EVERY = 0.5
 """Seconds between two counts of what others have at work."""
-STALE = 3.0
-"""Seconds after which a count is worth nothing: nothing more goes out until the next."""
+STALE = 1.5
+"""Seconds after which a count is worth nothing, and nothing more goes out until the next.
+
+Below `GUARD`, so that who uses a part that has grown has counted what went out under the other's old one.
+"""
 
 
 class Quotas:
@@ -37,7 +41,8 @@ class Quotas:
         self._swarm = swarm
         self._changed = changed
         self._part = Part()
-        self._others = 0
+        self._others: Counter[str] = Counter()
+        """What is at work, by the run that owns its request; "" for one that is not known."""
         self._counted: float | None = None
         self._mine: Collection[str] = ()
         self._heads: Mapping[str, RequestHead] = {}
@@ -56,11 +61,18 @@ class Quotas:
         if quota is None:
             self._counted = None
             return None
-        own = self._part.now(quota, self._sharers(mine), self._swarm.me.run, self._swarm.members.server.now())
+        me, at, sharers = self._swarm.me.run, self._swarm.members.server.now(), self._sharers(mine)
+        own = self._part.now(quota, sharers, me, at)
         now = asyncio.get_running_loop().time()
         if self._counted is None or now - self._counted > STALE:
             return 0
-        return room(quota, own, mine=sum(mine.values()), others=self._others)
+        return room(
+            quota,
+            own,
+            mine=sum(mine.values()),
+            others=self._others.total(),
+            excess=excess(quota, sharers, self._others, me, at),
+        )
 
     def request_room(self, out: int) -> int | None:
         """Return how many more tasks of a request that has `out` at work may go out; None: no quota."""
@@ -68,24 +80,31 @@ class Quotas:
         return None if quota is None else max(0, quota - out)
 
     def _sharers(self, mine: Mapping[str, int]) -> set[str]:
-        """Return the runs of the coordinators that own open requests."""
-        members = self._swarm.members
+        """Return the runs of the coordinators that own open requests.
+
+        Of itself it knows without the log, which tells it a moment later.
+        """
+        members, me = self._swarm.members, self._swarm.me.run
         owners = {(head.owner, head.run) for head in self._heads.values() if head.owner and not head.terminal}
         alive = {run for node, run in owners if members.status(node) != "offline"}
-        return alive | ({self._swarm.me.run} if mine else set())
+        return alive - {me} | ({me} if mine else set())
 
     async def run(self) -> None:
         """Count what others have at work as long as there is a quota; until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             if self.record.tenant_running is not None:
+                asked = loop.time()
                 try:
                     out = await tasks_out(self._swarm)
                 except PicoclawError as error:
                     log.debug("what is at work was not counted: %s", error)
                 else:
-                    self._others = sum(number for request, number in out.items() if request not in self._mine)
-                    self._counted = loop.time()
+                    self._others.clear()
+                    for request, number in out.items():
+                        if request not in self._mine:
+                            self._others[self._heads.get(request, RequestHead()).run] += number
+                    self._counted = asked
                     self._changed()
             await asyncio.sleep(COUNT_EVERY)
 

@@ -5,13 +5,16 @@ quota, whatever each of them does not know of the others. What does not divide g
 for a while, so that a quota below the number of coordinators starves none of them.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 WINDOW = 10.0
 """Seconds of server time for which a coordinator keeps its part of the remainder."""
 GUARD = 2.0
 """Seconds after which a part that has grown is used: by then whoever lost it has heard of that."""
+
+LONGEST_GAP = 1.0
+"""Longest time between two looks at who shares a quota, in seconds; with what news take it stays below `GUARD`."""
 
 
 def part(quota: int, sharers: Collection[str], me: str, window: int) -> int:
@@ -29,9 +32,18 @@ class Part:
 
     _since: list[tuple[float, int]] = field(default_factory=list)
     """Since when each value was to hold, the oldest first; each until the next."""
+    _looked: float = 0.0
+    """When it was last asked."""
 
     def now(self, quota: int, sharers: Collection[str], me: str, at: float) -> int:
-        """Return what may be out at a server time, in seconds; call it at least every few seconds."""
+        """Return what may be out at a server time, in seconds.
+
+        Ask every second at least: who did not look for longer begins again, as somebody else may have
+        come and gone meanwhile.
+        """
+        if at - self._looked > LONGEST_GAP:
+            self._since.clear()
+        self._looked = at
         wanted = min(
             part(quota, sharers, me, int(at // WINDOW)), part(quota, sharers, me, int((at - GUARD) // WINDOW))
         )
@@ -44,6 +56,23 @@ class Part:
         return min(value for _, value in self._since)
 
 
-def room(quota: int, part: int, *, mine: int, others: int) -> int:
-    """Return how many more tasks may go out, where `mine` and `others` are out already."""
-    return max(0, min(part - mine, quota - mine - others))
+def excess(quota: int, sharers: Collection[str], out: Mapping[str, int], me: str, at: float) -> int:
+    """Return what the others have out beyond their parts at a server time: a part may shrink under running tasks.
+
+    `out`: what each has at work; who is none of the `sharers` has no part.
+    """
+    windows = int(at // WINDOW), int((at - GUARD) // WINDOW)
+    return sum(
+        max(0, number - min(part(quota, sharers, other, window) for window in windows))
+        for other, number in out.items()
+        if other != me
+    )
+
+
+def room(quota: int, part: int, *, mine: int, others: int, excess: int = 0) -> int:
+    """Return how many more tasks may go out, where `mine` and `others` are out already.
+
+    `excess`: what others have beyond their parts. Each leaves all of it free, as none knows what the
+    rest put out at this moment.
+    """
+    return max(0, min(part - mine - excess, quota - mine - others))

@@ -1,10 +1,12 @@
 """Quotas: the parts never sum to more than the quota, and nobody waits for ever."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picoclaw.swarm.quotas import GUARD, WINDOW, Part, part, room
+from picoclaw.swarm.quotas import GUARD, WINDOW, Part, excess, part, room
 from picoclaw.swarm.release import Share, release
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(30)]
@@ -30,40 +32,63 @@ def test_a_quota_below_the_number_of_coordinators_goes_round(quota: int, names: 
 def test_a_part_that_grows_waits_for_those_that_shrink() -> None:
     mine = Part()
     assert mine.now(4, {"a"}, "a", 100.0) == 0, "who has just come waits too"
+    assert mine.now(4, {"a"}, "a", 101.0) == 0
     assert mine.now(4, {"a"}, "a", 100.0 + GUARD) == 4
     assert mine.now(4, {"a", "b"}, "a", 103.0) == 2, "at once"
     assert mine.now(4, {"a"}, "a", 103.5) == 2
+    assert mine.now(4, {"a"}, "a", 104.5) == 2
     assert mine.now(4, {"a"}, "a", 103.5 + GUARD) == 4
+    assert mine.now(4, {"a"}, "a", 108.0) == 0, "who has not looked for long waits as one who has just come"
 
 
-@given(st.data())
-def test_coordinators_that_hear_of_each_other_late_never_have_more_than_the_quota_at_work(
-    data: st.DataObject,
-) -> None:
-    quota = data.draw(st.integers(1, 6), "quota")
+@pytest.mark.parametrize("seed", range(100))
+def test_coordinators_that_hear_of_each_other_late_never_have_more_than_the_quota_at_work(seed: int) -> None:
+    """Fifteen runs for each seed; what was seen last is printed where one fails."""
+    dice = random.Random(seed)
+    for _ in range(15):
+        _share_a_quota(dice, dice.randint(1, 6))
+
+
+def _share_a_quota(dice: random.Random, quota: int) -> None:
     parts = {name: Part() for name in NAMES[:3]}
-    heard: dict[str, set[str]] = {name: set() for name in parts}
     at_work = dict.fromkeys(parts, 0)
     owning: set[str] = set()
-    history: list[tuple[float, set[str], dict[str, int]]] = []
+    told_last = dict.fromkeys(parts, 0)
+    history: list[tuple[float, set[str], dict[str, int]]] = [(0.0, set(), dict(at_work))]
     now = 1000.0
     for _ in range(60):
-        now += data.draw(st.sampled_from([0.1, 0.5, 1.0, 2.5]), "pause")
-        if data.draw(st.booleans(), "owners change"):
-            owning = set(data.draw(st.sets(st.sampled_from(sorted(parts))), "owning"))
+        now += dice.choice([0.1, 0.5, 1.0, 2.5])
+        if dice.random() < 0.5:
+            owning = {name for name in parts if dice.random() < 0.5}
         # Who has tasks at work owns their request until they have ended.
         owning |= {name for name, number in at_work.items() if number}
         history.append((now, set(owning), dict(at_work)))
         for name in sorted(parts):
-            late = data.draw(st.floats(0, GUARD * 0.4), "late")
-            seen = [entry for entry in history if entry[0] <= now - late] or history[:1]
-            heard[name] = seen[-1][1] | ({name} if name in owning else set())
-            others = sum(number for other, number in seen[-1][2].items() if other != name)
-            own = parts[name].now(quota, heard[name], name, now)
-            wanted = data.draw(st.integers(0, 6), "wanted") if name in owning else 0
-            at_work[name] += min(wanted, room(quota, own, mine=at_work[name], others=others))
-            assert sum(at_work.values()) <= quota
-            at_work[name] -= data.draw(st.integers(0, at_work[name]), "ended")
+            late = dice.uniform(0, GUARD * 0.4)
+            news = [number for number, entry in enumerate(history) if entry[0] <= now - late]
+            told_last[name] = max(told_last[name], news[-1])  # news come in order
+            seen = history[told_last[name]]
+            heard = seen[1] - {name} | ({name} if name in owning else set())
+            out = {other: number for other, number in seen[2].items() if other != name}
+            beyond = excess(quota, heard, out, name, now)
+            own = parts[name].now(quota, heard, name, now)
+            wanted = dice.randint(0, 6) if name in owning else 0
+            free = room(quota, own, mine=at_work[name], others=sum(out.values()), excess=beyond)
+            at_work[name] += min(wanted, free)
+            told = f"{name} at {now:.1f}, {late:.1f} s late: hears {heard}, out {out}, part {own}"
+            assert sum(at_work.values()) <= quota, f"quota {quota}: {at_work}; {told}; {history[-12:]}"
+            at_work[name] -= dice.randint(0, at_work[name])
+            # Whoever looks a moment later sees this, and not only what was at the beginning of the round.
+            history.append((now, set(owning), dict(at_work)))
+
+
+def test_who_has_more_out_than_its_part_takes_from_all_others() -> None:
+    assert excess(3, {"a", "b", "c"}, {"a": 2, "b": 1}, "c", 1005.0) == 1
+    assert excess(3, {"a", "b"}, {"gone": 2}, "a", 1005.0) == 2, (
+        "an owner that is no longer there has no part"
+    )
+    assert room(3, 1, mine=0, others=2) == 1
+    assert room(3, 1, mine=0, others=2, excess=1) == 0
 
 
 shares = st.lists(
