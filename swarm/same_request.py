@@ -9,7 +9,7 @@ from .records import Request
 CHANGE = "change"
 """The input that holds what changed since a commit."""
 _APART = {
-    "sender", "ref", "priority", "deadline_s", "task_timeout_s", "task_deadline_s", "repository", "input"
+    "sender", "ref", "firing", "priority", "deadline_s", "task_timeout_s", "task_deadline_s", "repository", "input"
 }  # fmt: skip
 
 
@@ -18,7 +18,7 @@ def same_request(ours: Request, theirs: Request) -> bool:
 
     What the repositories hold is no part of that, be it in `repository` or among the inputs: whoever
     sends a nightly request twice has it done once, even where somebody committed meanwhile. Nor is who
-    sends it, how urgent it is, or how long it may take.
+    sends it, how urgent it is, how long it may take, or when its schedule fired.
     """
     return ours.key_digest == theirs.key_digest and _asked(ours) == _asked(theirs)
 

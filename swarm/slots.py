@@ -289,20 +289,26 @@ class Slots:
             return
 
     async def give_back(self, held: Held) -> None:
-        """Give a slot back that is held for no job."""
-        if held in self._held:
+        """Give a slot back, unless a job has it now."""
+        if held in self._held and held.user is None:
             self._held.remove(held)
-            try:
-                await self._remove(held.capability, held.index, held.revision)
-            except SwarmError as error:
-                log.debug("slot of %s not given back: %s", held.capability, error)  # it lapses
+            await self._let_go(held)
+
+    async def _let_go(self, held: Held) -> None:
+        try:
+            await self._remove(held.capability, held.index, held.revision)
+        except SwarmError as error:
+            log.debug("slot of %s not given back: %s", held.capability, error)  # it lapses
 
     @property
     def holds_any(self) -> bool:
         return bool(self._held)
 
     async def give_back_idle(self, longer_than: float, keep: Callable[[Held], bool]) -> int:
-        """Give back what has been idle for so long, in seconds, and what is not to be kept; return how many."""
+        """Give back what has been idle for so long, in seconds, and what is not to be kept; return how many.
+
+        A job may begin in one of them while another one is on its way.
+        """
         now = self._now
         going = [
             held
@@ -317,7 +323,7 @@ class Slots:
         ]
         for held in going:
             await self.give_back(held)
-        return len(going)
+        return sum(held not in self._held for held in going)
 
     async def keep_alive(self) -> None:
         """Renew every slot at a third of its length; until cancelled."""
@@ -359,6 +365,10 @@ class Slots:
             log.debug("slot of %s not renewed: %s", held.capability, error)
             return
         held.renewed = sent
+        if held not in self._held:
+            # It was given back meanwhile, at the revision before this one.
+            await self._let_go(held)
+            return
         self._note(held.capability, held.index, _Seen(held.revision, self._now, me.node, me.run))
 
     def _lose(self, held: Held, why: str) -> None:

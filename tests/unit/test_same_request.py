@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
-from picoclaw.swarm.records import ArtifactRef, RepositoryRef, Request
+from picoclaw.swarm.records import ArtifactRef, Firing, RepositoryRef, Request
 from picoclaw.swarm.same_request import same_request
 from picoclaw.swarm.submission import new_request
 
@@ -72,3 +72,10 @@ def test_what_is_asked_makes_another_request(first: dict[str, Any], second: dict
 
 def test_another_key_is_another_request() -> None:
     assert not same_request(asked(), new_request("Count the licences", key="weekly"))
+
+
+def test_a_schedule_that_fires_twice_for_one_time_asks_for_one_request() -> None:
+    first, again = (
+        asked().model_copy(update={"firing": Firing(schedule="nightly", at=at)}) for at in (100.0, 101.5)
+    )
+    assert same_request(first, again)
