@@ -18,6 +18,7 @@ from nats.errors import NotJSMessageError
 
 from ..errors import SwarmTimeout
 from .foreign import warn_foreign
+from .records import new_id
 from .wire import ANSWER, NOT_FOUND, ApiError, Wire
 
 log = logging.getLogger(__name__)
@@ -125,10 +126,12 @@ class Follower:
         consumer = ""
         try:
             config = await self._config(inbox)
+            # Named here: what it delivers may be all that was wanted before the answer tells a name.
+            consumer = config["name"] = new_id()
             created = await self._wire.api(
-                f"CONSUMER.CREATE.{self._stream}", {"stream_name": self._stream, "config": config}
+                f"CONSUMER.CREATE.{self._stream}.{consumer}",
+                {"stream_name": self._stream, "config": config},
             )
-            consumer = str(created["name"])
             self._missing_since = None
             if not created.get("num_pending"):
                 self.caught_up()

@@ -177,15 +177,20 @@ async def test_what_a_handler_raises_ends_the_follower_with_it(lab: Lab) -> None
         await asyncio.wait_for(task, 5)
 
 
-async def test_a_follower_that_ends_leaves_no_consumer(lab: Lab) -> None:
-    swarm = await lab.door()
-    await put(swarm, 0, 3)
-    await snapshot(swarm.wire, swarm.names.log, swarm.names.log_filter(), deliver="all")
+@pytest.mark.parametrize("answered", [True, False])
+async def test_a_follower_that_ends_leaves_no_consumer(lab: Lab, answered: bool) -> None:
+    """Also where it had read everything before the server told that the consumer is made."""
+    async with Relay(lab.nats.urls[0]) as relay:
+        swarm, there = await lab.door(url=relay.url), await lab.door()
+        await put(swarm, 0, 3)
+        relay.swallow = lambda message: not answered and b"consumer_create_response" in message
+        await snapshot(swarm.wire, swarm.names.log, swarm.names.log_filter(), deliver="all")
+        await wait_for_async(lambda: relay.swallowed == int(not answered))
 
-    async def none() -> bool:
-        return not (await swarm.wire.api(f"CONSUMER.NAMES.{swarm.names.log}"))["consumers"]
+        async def none() -> bool:
+            return not (await there.wire.api(f"CONSUMER.NAMES.{swarm.names.log}"))["consumers"]
 
-    await wait_for_async(none)
+        await wait_for_async(none)
 
 
 async def test_a_foreign_message_on_its_inbox_is_named_and_ignored(
