@@ -15,10 +15,9 @@ from picoclaw.tests.support.processes import processes_of
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(60)]
 
-ROUNDS = 8
 
-
-async def test_server_and_members_killed_in_turn_lose_nothing(home: Path) -> None:
+@pytest.mark.parametrize("rounds", [2, pytest.param(8, marks=pytest.mark.long)])
+async def test_server_and_members_killed_in_turn_lose_nothing(home: Path, rounds: int) -> None:
     folder, port = home / ".picoclaw", free_port()
     dice = random.Random(4222)
 
@@ -34,7 +33,7 @@ async def test_server_and_members_killed_in_turn_lose_nothing(home: Path) -> Non
 
     members = list(await asyncio.gather(*(joined() for _ in range(4))))
     try:
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             await members[0].tell("put")
             await members[0].event("put")
             victim = members.pop(dice.randrange(len(members)))
@@ -45,7 +44,7 @@ async def test_server_and_members_killed_in_turn_lose_nothing(home: Path) -> Non
             members.append(newcomer)
             assert {event["server"] for event in back} == {record().pid}
         await members[0].tell("count")
-        assert (await members[0].event("count"))["messages"] == ROUNDS
+        assert (await members[0].event("count"))["messages"] == rounds
 
         for member in members:
             await member.tell("leave")

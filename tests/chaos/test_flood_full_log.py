@@ -112,6 +112,7 @@ async def brim(swarm: Swarm) -> int:
     return int(info["state"]["last_seq"])
 
 
+@pytest.mark.long
 async def test_a_log_without_a_byte_left_holds_the_work_until_there_is_room(
     lab: Lab, nodes: list[ChildNode]
 ) -> None:

@@ -19,7 +19,7 @@ from picoclaw.tests.support.swarm import Lab, lab_on
 from picoclaw.tests.support.swarm_node import ChildNode
 from picoclaw.tests.support.waiting import wait_for_async
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.chaos, pytest.mark.long, pytest.mark.timeout(120)]
 
 HID = "many"
 INTERVAL = 1.0
@@ -56,7 +56,7 @@ async def online(swarm: Swarm, nodes: int) -> int:
     return sum(1 for number in range(nodes) if swarm.members.status(name_of(number)) == "online")
 
 
-@pytest.mark.parametrize(("nodes", "measured"), [(100, 3), pytest.param(1_000, 15, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("nodes", "measured"), [(100, 3), (1_000, 15)])
 async def test_heartbeats_of_many_nodes_cost_a_coordinator_little_and_delay_no_work(
     start_nats: StartNats, tmp_path: Path, nodes: int, measured: int
 ) -> None:

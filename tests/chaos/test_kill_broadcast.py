@@ -57,6 +57,7 @@ def starts(log: list[Entry]) -> int:
     return sum(1 for entry in log if entry.kind == "started")
 
 
+@pytest.mark.long
 async def test_one_node_killed_and_one_stopped_the_quorum_of_the_rest_decides(
     nodes: Nodes, workers: dict[str, Spawned], url: str, opened: Path, tmp_path: Path
 ) -> None:
@@ -85,6 +86,7 @@ async def test_one_node_killed_and_one_stopped_the_quorum_of_the_rest_decides(
         assert (await entries(swarm, second))[-1].kind in ("done", "failed")
 
 
+@pytest.mark.long
 async def test_the_coordinator_killed_in_the_middle_nobody_is_asked_twice(
     nodes: Nodes, workers: dict[str, Spawned], url: str, opened: Path, tmp_path: Path
 ) -> None:
@@ -110,6 +112,7 @@ async def test_the_coordinator_killed_in_the_middle_nobody_is_asked_twice(
         assert any(isinstance(entry, Owner) for entry in own)
 
 
+@pytest.mark.long
 async def test_a_limit_ends_what_a_stopped_node_holds(
     nodes: Nodes, workers: dict[str, Spawned], url: str, opened: Path, tmp_path: Path
 ) -> None:

@@ -27,6 +27,7 @@ def nodes(url: str, spawn_picoclaw: SpawnPicoclaw) -> Nodes:
     return Nodes(spawn_picoclaw, "--swarm.hid", HID, "--swarm.nats.urls", url)
 
 
+@pytest.mark.long
 async def test_a_coordinator_killed_with_9_another_one_takes_its_request_over(
     nodes: Nodes, url: str, tmp_path: Path
 ) -> None:
@@ -57,6 +58,7 @@ async def test_a_coordinator_killed_with_9_another_one_takes_its_request_over(
     assert [entry.node for entry in own if isinstance(entry, Done)] == [heir]
 
 
+@pytest.mark.long
 async def test_a_coordinator_killed_with_9_and_restarted_under_its_name_goes_on_at_once(
     nodes: Nodes, url: str, tmp_path: Path
 ) -> None:
@@ -80,6 +82,7 @@ async def test_a_coordinator_killed_with_9_and_restarted_under_its_name_goes_on_
     assert again.running
 
 
+@pytest.mark.long
 async def test_both_coordinator_and_worker_killed_with_9_the_request_waits_for_new_ones(
     nodes: Nodes, url: str, tmp_path: Path
 ) -> None:

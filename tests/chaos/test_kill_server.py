@@ -23,7 +23,7 @@ def test_the_shared_server_killed_with_9_in_a_request_comes_back_and_the_request
 ) -> None:
     repository = slow_to_review(tmp_path / "slow")
     nodes = Nodes(spawn_picoclaw, "--swarm.nats.embedded")
-    nodes.start(("coordinator", "lead"), ("worker", "hand", "--swarm.capabilities", "docs"))
+    started = nodes.start(("coordinator", "lead"), ("worker", "hand", "--swarm.capabilities", "docs"))
     first = shared_server(home)
     assert first is not None
     door, request = nodes.dispatch("Review", "--capability", "docs", "--repo", str(repository))
@@ -37,4 +37,5 @@ def test_the_shared_server_killed_with_9_in_a_request_comes_back_and_the_request
     described = run_picoclaw("get", "tasks", "--request", request, "--json")
     assert described.returncode == 0, described.stderr
     assert '"state": "done"' in described.stdout
-    assert '"attempt": 1' in described.stdout
+    # Its worker had to join again, and is no dead node for that.
+    assert '"attempt": 1' in described.stdout, [node.output for node in started]

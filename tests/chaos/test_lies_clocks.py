@@ -61,6 +61,10 @@ async def test_work_is_done_a_death_is_found_and_a_deadline_kept(
     async with swarm_of(start_nats().url, tmp_path, lead, hands, quiet=True, pause=1.5) as (door, nodes):
         plain = await ask(door, demand="noop")
         assert (await end_of(door, plain)).head.state == "done"
+        # The clocks are really wrong.
+        off = {entry.kind: entry.at - time.time() for entry in await entries(door, plain, STEP)}
+        assert off["queued"] == pytest.approx(lead, abs=60)
+        assert min(abs(off["done"] - hand) for hand in hands) < 60
 
         # A deadline of two seconds is two seconds, by whatever clock.
         began = time.monotonic()
@@ -90,13 +94,3 @@ async def _a_holder(door: Swarm, request: str) -> str:
                     if isinstance(entry, Started):
                         return entry.node
             await asyncio.sleep(0.05)
-
-
-async def test_the_clock_of_a_node_is_really_wrong(start_nats: StartNats, tmp_path: Path) -> None:
-    async with swarm_of(start_nats().url, tmp_path, HOUR, (-HOUR, -HOUR), quiet=True) as (door, _):
-        request = await ask(door, demand="noop")
-        assert (await end_of(door, request)).head.state == "done"
-        written = await entries(door, request, STEP)
-    off = {entry.kind: entry.at - time.time() for entry in written}
-    assert off["queued"] == pytest.approx(HOUR, abs=60)  # the coordinator's word
-    assert off["done"] == pytest.approx(-HOUR, abs=60)  # the worker's

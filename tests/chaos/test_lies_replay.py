@@ -74,7 +74,7 @@ async def test_a_whole_request_said_again_changes_nothing(lab: Lab, wire: Wire) 
         before = await sound(door, [request])
 
         # Entries with what they expected, queue messages, the request itself, its acks, all heartbeats.
-        assert await wire.say_again(".log.", ".task.", ".request.", "$JS.ACK.", ".node.") > 60
+        assert await wire.say_again(".log.", ".task.", ".request.", "$JS.ACK.", ".node.") >= 50
         later = [await ask(door, demand="noop") for _ in range(5)]
 
         assert await all_ended(door, later, 20) == ["done"] * 5
@@ -85,6 +85,7 @@ async def test_a_whole_request_said_again_changes_nothing(lab: Lab, wire: Wire) 
             await node.kill()
 
 
+@pytest.mark.long
 async def test_an_ack_of_what_runs_loses_nothing(lab: Lab) -> None:
     door = await lab.door()
     lead, first = await asyncio.gather(
@@ -110,6 +111,7 @@ async def test_an_ack_of_what_runs_loses_nothing(lab: Lab) -> None:
                 await node.kill()
 
 
+@pytest.mark.long
 async def test_heartbeats_and_the_goodbye_of_an_earlier_run_say_nothing_of_the_later_one(
     lab: Lab, wire: Wire
 ) -> None:

@@ -39,7 +39,9 @@ BUSY = 1.5
 STARTS = 60.0
 SHORT, LONG = 1, 10
 
-times = pytest.mark.parametrize("repeats", [SHORT, pytest.param(LONG, marks=pytest.mark.long)])
+long = pytest.param(LONG, marks=pytest.mark.long)
+times = pytest.mark.parametrize("repeats", [long])
+short_too = pytest.mark.parametrize("repeats", [SHORT, long])
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(420)]
 
 
@@ -226,7 +228,7 @@ async def test_a_coordinator_killed_another_one_owns_its_requests(swarming: Swar
     tell("coordinator killed: another one owns its request", seconds, BY_WORD)
 
 
-@times
+@short_too
 async def test_the_only_coordinator_killed_a_worker_leads(swarming: Swarming, repeats: int) -> None:
     lead = swarming.start("coordinator")
     await swarming.serve(lead, swarming.start("worker"))

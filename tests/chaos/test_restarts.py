@@ -93,6 +93,7 @@ async def test_a_server_that_comes_back_without_its_store_is_told_to_whoever_wai
     assert all(node.running for node in fleet.nodes.values())
 
 
+@pytest.mark.long
 async def test_a_client_in_another_process_is_told_that_its_request_is_gone(
     fleet: Fleet, spawn_picoclaw: SpawnPicoclaw
 ) -> None:
@@ -151,10 +152,7 @@ async def test_nodes_of_an_earlier_version_are_replaced_one_by_one_under_load_an
 async def test_a_server_away_for_twice_the_ack_wait_causes_no_wave_of_second_runs(fleet: Fleet) -> None:
     await fleet.start(
         ("coordinator", "c1"),
-        (
-            "worker",
-            "w1",
-        ),
+        ("worker", "w1"),
         ("worker", "w2"),
         slots=4,
         relayed=False,
