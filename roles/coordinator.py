@@ -242,6 +242,10 @@ class Coordinator:
         except asyncio.CancelledError:
             await delivered.nak()  # this run coordinates no more, and others need not wait for the ack wait
             raise
+        except Exception:
+            # Whatever lies in the inbox never takes the coordinator with it, nor the next one that it goes to.
+            log.exception("request %s not accepted: this is a defect", request_id)
+            await delivered.nak(LONGEST_PAUSE)
         finally:
             self._accepting.discard(request_id)
             self._fewer.set()

@@ -7,6 +7,7 @@ the server was killed and remembered an older state, is the same request, and th
 from collections.abc import Mapping
 
 from ...config.zones import zone_of
+from ...errors import RecordRefused
 from ..records import Firing, Request
 from ..subjects import request_id
 from .record import Schedule
@@ -26,12 +27,16 @@ def fired_request(
 
     `at` and `seq`: server time and sequence of the fired message; `longest`: seconds after which a time
     that was due counts as had, since its request may have been removed by then. Raises UsageError for a
-    time zone that this machine does not know.
+    time zone that this machine does not know, RecordRefused for a schedule that is none of ours.
     """
     which = headers.get(NEXT) or f"#{seq}"
     if schedule.thinned:
         spec = parse_spec(schedule.spec)
-        assert isinstance(spec, Cron), "only what names times is thinned"
+        if not isinstance(spec, Cron):
+            raise RecordRefused(
+                f"{schedule.spec[:40]!r} names no times, and yet it fires more often than it is due: it was "
+                "not written by PicoClaw"
+            )
         due = due_until(spec, zone_of(schedule.zone), at + SLACK)
         if due is None or due < schedule.changed_at or at - due > longest:
             return None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from picoclaw.errors import RecordRefused
+from picoclaw.swarm.cron.record import Schedule
 from picoclaw.swarm.demand import Demand
 from picoclaw.swarm.entries import Accepted, Queued
 from picoclaw.swarm.heartbeat import Heartbeat
@@ -159,6 +160,17 @@ async def test_on_a_request_subject_a_request_that_no_entry_could_hold_is_refuse
     await scene.named(f"message on {subject} refused", "nested so deep")
     await scene.works()
     assert await kinds(scene.door, ID) == []
+
+
+async def test_on_the_subject_of_a_firing(scene: Scene) -> None:
+    template = new_request("what a schedule asks", demand="noop")
+    now = scene.coordinator.swarm.members.server.now()
+    schedule = Schedule(name="odd", spec="@every 5s", request=template, created_at=now, changed_at=now)
+    subject = scene.door.names.fired(1, "odd")
+    odd = schedule.model_copy(update={"thinned": True})
+    await scene.door.client.publish(subject, odd.to_bytes())
+    await scene.named(f"message on {subject} refused", "fires more often")
+    await scene.harmless(subject, schedule, subject)
 
 
 async def test_on_the_log_subject_of_a_request_that_nobody_made(scene: Scene) -> None:
