@@ -33,6 +33,11 @@ Below `GUARD`, so that who uses a part that has grown has counted what went out 
 """
 
 
+LEFT_BEHIND = 8.0
+"""Seconds after which what is at work for no open request counts no more: it is a foreign message, or what a
+request left on a lane that nobody serves. Until then it may be of one that was accepted just now."""
+
+
 class Quotas:
     """What a coordinator may put out, beside the room in the lanes."""
 
@@ -43,6 +48,8 @@ class Quotas:
         self._part = Part()
         self._others: Counter[str] = Counter()
         """What is at work, by the run that owns its request; "" for one that is not known."""
+        self._strangers: dict[str, float] = {}
+        """Requests that have tasks at work and are not known to be open, and since when."""
         self._counted: float | None = None
         self._mine: Collection[str] = ()
         self._heads: Mapping[str, RequestHead] = {}
@@ -100,13 +107,20 @@ class Quotas:
                 except PicoclawError as error:
                     log.debug("what is at work was not counted: %s", error)
                 else:
-                    self._others.clear()
-                    for request, number in out.items():
-                        if request not in self._mine:
-                            self._others[self._heads.get(request, RequestHead()).run] += number
+                    self._count_others(out, asked)
                     self._counted = asked
                     self._changed()
             await asyncio.sleep(COUNT_EVERY)
+
+    def _count_others(self, out: Mapping[str, int], now: float) -> None:
+        """Take by request what is at work in the whole swarm."""
+        self._others.clear()
+        unknown = out.keys() - self._heads.keys()
+        self._strangers = {request: self._strangers.get(request, now) for request in unknown}
+        for request, number in out.items():
+            left_behind = now - self._strangers.get(request, now) >= LEFT_BEHIND
+            if request not in self._mine and not left_behind:
+                self._others[self._heads.get(request, RequestHead()).run] += number
 
     @asynccontextmanager
     async def answering(

@@ -44,6 +44,16 @@ async def test_two_coordinators_share_the_quota_of_the_tenant_and_nobody_starves
     assert together.most <= 3
 
 
+async def test_a_foreign_message_on_a_lane_that_nobody_serves_uses_no_quota_for_ever(lab: Lab) -> None:
+    door = await lab.door()
+    await door.live.change({"tenant.running": 1})
+    foreign = door.names.task("nobody-0123456789", 1, "r-foreign", "t")
+    await door.wire.store(foreign, b"garbage")
+    await lab.coordinator()
+    await lab.worker(executors(Runs()))
+    assert (await end_of(door, await ask(door, demand="noop"), 30)).head.state == "done"
+
+
 async def test_a_raised_quota_lets_more_out_at_once(lab: Lab) -> None:
     door = await lab.door()
     await door.live.change({"tenant.running": 1, "request.running": 1})
