@@ -9,6 +9,7 @@ import pytest
 from picoclaw.swarm.entries import Done, Queued, Started
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.command import Spawned, SpawnPicoclaw
+from picoclaw.tests.support.figures import record
 from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.nodes import Nodes, look, may_judge, slow_to_review
 from picoclaw.tests.support.repositories import make_repository
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
 
 HID = "chaos"
 WITHIN = 5.0
-"""Seconds after a kill -9 in which the task has ended elsewhere, with a node timeout of 3 s."""
+"""Seconds after a kill -9 in which the task runs elsewhere, with a node timeout of 3 s."""
 
 
 @pytest.fixture
@@ -62,16 +63,15 @@ async def test_of_three_workers_one_is_killed_and_one_stopped_in_a_task_and_it_e
 async def _killed(
     nodes: Nodes, swarm: Swarm, workers: dict[str, Spawned], repository: Path, coordinator: Spawned
 ) -> None:
-    """The task ends elsewhere within 5 s."""
+    """The task runs elsewhere within 5 s, and ends there."""
     door, request = nodes.dispatch("Review", "--capability", "docs", "--repo", str(repository))
     victim = in_the_middle(door, workers)
     killed = time.monotonic()
     workers[victim].kill9()
-    door.expect(r"task +done", WITHIN)
-    seconds = time.monotonic() - killed
+    door.expect(r"task +running on [\w-]+ \(attempt 2\)", WITHIN)
+    record("worker killed in a review: it runs again", time.monotonic() - killed)
 
     assert door.finish() == 0, door.output
-    assert seconds < WITHIN
     log = await entries(swarm, request, STEP)
     first, lost, second, end = log[1], log[2], log[3], log[4]
     assert [entry.kind for entry in log] == ["queued", "started", "queued", "started", "done"]

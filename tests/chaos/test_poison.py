@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ import pytest
 
 from picoclaw.swarm.dead_letters import read_letters
 from picoclaw.swarm.entries import Dead, Entry, Failed, Queued, Started
+from picoclaw.swarm.records import Retry
 from picoclaw.swarm.redrive import redrive
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.command import RunPicoclaw, Spawned, SpawnPicoclaw
 from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.nodes import Nodes, look, may_judge, serving
-from picoclaw.tests.support.swarm import STEP, ask, end_of, entries, in_queue
+from picoclaw.tests.support.swarm import STEP, ask, end_of, entries, in_queue, report_of
 from picoclaw.tests.support.waiting import wait_for_async
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
@@ -69,18 +71,15 @@ class Swarmed:
         self.workers[name] = serving(node)
         return node
 
-    def send(self, capability: str, *args: str) -> str:
-        ran = self.run("dispatch", "do it", "-c", capability, "--detach", *args, *self.nodes.connection)
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout.strip()
+    async def state(self, request: str) -> str:
+        """Wait for a request's end."""
+        return str((await end_of(self.swarm, request, 90)).head.state)
 
-    def watch(self, request: str) -> int:
-        return self.run("watch", request, *self.nodes.connection, timeout=60).returncode
+    async def data(self, capability: str) -> Any:
+        return await self.result(await ask(self.swarm, demand=capability))
 
-    def data(self, capability: str) -> Any:
-        ran = self.run("dispatch", "do it", "-c", capability, "--json", *self.nodes.connection, timeout=60)
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        return json.loads(ran.stdout)["report"]["tasks"][0]["data"]
+    async def result(self, request: str) -> Any:
+        return report_of(await end_of(self.swarm, request, 60))["tasks"][0]["data"]
 
     def verb(self, *args: str) -> tuple[int, str]:
         ran = self.run(*args, *self.nodes.connection, timeout=60)
@@ -114,8 +113,8 @@ async def test_tasks_that_cannot_succeed_end_with_a_reason_and_go_again_once_men
     swarmed.worker("hand", "--swarm.max_concurrent", "1")
     await _hangs(swarmed)
     names = ("fails", "final", "leaks", "nonsense")
-    sent = {name: swarmed.send(name) for name in names}
-    assert [swarmed.watch(request) for request in sent.values()] == [1] * len(sent)
+    sent = {name: await ask(swarmed.swarm, demand=name) for name in names}
+    assert [await swarmed.state(request) for request in sent.values()] == ["failed"] * len(sent)
     last = {name: (await swarmed.log(request))[-1] for name, request in sent.items()}
 
     for name in ("fails", "leaks"):
@@ -135,14 +134,14 @@ async def test_tasks_that_cannot_succeed_end_with_a_reason_and_go_again_once_men
     assert {letter["id"] for letter in json.loads(listed)} == {
         f"{sent[n]}.{STEP}" for n in ("fails", "leaks")
     }
-    assert swarmed.data("fine") == "gone"
+    assert await swarmed.data("fine") == "gone"
     assert swarmed.workers["hand"].running
 
     (swarmed.folder / "job.sh").write_text(MENDED)
     code, told = swarmed.verb("dlq", "redrive", sent["fails"])
     assert code == 0, told
     again = re.findall(r"goes again as (r-[a-z2-7]{16})", told)
-    assert swarmed.watch(again[0]) == 0
+    assert await swarmed.state(again[0]) == "done"
     _, described = swarmed.verb("describe", "request", again[0])
     assert re.search(rf"Retries: +{sent['fails']}", described), described
     assert swarmed.verb("dlq", "list", "-o", "name")[1].split() == [f"{sent['leaks']}.{STEP}"]
@@ -153,24 +152,23 @@ async def test_tasks_that_cannot_succeed_end_with_a_reason_and_go_again_once_men
 
 async def _hangs(swarmed: Swarmed) -> None:
     """It ends at its deadline, and frees the one slot of its worker when its job is gone."""
-    request = swarmed.send("hangs", "--task-deadline", "2s")
+    request = await ask(swarmed.swarm, demand="hangs", task_deadline=timedelta(seconds=2))
 
     async def hung() -> bool:
         return (swarmed.folder / "hung.pid").exists()
 
     await wait_for_async(hung, 20)
-    after = swarmed.send("fine")
-    assert swarmed.watch(request) == 1
+    after = await ask(swarmed.swarm, demand="fine")
+    assert await swarmed.state(request) == "failed"
     failed = (await swarmed.log(request))[-1]
     assert isinstance(failed, Failed)
     assert (failed.reason, "deadline of 2 s passed in attempt 1, on hand" in failed.error) == (
         "deadline",
         True,
     )
-    assert swarmed.watch(after) == 0
-    _, result = swarmed.verb("result", after, "--json")
+    result = await swarmed.result(after)
     # It ignored SIGTERM for its whole grace: the next job found the slot, and its process gone.
-    assert '"gone"' in result, result
+    assert result == "gone"
     begun = next(entry for entry in await swarmed.log(after) if isinstance(entry, Started))
     assert begun.at - failed.at >= 1.5
     swarmed.workers["hand"].expect("was fenced and stopped")
@@ -183,8 +181,8 @@ async def test_a_task_that_kills_its_worker_costs_as_many_as_it_has_attempts_and
     for name in ("one", "two", "three"):
         swarmed.worker(name)
     await may_judge(swarmed.swarm, "lead")
-    request = swarmed.send("kills", "--max-attempts", "2", "--retry-delay", "100ms")
-    assert swarmed.watch(request) == 1
+    request = await ask(swarmed.swarm, demand="kills", retry=Retry(attempts=2, first_s=0.1))
+    assert await swarmed.state(request) == "failed"
     log = await swarmed.log(request)
     dead = log[-1]
     assert isinstance(dead, Dead)
@@ -195,13 +193,13 @@ async def test_a_task_that_kills_its_worker_costs_as_many_as_it_has_attempts_and
     assert dead.error == f"node offline: {starts[1].node}"
     killed = {entry.node for entry in starts}
     assert {name for name, node in swarmed.workers.items() if not node.running} == killed
-    assert swarmed.data("fine") == "gone"
+    assert await swarmed.data("fine") == "gone"
     _, shown = swarmed.verb("dlq", "show", request)
     assert dead.error in shown
     assert await in_queue(swarmed.swarm) == 0
     # Whoever starts again serves on.
     swarmed.worker(starts[1].node)
-    assert swarmed.data("fine") == "gone"
+    assert await swarmed.data("fine") == "gone"
 
 
 @pytest.mark.long
