@@ -11,6 +11,7 @@ import click
 from ..errors import UsageError
 from .completion.offered import NODE
 from .flags import connection_flags, load_settings
+from .grouped import GroupedCommand
 from .printing.output import echo, echo_json, safe, safe_lines
 from .request.broadcast import broadcast_flags, nobody_to_ask, read_broadcast
 from .request.diff import diff_flag, nothing_to_review
@@ -53,7 +54,7 @@ Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage, 3 no connection,
 """
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=GroupedCommand, epilog=EXAMPLES)
 @click.argument("text", required=False)
 @click.option("--file", metavar="FILE", help="Read the text from there (- for stdin).")
 @click.option("--capability", "-c", metavar="NAME", help="One task for this capability; no planning.")

@@ -96,11 +96,12 @@ def show(ctx: click.Context, id: str, as_json: bool) -> int:
         from ..swarm.bodies import unpack_queued
         from ..swarm.dead_letters import read_letters
         from ..swarm.look import server_time
-        from ..swarm.resolve import the_one
+        from ..swarm.resolve import newest, the_one
         from .errors import echo_warning
 
         letters = {letter.id: letter for letter in await read_letters(swarm)}
-        letter = letters[the_one(_typed(id), letters, "dead letter", hint="see `picoclaw dlq list`")]
+        typed = _typed(await newest(swarm, id))
+        letter = letters[the_one(typed, letters, "dead letter", hint="see `picoclaw dlq list`")]
         queued = letter.dead.queued
         try:
             queued = await unpack_queued(queued, swarm.artifacts)
@@ -157,7 +158,7 @@ def redrive(ctx: click.Context, id: str | None, everything: bool, as_json: bool)
     """Send dead letters again, once what killed them is mended.
 
     ID is the id of a task, or of a request for all of its dead tasks, or a beginning of one that fits
-    no other. Each request's dead tasks run again in one new request, with what waits for them; what
+    no other, or `last`. Each request's dead tasks run again in one new request, with what waits for them; what
     was done is carried over. A letter leaves once that request is handed in. Where the old request is
     no longer stored, each of its dead tasks becomes a request of its own.
 
@@ -173,9 +174,10 @@ def redrive(ctx: click.Context, id: str | None, everything: bool, as_json: bool)
         from ..gateway.asked import sender
         from ..swarm.dead_letters import read_letters
         from ..swarm.redrive import redrive as send_again
+        from ..swarm.resolve import newest
 
         letters = await read_letters(swarm)
-        chosen = letters if id is None else _chosen(id, letters)
+        chosen = letters if id is None else _chosen(await newest(swarm, id), letters)
         outcomes = await send_again(swarm, reversed(chosen), sender=sender())
         if as_json:
             echo_json([_redriven_json(one) for one in outcomes])

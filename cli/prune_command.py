@@ -40,8 +40,8 @@ def prune(
     """Remove ended requests: their log, their results, and what nothing else refers to.
 
     Without this the swarm removes them by itself after `keep.requests` (see `picoclaw limits`). REQUEST
-    is a request's id, or a beginning of one that fits no other. What has not ended is never removed.
-    Dead letters stay.
+    is a request's id, a beginning of one that fits no other, or `last`; with --older-than too, only those
+    that are both go. What has not ended is never removed. Dead letters stay.
 
     \b
     --json: an object with removed (a list of objects with id, state and
@@ -61,12 +61,12 @@ def prune(
         from ..swarm.artifact_expiry import ArtifactExpiry
         from ..swarm.look import server_time
         from ..swarm.prune import ended_before, oldest_open, read_endings, remove_request, settled
-        from ..swarm.resolve import the_one
+        from ..swarm.resolve import newest, the_one
 
         now = await server_time(swarm)
         await swarm.live.read()
         endings = await read_endings(swarm)
-        named = [_typed(request) for request in requests]
+        named = [_typed(await newest(swarm, request)) for request in requests]
         going = {the_one(one, endings, "request", hint="see `picoclaw get requests`") for one in named}
         for request in sorted(going):
             if not endings[request].head.terminal:
@@ -99,15 +99,22 @@ def prune(
         for request, head in ended.items():
             verb = "would remove" if dry_run else "removed"
             echo(f"{verb} {request} ({head.state} {age(now - head.at)} ago)")
-        if dry_run or not ended:
-            echo(f"{len(ended)} requests to remove" if ended else "no ended request to remove")
+        if not ended:
+            echo("no ended request to remove")
+        elif dry_run:
+            echo(f"{_count(len(ended), 'request')} to remove")
         else:
-            echo(f"{len(ended)} requests removed: {entries} log entries, {artifacts} artifacts")
+            gone = f"{_count(entries, 'log entry', 'log entries')}, {_count(artifacts, 'artifact')}"
+            echo(f"{_count(len(ended), 'request')} removed: {gone}")
         return 0
 
     from .session import run_session
 
     return run_session(load_settings(ctx), work, name="picoclaw prune")
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
 def _typed(text: str) -> str:

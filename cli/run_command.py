@@ -15,6 +15,7 @@ import click
 from ..errors import PicoclawError, UsageError
 from .dispatch_command import follow
 from .flags import connection_flags, load_settings
+from .grouped import GroupedCommand
 from .hangup import TERMINATED, stop_as_ctrl_c_does
 from .request.diff import diff_flag, nothing_to_review, title
 from .request.options import Options, sending_options
@@ -48,7 +49,7 @@ worse, or a part that was not reviewed; 2 wrong usage; 3 no connection;
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(cls=GroupedCommand, epilog=EXAMPLES)
 @click.argument("text")
 @click.option("--repo", metavar="DIR|URL", help="The repository that it is about. [default: this folder]")
 @click.option(

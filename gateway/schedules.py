@@ -93,8 +93,8 @@ class Schedules:
         return await self._row(standing)
 
     async def delete(self, name: str) -> None:
-        """Remove one; what it has started goes on. Raises NotFound, Ambiguous, AppendRefused."""
-        await delete_schedule(self._swarm, await find_schedule(self._swarm, name))
+        """Remove one, by its whole name; what it has started goes on. Raises NotFound, AppendRefused."""
+        await delete_schedule(self._swarm, await find_schedule(self._swarm, name, whole=True))
 
     async def _row(self, standing: Standing) -> ScheduleRow:
         (row,) = await schedule_rows(self._swarm, [standing], await server_time(self._swarm))

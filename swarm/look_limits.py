@@ -10,6 +10,7 @@ from ..errors import RecordRefused
 from .foreign import warn_foreign
 from .limits import SwarmLimits
 from .log import snapshot
+from .open_requests import count_open
 from .records import read_json
 from .slots import SLOT
 from .subjects import split_log_subject
@@ -44,6 +45,8 @@ class InUse:
     """Request to its tasks that are on their lanes, running or put off."""
     waiting: int = 0
     """Requests in the inbox."""
+    open: int = 0
+    """Requests that wait there, or were accepted and have not ended."""
     fills: Mapping[str, Fill] = field(default_factory=dict)
     """By the limit of its size, such as `size.log`; a stream that was never made is left out."""
 
@@ -58,8 +61,8 @@ async def read_in_use(swarm: Swarm) -> InUse:
         "size.events": names.events,
         "size.artifacts": f"OBJ_{names.artifacts}",
     }
-    limits, slots, out, inbox = await asyncio.gather(
-        swarm.live.read(), _slots(swarm), tasks_out(swarm), swarm.inbox.ids()
+    limits, slots, out, inbox, unended = await asyncio.gather(
+        swarm.live.read(), _slots(swarm), tasks_out(swarm), swarm.inbox.ids(), count_open(swarm)
     )
     fills = await asyncio.gather(*(_fill(swarm, stream) for stream in streams.values()))
     return InUse(
@@ -67,6 +70,7 @@ async def read_in_use(swarm: Swarm) -> InUse:
         slots=slots,
         out=out,
         waiting=len(inbox),
+        open=unended,
         fills={name: fill for name, fill in zip(streams, fills, strict=True) if fill is not None},
     )
 

@@ -52,18 +52,24 @@ def the_one(typed: str, names: Collection[str], kind: str, *, hint: str) -> str:
     raise NotFound(f"no {kind} is called {typed[:80]!r}; {f'did you mean {near}?' if near else hint}")
 
 
+async def newest(swarm: Swarm, typed: str) -> str:
+    """Return what was typed, with the newest request's id where it says `last`; raises NotFound."""
+    request, dot, step = typed.strip().partition(".")
+    if request.lower() != LAST:
+        return typed
+    listed = await list_requests(swarm)
+    if not listed:
+        raise NotFound(f"there is no last request: {_recent(listed)}")
+    return listed[0].id + dot + step
+
+
 async def resolve(swarm: Swarm, typed: str) -> Found:
     """Return the request or task that an id, a unique beginning of one, or `last` stands for.
 
     Raises NotFound, which names the nearest or the most recent, and Ambiguous.
     """
-    wanted, dot, step = typed.strip().partition(".")
+    wanted, dot, step = (await newest(swarm, typed)).strip().partition(".")
     wanted = wanted.lower()
-    if wanted == LAST:
-        listed = await list_requests(swarm)
-        if not listed:
-            raise NotFound(f"there is no last request: {_recent(listed)}")
-        wanted = listed[0].id
     if wanted and not wanted.startswith("r-"):
         wanted = f"r-{wanted}" if wanted not in ("r",) else wanted
     state = await read_request(swarm, wanted) if REQUEST_ID.fullmatch(wanted) else None

@@ -52,7 +52,8 @@ Examples:
 def cron() -> None:
     """Set and look after requests that come again and again.
 
-    The NATS server keeps the time, and a coordinator makes one request of each firing.
+    The NATS server keeps the time, and a coordinator makes one request of each firing. A NAME may be
+    shortened to a beginning that fits no other, but for `delete`.
     """
 
 
@@ -68,7 +69,7 @@ def _names(ctx: click.Context) -> list[str]:
 NAME = Offered("name", _names)
 
 
-@cron.command("list", short_help="What recurs, and when it comes next.", epilog=EPILOG)
+@cron.command("list", short_help="List what recurs, and when it comes next.", epilog=EPILOG)
 @format_flags
 @connection_flags
 @click.pass_context
@@ -97,7 +98,7 @@ def list_schedules(ctx: click.Context, output: Format | None, as_json: bool) -> 
 
 
 @cron.command(
-    short_help="One of them: its next times, its last requests.",
+    short_help="Show one: its next times, its last requests.",
     epilog=f"""\b
 Examples:
   picoclaw cron describe nightly
@@ -284,7 +285,7 @@ Examples:
 @connection_flags
 @click.pass_context
 def delete(ctx: click.Context, name: str, as_json: bool) -> int:
-    """Remove it for good; what it has started goes on, and stays in the log.
+    """Remove it for good, by its whole name; what it has started goes on, and stays in the log.
 
     \b
     --json: an object with name and deleted.
@@ -293,7 +294,7 @@ def delete(ctx: click.Context, name: str, as_json: bool) -> int:
     async def work(swarm: "Swarm") -> int:
         from ...swarm.cron.store import delete_schedule, find_schedule
 
-        standing = await find_schedule(swarm, name)
+        standing = await find_schedule(swarm, name, whole=True)
         await delete_schedule(swarm, standing)
         if as_json:
             echo_json({"name": standing.schedule.name, "deleted": True})

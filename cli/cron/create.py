@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from ..dispatch_command import dispatch
+from ..grouped import GroupedCommand
 from ..printing.output import echo, echo_json, iso
 
 NOT_HERE = frozenset({"text", "base", "key", "at", "delay", "cron", "called", "detach"})
@@ -43,7 +44,7 @@ def _as_dispatch(command: click.Command) -> click.Command:
 
 
 @_as_dispatch
-@click.command(epilog=EPILOG, short_help="Set what is asked again and again.")
+@click.command(cls=GroupedCommand, epilog=EPILOG, short_help="Set what is asked again and again.")
 @click.argument("name")
 @click.argument("spec")
 @click.argument("text", required=False)

@@ -41,7 +41,7 @@ def demo() -> None:
     """Show that nothing is lost, on a swarm of its own."""
 
 
-@demo.command(epilog=CRASH)
+@demo.command(epilog=CRASH, short_help="Kill worker, coordinator and server; prove that nothing is lost.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was proven as JSON, and nothing else.")
 def crash(as_json: bool) -> int:
     """Kill a worker, the coordinator and the server in turn, and prove by the log that nothing is lost.

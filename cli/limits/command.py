@@ -50,7 +50,7 @@ size.log             bytes of the task log; size.inbox, size.dead_letters,
 def limits(ctx: click.Context, as_json: bool) -> int | None:
     """Show, set and unset what the whole swarm is held to: caps, quotas, ages and sizes.
 
-    They stand in the swarm itself, and every node follows them: a change holds within a second or two,
+    They stand in the swarm itself, and every node follows them: a change holds within some seconds,
     without a restart. Without a verb the limits are shown.
     """
     if ctx.invoked_subcommand is not None:
@@ -58,7 +58,7 @@ def limits(ctx: click.Context, as_json: bool) -> int | None:
     return _show(ctx, as_json)
 
 
-@limits.command(short_help="The limits, and what the swarm uses of them now.", epilog=EPILOG)
+@limits.command(short_help="Show the limits, and what is used of them now.", epilog=EPILOG)
 @json_flag
 @connection_flags
 @click.pass_context
@@ -69,8 +69,9 @@ def show(ctx: click.Context, as_json: bool) -> int:
     --json: an object with limits (name to value: a count, seconds or bytes;
     null: no limit), set (the names that were set), caps (capability to cap,
     used and nodes), running (tasks on their lanes or running, in all and of
-    the largest request), inbox (requests that no coordinator has taken) and
-    streams (name to used and size in bytes, messages, age_s).
+    the largest request), inbox (requests that no coordinator has taken), open
+    (these, and those that were taken and have not ended) and streams (name to
+    used and size in bytes, messages, age_s).
     """
     return _show(ctx, as_json)
 

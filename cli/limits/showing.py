@@ -54,7 +54,7 @@ def _used(name: str, found: InUse) -> str:
     if name == "tenant.running":
         return f"{sum(found.out.values())} on their lanes or running"
     if name == "tenant.queued":
-        return f"{found.waiting} in the inbox"
+        return f"{found.open} open, {found.waiting} of them in the inbox"
     fill = found.fills.get(name)
     return _filled(fill) if fill is not None else ""
 
@@ -87,6 +87,7 @@ def as_object(found: InUse, base: Limits) -> dict[str, Any]:
         },
         "running": {"total": sum(found.out.values()), "largest": max(found.out.values(), default=0)},
         "inbox": found.waiting,
+        "open": found.open,
         "streams": {
             name.removeprefix("size."): {
                 "used": fill.used,

@@ -25,7 +25,7 @@ def broadcast_flags(command: Command) -> Command:
         click.option(
             "--quorum",
             metavar="N|N%",
-            help="With --broadcast: how many must answer; also majority or all (all).",
+            help="With --broadcast: how many must answer; also majority. [all]",
         ),
         click.option("--broadcast", is_flag=True, help="Every node with the capability does it, each once."),
     ):

@@ -71,7 +71,12 @@ def sending_options(command: Command) -> Command:
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
-        "--priority", "-p", default="normal", show_default=True, help="low, normal, high, critical (0-3)."
+        "--priority",
+        "-p",
+        metavar="LEVEL",
+        default="normal",
+        show_default=True,
+        help="low, normal, high, critical (0-3).",
     ),
     click.option("--timeout", metavar="DURATION", help="The request ends failed after this time."),
     click.option("--task-timeout", metavar="DURATION", help="Each attempt of a task ends after this time."),

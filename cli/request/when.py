@@ -86,8 +86,8 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--cron", metavar="SPEC", help='Begin again and again, such as "0 9 * * mon-fri"; needs --name.'
     ),
     click.option("--name", "called", metavar="NAME", help="With --cron: the name that it goes by."),
-    click.option("--tz", metavar="ZONE", help="Time zone of --at and --cron. [this machine's]"),
-    click.option("--replace", is_flag=True, help="With --cron: change the one that has this name."),
+    click.option("--tz", metavar="ZONE", help="The time zone of the times. [this machine's]"),
+    click.option("--replace", is_flag=True, help="Change the one that has this name."),
 )
 
 

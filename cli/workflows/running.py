@@ -10,6 +10,7 @@ import click
 from ...errors import UsageError
 from ..dispatch_command import follow, print_end
 from ..flags import connection_flags, load_settings
+from ..grouped import GroupedCommand
 from ..printing.output import echo, echo_json, echo_table, safe
 from ..request.options import Options, sending_options
 from ..request.when import (
@@ -66,7 +67,7 @@ class _Order:
     repositories: dict[str, list[str]]
 
 
-@click.command("run", epilog=EPILOG, short_help="Run a workflow on the swarm.")
+@click.command("run", cls=GroupedCommand, epilog=EPILOG, short_help="Run a workflow on the swarm.")
 @click.argument("name", type=NAME)
 @click.argument("text", required=False)
 @click.option(

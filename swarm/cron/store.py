@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ...config.zones import zone_of
-from ...errors import AppendRefused, RecordRefused, ServerTooOld, SwarmError, UsageError
+from ...errors import AppendRefused, NotFound, RecordRefused, ServerTooOld, SwarmError, UsageError
 from ..bodies import INLINE_LIMIT
 from ..foreign import warn_foreign
 from ..kv import last_message
@@ -67,12 +67,19 @@ async def list_schedules(swarm: Swarm) -> list[Standing]:
     return sorted(found, key=lambda standing: standing.schedule.name)
 
 
-async def find_schedule(swarm: Swarm, typed: str) -> Standing:
-    """Return the schedule of a name, or of a beginning that fits no other; raises NotFound, Ambiguous."""
-    whole = await read_schedule(swarm, typed)
-    if whole is not None:
-        return whole
+async def find_schedule(swarm: Swarm, typed: str, *, whole: bool = False) -> Standing:
+    """Return the schedule of a name, or of a beginning that fits no other; raises NotFound, Ambiguous.
+
+    `whole`: a beginning is not enough, as for what cannot be taken back.
+    """
+    named = await read_schedule(swarm, typed)
+    if named is not None:
+        return named
     known = {standing.schedule.name: standing for standing in await list_schedules(swarm)}
+    if whole and (begun := sorted(name for name in known if name.startswith(typed))):
+        raise NotFound(
+            f"no recurring request is called {typed[:80]!r}: give the whole name, such as {begun[0]!r}"
+        )
     return known[the_one(typed, known, "recurring request", hint="see `picoclaw cron list`")]
 
 

@@ -10,7 +10,7 @@ import pytest
 import picoclaw
 from picoclaw.tests.support.command import RunPicoclaw, SpawnPicoclaw
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(30)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 
 def test_help_names_the_roles_and_the_first_verbs(run_picoclaw: RunPicoclaw) -> None:
@@ -21,6 +21,7 @@ def test_help_names_the_roles_and_the_first_verbs(run_picoclaw: RunPicoclaw) -> 
         assert word in ran.stdout
 
 
+@pytest.mark.timeout(120)  # some two dozen processes
 def test_each_verb_that_help_lists_explains_itself(run_picoclaw: RunPicoclaw) -> None:
     listed = run_picoclaw("--help").stdout.partition("Verbs:\n")[2].partition("\n\n")[0]
     verbs = re.findall(r"^  (\w+)  ", listed, re.MULTILINE)

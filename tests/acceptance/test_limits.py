@@ -16,7 +16,7 @@ from picoclaw.tests.support.quoted import says
 from picoclaw.tests.support.swarm import ask, end_of
 from picoclaw.tests.support.waiting import wait_for, wait_for_async
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
 
 BEAT = 0.1
 """Seconds between two beats of a job."""
@@ -186,11 +186,15 @@ async def test_a_paused_capability_says_so_and_goes_on_when_it_is_unset(
         verbs("limits", "set", "tenant.queued=1")
         assert says(verbs("dispatch", "Hold", "-c", "hold", "--detach", code=1), "A quota is reached", 0)
         assert "the cap of hold is 0" in verbs("get", "lanes", "-o", "wide")
-        assert "has not ended: cancel it first" in verbs("prune", request, code=2)
+        assert "has not ended: cancel it first" in verbs("prune", "last", code=2)
+        used = json.loads(verbs("limits", "--json"))
+        assert (used["open"], used["inbox"]) == (1, 0)
+        assert "1 open, 0 of them in the inbox" in verbs("limits")
         verbs("limits", "unset", "cap.hold")
         await done(swarm, [request])
         assert "prune what?" in verbs("prune", code=2)
         assert f"would remove {request} (done" in verbs("prune", request, "--dry-run")
+        assert "\n1 request to remove" in verbs("prune", "LAST", "--dry-run")
         pruned = json.loads(verbs("prune", "--older-than", "0s", "--json"))
         assert [one["id"] for one in pruned["removed"]] == [request]
         assert pruned["entries"] >= 5

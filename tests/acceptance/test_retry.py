@@ -62,6 +62,7 @@ def test_what_failed_runs_again_once_mended_and_what_is_typed_wrong_is_refused(
     code, _, err = typed("workflows", "run", "two.yaml", "--key", "nightly", *QUICK)
     assert code == 0, err  # done(partial)
     old = re.findall(r"picoclaw retry (r-[a-z2-7]{16})", err)[0]
+    assert told("dlq", "show", "last.second", "--json")["id"] == f"{old}.second"
     # The same key again is the same request, another workflow under it is refused.
     sent = told("workflows", "run", "two.yaml", "--key", "nightly", *QUICK, "--detach", "--json")
     assert sent == {"request": old, "new": False}
@@ -88,8 +89,10 @@ def test_what_failed_runs_again_once_mended_and_what_is_typed_wrong_is_refused(
     (outcome,) = told("dlq", "redrive", "--all", "--json")
     assert (outcome["request"], outcome["letters"]) == (None, [f"{old}.second"])
     assert "is done" in outcome["why"]
-    code, _, err = typed("dlq", "redrive", old)
-    assert (code, "no dead letter is called" in err) == (2, True), err
+    for id, meant in ((old, old), ("last", "r-")):
+        code, _, err = typed("dlq", "redrive", id)
+        assert (code, f"no dead letter is called '{meant}" in err) == (2, True), err
+        assert "r-last" not in err
 
 
 @pytest.mark.parametrize(
