@@ -17,7 +17,7 @@ test: .venv/.dev ## all tests, with coverage and the reason of each skip
 
 chaos: .venv/.dev ## kills, cuts, floods and lies at full length, with the figures that they show
 	@FIGURES_OF_TESTS=$${FIGURES_OF_TESTS:-$$(mktemp)} \
-		$(bin)/pytest -vv -n auto --dist loadgroup -m "(chaos or long) and not soak" tests/chaos
+		$(bin)/pytest -vv -n auto --dist loadgroup -m "(chaos or long) and not soak" tests
 
 soak: .venv/.dev ## ten minutes of mixed load with kills; what was used must come back
 	@$(bin)/pytest -m soak -s tests/chaos
