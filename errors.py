@@ -129,6 +129,10 @@ class RequestLost(SwarmError):
     """Raised when the store that held a request is gone: nothing is known of it any more."""
 
 
+class BodyGone(SwarmError):
+    """Raised when a body that a record refers to is no longer stored, or is damaged."""
+
+
 class NodeNameTaken(SwarmError):
     """Raised when a live node already holds the wanted name."""
 

@@ -249,7 +249,10 @@ class Attempts:
 
     async def _finish(self, job: Job, queued: QueuedTask, result: Result) -> None:
         try:
-            packed = await pack_result(_checked(result), self._swarm.artifacts, limit=BODY_LIMIT)
+            inline = await self._swarm.inbox.inline_limit()
+            packed = await pack_result(
+                _checked(result), self._swarm.artifacts, limit=BODY_LIMIT, inline=inline
+            )
         except (ValueError, TypeError, UsageError) as error:
             # pydantic could not put the executor's data into words, or they are far too many: trying
             # again cannot help.

@@ -26,6 +26,8 @@ def past_deadline(ledger: Ledger) -> bool:
 
 async def last_entry(ledger: Ledger) -> RequestEntry:
     """Return the entry that ends the request, with its report as far as there is one."""
+    if ledger.lost and not ledger.head.cancelling:
+        return Failed(by=ledger.me, reason="error", error=ledger.lost)
     if not ledger.planned:
         return Cancelled(by=ledger.me, reason="person", why=ledger.head.cancelling or "cancelled")
     outside = without_room({step: ledger.schedule.results.get(step) for step in ledger.schedule.tasks})
@@ -44,7 +46,8 @@ async def last_entry(ledger: Ledger) -> RequestEntry:
         # Whatever a result holds, the request must end; the tasks' own results stay readable.
         log.exception("results not joined", extra={"request": ledger.request_id})
         return Failed(by=ledger.me, reason="error", error=f"its results could not be joined: {error}")
-    result = await pack_report(joined.body, joined.summary, ledger.swarm.artifacts)
+    inline = await ledger.swarm.inbox.inline_limit()
+    result = await pack_report(joined.body, joined.summary, ledger.swarm.artifacts, inline=inline)
     return _choose(ledger, outcomes, result, partial=joined.partial, failed=joined.failed)
 
 

@@ -10,10 +10,10 @@ from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import AppendRefused, SwarmError
+from ..errors import AppendRefused, BodyGone, RecordRefused, SwarmError
 from ..swarm.background import first_error
 from ..swarm.bodies import unpack_plan, unpack_request
-from ..swarm.entries import Accepted, Done, Entry, Planned, Started
+from ..swarm.entries import Accepted, Done, Entry, Planned, Queued, Started
 from ..swarm.fold import RequestHead, TaskHead, fold_request, fold_task
 from ..swarm.follow import Followed
 from ..swarm.log import decode
@@ -46,6 +46,8 @@ class Ledger:
     head: RequestHead = field(default_factory=RequestHead)
     _request: Request | None = None
     _schedule: Schedule | None = None
+    lost: str = ""
+    """Why it can no longer be carried out: with a body went what was to be done; empty: nothing is missing."""
     _limited: bool = False
     _early: list[Followed] | None = field(default_factory=list)
     """What the log said before the history was read; None once that is done."""
@@ -128,21 +130,25 @@ class Ledger:
     async def load(self) -> None:
         """Read the request's history, then what came meanwhile.
 
-        Raises Purged when there is none any more, SwarmError when a body cannot be fetched.
+        What of it is no longer stored makes it `lost`. Raises Purged when there is no history any more,
+        SwarmError when a body cannot be fetched now.
         """
         history = [followed async for followed in self.swarm.log.history(self.request_id)]
-        plan: Plan | None = None
+        planned: Planned | None = None
         for followed in history:
             if split_log_subject(followed.subject)[1] == REQUEST_STEP:
                 self._apply(followed)
                 entry = decode(followed)
-                if isinstance(entry, Planned):
-                    plan = await unpack_plan(entry, self.swarm.artifacts)
+                planned = entry if isinstance(entry, Planned) else planned
         if self._request is None:
             raise Purged(f"the log of {self.request_id} no longer begins with a request: it was removed")
-        self._request = await unpack_request(self._request, self.swarm.artifacts)
-        if plan is not None:
-            self.take_plan(plan)
+        await self._unpack()
+        if planned is not None:
+            try:
+                self.take_plan(await unpack_plan(planned, self.swarm.artifacts))
+            except (BodyGone, RecordRefused) as error:
+                self.lost = f"its plan is lost: {error}"
+                self.take_plan(_begun(history))
         for followed in history:
             self._apply(followed)
         self._catch_up()
@@ -150,11 +156,19 @@ class Ledger:
     async def begin(self, accepted: Accepted, seq: int) -> None:
         """Begin with the log's first entry, which this run has just written; nothing is to be read.
 
-        What came after it was observed. Raises SwarmError when a body cannot be fetched.
+        What came after it was observed. Raises as `load`.
         """
         self.head = fold_request(self.head, accepted, seq, self.now)
-        self._request = await unpack_request(accepted.request, self.swarm.artifacts)
+        self._request = accepted.request
+        await self._unpack()
         self._catch_up()
+
+    async def _unpack(self) -> None:
+        """Fetch the request's body; without it the stand-in is all there is."""
+        try:
+            self._request = await unpack_request(self.request, self.swarm.artifacts)
+        except (BodyGone, RecordRefused) as error:
+            self.lost = f"what it asks for is lost: {error}"
 
     def _catch_up(self) -> None:
         early, self._early = self._early or [], None
@@ -260,3 +274,13 @@ class Ledger:
             text=self.request.text,
             inputs=self.schedule.inputs(step),
         )
+
+
+def _begun(history: Iterable[Followed]) -> Plan:
+    """Return a plan of those tasks that the log knows, where the request's own is gone: they must end."""
+    demands: dict[str, str] = {}
+    for followed in history:
+        entry, step = decode(followed), split_log_subject(followed.subject)[1]
+        if step != REQUEST_STEP and isinstance(entry, Queued | Started):
+            demands.setdefault(step, entry.demand)
+    return Plan(tasks=tuple(Task(step=step, demand=demand) for step, demand in demands.items()))

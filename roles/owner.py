@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from ..errors import PlanError
-from ..swarm.bodies import INLINE_LIMIT
 from ..swarm.demand import Offer
 from ..swarm.entries import Accepted, Cancelled, Entry, Failed, Planned
 from ..swarm.follow import Followed
@@ -68,7 +67,8 @@ class Owner:
     @property
     def releasing(self) -> bool:
         """Whether tasks of it may go on their lanes."""
-        return self.ledger.planned and not self.ledger.head.cancelling and not self.ledger.head.terminal
+        ledger = self.ledger
+        return ledger.planned and not (ledger.head.cancelling or ledger.head.terminal or ledger.lost)
 
     @property
     def out(self) -> int:
@@ -92,7 +92,7 @@ class Owner:
             else:
                 await self.ledger.load()
             head = self.ledger.head
-            if not (self.ledger.planned or head.cancelling or head.terminal):
+            if not (self.ledger.planned or self.ledger.lost or head.cancelling or head.terminal):
                 await self._plan()
             await self._carry()
         except Fenced:
@@ -160,7 +160,7 @@ class Owner:
         if ledger.head.cancelling:
             return
         entry = Planned(by=me.node, owner=me.node, run=me.run, plan=plan)
-        if len(await asyncio.to_thread(entry.to_bytes)) > INLINE_LIMIT:
+        if len(await asyncio.to_thread(entry.to_bytes)) > await self.swarm.inbox.inline_limit():
             data = await asyncio.to_thread(plan.to_bytes)
             ref = await self.swarm.artifacts.put(data, media_type="application/json")
             entry = Planned(id=entry.id, by=me.node, owner=me.node, run=me.run, ref=ref)
@@ -176,6 +176,9 @@ class Owner:
         ledger, me = self.ledger, self.swarm.me.node
         if ledger.head.cancelling:
             await self._end_all(Cancelled(by=me, reason="request", why=ledger.head.cancelling))
+            return
+        if ledger.lost:
+            await self._end_all(Failed(by=me, reason="error", error=ledger.lost))
             return
         if past_deadline(ledger):
             passed = Failed(by=me, reason="deadline", error=late())

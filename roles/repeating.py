@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from ..errors import AppendRefused, PlanError
+from ..swarm.bodies import pack_result
 from ..swarm.entries import Cancelled, CancelReason, Dead, Done, Entry, Failed, FailReason
 from ..swarm.fold import TaskHead, fold_task
 from ..swarm.log import decode
@@ -52,6 +53,8 @@ async def repeat(ledger: Ledger) -> Repeated | None:
         raise PlanError(
             f"{retried.request}, which it is to retry, is no longer stored: send it again"
         ) from None
+    if old.lost:
+        raise PlanError(f"{retried.request}, which it is to retry, cannot be read: {old.lost}")
     if not old.head.terminal:
         raise PlanError(f"{retried.request}, which it is to retry, has not ended")
     if not old.planned:
@@ -81,6 +84,9 @@ async def _carry(ledger: Ledger, old: Ledger, step: str, repeated: Repeated) -> 
             extra={"request": ledger.request_id},
         )  # fmt: skip
         return
+    if result is not None:
+        inline = await ledger.swarm.inbox.inline_limit()
+        result = await pack_result(result, ledger.swarm.artifacts, inline=inline)
     entry, expected = _entry(ledger, old, head, result), 0
     while True:
         try:

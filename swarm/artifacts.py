@@ -12,7 +12,7 @@ from nats.aio.client import Client
 from nats.js.api import ObjectMeta, ObjectMetaOptions, StorageType
 from nats.js.object_store import ObjectStore
 
-from ..errors import SwarmError, SwarmTimeout
+from ..errors import BodyGone, SwarmError, SwarmTimeout
 from .kv import last_message
 from .records import ArtifactRef, read_json
 from .subjects import EXPECTED_SUBJECT_SEQ, Names
@@ -131,7 +131,7 @@ class ArtifactStore:
         return True
 
     async def get(self, ref: ArtifactRef) -> bytes:
-        """Fetch a body; raises SwarmError when it is gone or does not match its digest."""
+        """Fetch a body; raises BodyGone when it is gone or does not match its digest."""
         try:
             async with asyncio.timeout(TRANSFER_TIMEOUT.total_seconds()):
                 store = await self._open()
@@ -139,16 +139,16 @@ class ArtifactStore:
         except TimeoutError:
             raise SwarmTimeout(f"artifact {ref.name} could not be fetched in time") from None
         except nats.js.errors.NotFoundError:
-            raise SwarmError(f"artifact {ref.name} is gone: it has expired, send the request again") from None
+            raise BodyGone(f"artifact {ref.name} is gone: it has expired, send the request again") from None
         except nats.errors.Error as error:
             raise SwarmError(f"artifact {ref.name} cannot be fetched: {error}") from error
         data = found.data or b""
         if hashlib.sha256(data).hexdigest() != ref.digest:
-            raise SwarmError(f"artifact {ref.name} does not match its digest: it was damaged or replaced")
+            raise BodyGone(f"artifact {ref.name} does not match its digest: it was damaged or replaced")
         return data
 
     async def get_file(self, ref: ArtifactRef, path: Path) -> None:
-        """Fetch a body into a file; raises SwarmError when it is gone or does not match its digest."""
+        """Fetch a body into a file; raises BodyGone when it is gone or does not match its digest."""
         data = await self.get(ref)
         await asyncio.to_thread(path.write_bytes, data)
 

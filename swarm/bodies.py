@@ -2,7 +2,7 @@
 
 import asyncio
 
-from ..errors import SwarmError, UsageError
+from ..errors import BodyGone, UsageError
 from .artifacts import ArtifactStore
 from .entries import Planned
 from .nesting import DEEPEST, too_deep
@@ -67,8 +67,10 @@ async def unpack_queued(queued: QueuedTask, artifacts: ArtifactStore) -> QueuedT
     return whole.model_copy(update={"inputs": inputs})
 
 
-async def pack_result(result: Result, artifacts: ArtifactStore, *, limit: int | None = None) -> Result:
-    """Return the result itself, or its stand-in.
+async def pack_result(
+    result: Result, artifacts: ArtifactStore, *, limit: int | None = None, inline: int = INLINE_LIMIT
+) -> Result:
+    """Return the result itself, or its stand-in where it is over `inline` bytes.
 
     `limit`: bytes of one that comes from an executor; raises UsageError when it is over that, or nested
     too deep.
@@ -76,7 +78,7 @@ async def pack_result(result: Result, artifacts: ArtifactStore, *, limit: int | 
     data = result.to_bytes()
     if limit is not None:
         await _check_nesting(data, "it")
-    if len(data) <= INLINE_LIMIT:
+    if len(data) <= inline:
         return result
     if limit is not None and len(data) > limit:
         raise UsageError(
@@ -87,12 +89,14 @@ async def pack_result(result: Result, artifacts: ArtifactStore, *, limit: int | 
     return Result(summary=result.summary[:2000], artifacts=result.artifacts[:100], ref=ref)
 
 
-async def pack_report(body: bytes, summary: str, artifacts: ArtifactStore) -> Result:
-    """Return a result in its wire form as itself, or as its stand-in.
+async def pack_report(
+    body: bytes, summary: str, artifacts: ArtifactStore, *, inline: int = INLINE_LIMIT
+) -> Result:
+    """Return a result in its wire form as itself, or as its stand-in where it is over `inline` bytes.
 
     A report has no limit: it is made of results that kept theirs.
     """
-    if len(body) <= INLINE_LIMIT:
+    if len(body) <= inline:
         return Result.from_bytes(body)
     ref = await artifacts.put(body, media_type="application/json")
     return Result(summary=summary[:2000], ref=ref)
@@ -108,12 +112,12 @@ async def unpack_result(result: Result, artifacts: ArtifactStore) -> Result:
 async def unpack_plan(entry: Planned, artifacts: ArtifactStore) -> Plan:
     """Return the plan of a `planned` entry.
 
-    Raises SwarmError when the entry holds none.
+    Raises BodyGone when the entry holds none.
     """
     if entry.plan is not None:
         return entry.plan
     if entry.ref is None:
-        raise SwarmError("the log's manifest holds no plan: the entry was damaged; send the request again")
+        raise BodyGone("the log's manifest holds no plan: the entry was damaged; send the request again")
     return await asyncio.to_thread(Plan.from_bytes, await artifacts.get(entry.ref))
 
 

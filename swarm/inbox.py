@@ -1,13 +1,14 @@
 """Inbox: what users asked and no coordinator has yet written down."""
 
 import asyncio
+import logging
 from datetime import timedelta
 from typing import Any
 
 from ..config.durations import format_duration
 from ..errors import QueueFull, RecordRefused, SwarmError, SwarmTimeout
 from .artifacts import ArtifactStore
-from .bodies import pack_request
+from .bodies import INLINE_LIMIT, pack_request
 from .kv import last_message
 from .lanes import MAX_ACK_PENDING, MAX_WAITING
 from .later import later_headers
@@ -24,6 +25,15 @@ from .wire import (
     NobodyListens,
     Wire,
 )
+
+log = logging.getLogger(__name__)
+
+WRITERS = 300
+"""Bodies that may be written to the log at once, between two looks at its size."""
+SMALL = 2_000
+"""Bytes of a body that an entry holds however full the log is."""
+ROOM_HOLDS = 1.0
+"""Seconds for which a look at the log's size is believed."""
 
 _NANOS = 1_000_000_000
 _RETRY = timedelta(milliseconds=250)
@@ -46,6 +56,7 @@ class Inbox:
         self._artifacts = artifacts
         self._limits = limits
         self._ack_wait = ack_wait
+        self._inline, self._inline_until = INLINE_LIMIT, 0.0
 
     async def log_fill(self, *, patience: timedelta = REQUEST_TIMEOUT) -> float:
         """Return how full the log is, 0 to 1; asks for up to `patience` while it has no leader."""
@@ -60,6 +71,24 @@ class Inbox:
         if largest <= 0:
             return None
         return int(largest * self._limits.effective.admission) - int(info["state"]["bytes"])
+
+    async def inline_limit(self) -> int:
+        """Return how many bytes of a body an entry may hold now; a larger one goes to the artifacts.
+
+        What a plan or a result takes is known only once it is there, after its request was admitted: as
+        the log fills they leave it, so that many at once cannot use up what is kept for every end.
+        """
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._inline_until:
+            try:
+                room = await self.room()
+            except SwarmError as error:
+                log.debug("size of the log not read: %s", error)
+                room = None
+            share = INLINE_LIMIT if room is None else room // WRITERS
+            self._inline = min(INLINE_LIMIT, max(SMALL, share))
+            self._inline_until = loop.time() + ROOM_HOLDS
+        return self._inline
 
     def check_room(self, fill: float, used: int) -> None:
         """Raise QueueFull when the log is as full as `fill`, or the inbox holds as much as it may.

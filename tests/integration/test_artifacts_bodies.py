@@ -10,7 +10,7 @@ from picoclaw.swarm.bodies import INLINE_LIMIT
 from picoclaw.swarm.entries import Accepted, Dead, Done, Failed, Planned
 from picoclaw.swarm.records import QueuedTask, Result
 from picoclaw.swarm.submission import new_request, submit
-from picoclaw.tests.support.executors import Runs, executors, returning
+from picoclaw.tests.support.executors import Gate, Runs, executors, returning
 from picoclaw.tests.support.swarm import (
     Lab,
     ask,
@@ -22,6 +22,7 @@ from picoclaw.tests.support.swarm import (
     step,
     template,
 )
+from picoclaw.tests.support.waiting import wait_for_async
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(40)]
 
@@ -167,3 +168,41 @@ async def test_a_body_that_was_never_stored_is_named(lab: Lab) -> None:
     ref = await swarm.artifacts.put(b"body", media_type="text/plain")
     with pytest.raises(SwarmError, match="artifact nowhere is gone: it has expired, send the request again"):
         await swarm.artifacts.get(ref.model_copy(update={"name": "nowhere"}))
+
+
+async def test_a_request_whose_body_is_gone_ends_and_says_so(lab: Lab) -> None:
+    swarm = await lab.door()
+    request = await ask(swarm, LARGE, demand="noop")
+    waiting = await swarm.inbox.waiting(request)
+    assert waiting is not None
+    assert waiting.ref is not None
+    await swarm.artifacts.delete(waiting.ref.name)
+    await lab.coordinator()
+    ended = await end_of(swarm, request)
+    assert ended.head.state == "failed"
+    assert "is gone: it has expired, send the request again" in ended.head.reason
+    assert await kinds(swarm, request) == ["accepted", "failed"]
+
+
+async def test_a_request_whose_plan_is_gone_when_its_coordinator_dies_ends_with_its_tasks(lab: Lab) -> None:
+    plan = template("plan", *(step(f"t{n}", input={"pad": "z" * 4000}) for n in range(60)))
+    first = await lab.coordinator(plan, name="first")
+    runs = Runs(do=Gate())
+    await lab.worker(executors(runs), slots=1)
+    swarm = await lab.door()
+    request = await ask(swarm, template="plan")
+    await runs.next()
+    planned = (await entries(swarm, request))[1]
+    assert isinstance(planned, Planned)
+    assert planned.ref is not None
+    await swarm.artifacts.delete(planned.ref.name)
+    await first.crash()
+    await lab.coordinator(plan, name="second")
+    ended = await end_of(swarm, request)
+    assert ended.head.state == "failed"
+    assert "is gone" in ended.head.reason
+    begun = [key for key in await swarm.log.heads(request) if key[1] != "_"]
+    assert begun
+    for _, name in begun:
+        assert (await kinds(swarm, request, name))[-1] == "failed"
+    await wait_for_async(lambda: bool(runs.cancelled))
