@@ -17,7 +17,7 @@ from picoclaw.tests.support.nats import NatsServer
 from picoclaw.tests.support.nodes import serving
 from picoclaw.tests.support.repositories import make_repository, run_git
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(40)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 UNPRIVILEGED = (
     "import ctypes, os, sys\n"

@@ -7,7 +7,7 @@ import pytest
 
 from picoclaw.tests.support.command import RunPicoclaw
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(30)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 SECRET = "hunter2hunter2"
 

@@ -15,7 +15,11 @@ from picoclaw.tests.support.nats import NatsServer
 from picoclaw.tests.support.nodes import QUICK, serving
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [
+    pytest.mark.acceptance,
+    pytest.mark.timeout(120),
+    pytest.mark.xdist_group("broadcast"),  # one swarm for all of them, not one in each process
+]
 
 Connection = tuple[str, ...]
 NODES = ("w-1", "w-2", "Büro 3")
@@ -49,7 +53,7 @@ def connection(nats_server: NatsServer, tmp_path_factory: pytest.TempPathFactory
         nodes.append(Spawned(home, (*args, *where, *QUICK, *told)))
     try:
         for started in nodes:
-            serving(started, 40)
+            serving(started)
         yield told
     finally:
         for started in nodes:
@@ -108,7 +112,7 @@ def test_people_read_a_section_per_node(run_picoclaw: RunPicoclaw, connection: C
     assert "w-1" in request.stdout
 
 
-@pytest.mark.parametrize(("quorum", "code"), [("2", 0), ("60%", 0), ("majority", 0), ("all", 1), ("3", 1)])
+@pytest.mark.parametrize(("quorum", "code"), [("60%", 0), ("all", 1)])
 def test_a_node_that_fails_counts_against_the_quorum(broadcast: Broadcast, quorum: str, code: int) -> None:
     found, ended, _ = broadcast("picky", "--quorum", quorum)
 
@@ -123,22 +127,27 @@ def test_a_node_that_fails_counts_against_the_quorum(broadcast: Broadcast, quoru
         assert "not here" in ended["reason"]
 
 
-def test_past_the_time_limit_the_answers_that_came_are_judged(broadcast: Broadcast) -> None:
+def test_past_the_time_limit_the_answers_that_came_are_judged(
+    broadcast: Broadcast, run_picoclaw: RunPicoclaw, connection: Connection
+) -> None:
+    """Two at once: enough answers came for the one, and too few for the other."""
     before = time.monotonic()
-    code, ended, said = broadcast("lazy", "--quorum", "1", "--within", "3s")
+    sent = run_picoclaw(
+        "dispatch", "you", "-c", "lazy", "--broadcast", "--max-attempts", "1",
+        "--quorum", "2", "--within", "4s", "--detach", *connection,
+    )  # fmt: skip
+    code, ended, said = broadcast("lazy", "--quorum", "1", "--within", "4s")
 
     assert code == 0, said
-    assert time.monotonic() - before < 12
     assert (ended["state"], ended["partial"], ended["report"]["answered"]) == ("done", True, 1)
     # Whoever is first writes it down: the node whose attempt lasts too long, or the request's owner.
     assert answers(ended)["w-2"].startswith("deadline: it ")
 
-
-def test_past_the_time_limit_too_few_answers_fail_it(broadcast: Broadcast) -> None:
-    code, ended, _ = broadcast("lazy", "--quorum", "2", "--within", "3s")
-
-    assert code == 1
-    assert ended["reason"].startswith("error: 1 of 3 nodes answered, 2 were needed: Büro 3: failed: ")
+    assert run_picoclaw("watch", sent.stdout.strip(), *connection).returncode == 1
+    few = run_picoclaw("result", sent.stdout.strip(), "--json", *connection)
+    reason = json.loads(few.stdout)["reason"]
+    assert reason.startswith("error: 1 of 3 nodes answered, 2 were needed: Büro 3: failed: ")
+    assert time.monotonic() - before < 60, "its jobs would take ten minutes"
 
 
 def test_it_ends_at_once_when_the_quorum_is_out_of_reach(
@@ -147,7 +156,7 @@ def test_it_ends_at_once_when_the_quorum_is_out_of_reach(
     """`lazy` would take ten minutes; one of the three that must answer is cancelled."""
     sent = run_picoclaw("dispatch", "x", "-c", "lazy", "--broadcast", "--detach", *connection)
     request = sent.stdout.strip()
-    wait_for(lambda: _states(run_picoclaw, connection, request).get("w-2") == "running", 20)
+    wait_for(lambda: _states(run_picoclaw, connection, request).get("w-2") == "running", 40)
     run_picoclaw("cancel", f"{request}.w-2", *connection)
 
     ended = run_picoclaw("watch", request, *connection)
@@ -220,7 +229,7 @@ def test_with_nobody_to_ask_it_waits_for_somebody(
         "--capabilities.path", str(file), *QUICK, *connection,
     )  # fmt: skip
 
-    assert door.finish(30) == 0, door.output
+    assert door.finish(60) == 0, door.output
     assert "1 of 1 node answered." in door.output
 
 

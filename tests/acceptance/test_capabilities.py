@@ -22,7 +22,7 @@ from picoclaw.tests.support.processes import alive, describe, processes_of
 from picoclaw.tests.support.repositories import make_repository, run_git
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 DOCUMENT = "capabilities.md"
 SECRET = "hunter2-hunter2"

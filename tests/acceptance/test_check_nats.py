@@ -18,7 +18,7 @@ from picoclaw.tests.support.swarm import lab_on
 from picoclaw.tests.support.tls import make_certificates
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 QUICK_ENOUGH = 8.0
 """Seconds for the whole command: five of its own at most, and what a busy machine adds."""

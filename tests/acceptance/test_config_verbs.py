@@ -13,7 +13,7 @@ from picoclaw.tests.support.command import RunPicoclaw, SpawnPicoclaw
 from picoclaw.tests.support.nats import NatsServer
 from picoclaw.tests.support.nodes import serving
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 
 def test_show_tells_each_value_and_its_source(run_picoclaw: RunPicoclaw, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from picoclaw.tests.support.command import PICOCLAW, RunPicoclaw, Spawned, SpawnPicoclaw, command_environment
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 TWO = ("--swarm.enabled", "--swarm.nats.embedded")
 

@@ -20,7 +20,7 @@ from picoclaw.tests.support.nodes import QUICK, serving
 from picoclaw.tests.support.screen import Terminal
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 ENDS = "q or Ctrl-C ends this view."
 

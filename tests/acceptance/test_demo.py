@@ -8,7 +8,7 @@ import pytest
 
 from picoclaw.tests.support.command import RunPicoclaw
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 ROOT = Path(__file__).resolve().parents[2]
 

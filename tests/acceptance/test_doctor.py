@@ -11,7 +11,7 @@ from picoclaw.tests.support.command import PICOCLAW, RunPicoclaw, SpawnPicoclaw
 from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.nodes import serving
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 NOWHERE = ("--swarm.nats.urls", "nats://127.0.0.1:1")
 PATH = {"PATH": f"{PICOCLAW.parent}{os.pathsep}{os.environ['PATH']}"}

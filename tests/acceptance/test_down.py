@@ -18,7 +18,7 @@ from picoclaw.swarm.embedded.record import read_record
 from picoclaw.tests.support.command import PICOCLAW, RunPicoclaw
 from picoclaw.tests.support.processes import processes_of
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 StartNode = Callable[..., "subprocess.Popen[str]"]
 

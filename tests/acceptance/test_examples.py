@@ -17,7 +17,7 @@ from picoclaw.tests.support.docs import ROOT, blocks
 from picoclaw.tests.support.nodes import serving
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 Ran = subprocess.CompletedProcess[str]
 

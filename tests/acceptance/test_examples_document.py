@@ -11,7 +11,7 @@ from picoclaw.tests.support.docs import blocks, document
 from picoclaw.tests.support.nodes import serving
 from picoclaw.tests.support.repositories import make_repository
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 BLOCKS = blocks(document("EXAMPLES.md"))
 LAPTOP = [block for block in BLOCKS if block.heading == "A laptop"]

@@ -19,7 +19,7 @@ from picoclaw.tests.support.nats import NatsServer, StartNats
 from picoclaw.tests.support.nodes import Nodes, serving, slow_to_review
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 GRACE = 40.0
 """What compose and Kubernetes files give a node to end."""

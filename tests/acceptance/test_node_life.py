@@ -16,7 +16,7 @@ from picoclaw.tests.support.nodes import Nodes, events, log_lines, serving, slow
 from picoclaw.tests.support.repositories import make_repository
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 PHRASES = ("Node joined swarm", "Task assigned", "Task completed", "Node marked offline")
 """The guide's, verbatim."""

@@ -26,7 +26,7 @@ from picoclaw.tests.support.nodes import serving, slow_to_review
 from picoclaw.tests.support.repositories import make_repository
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 
 class Shared:

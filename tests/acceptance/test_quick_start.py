@@ -12,7 +12,7 @@ from picoclaw.tests.support.processes import alive, processes_of
 from picoclaw.tests.support.repositories import make_repository
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 QUICK_START = "One machine, nothing installed beside PicoClaw"
 FIRST, SECOND = guide(QUICK_START).commands()

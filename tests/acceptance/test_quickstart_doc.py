@@ -11,7 +11,7 @@ from picoclaw.tests.support.nodes import serving
 from picoclaw.tests.support.repositories import make_repository
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(150)]
 
 TEXT = document("quickstart.md")
 

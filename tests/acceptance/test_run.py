@@ -20,7 +20,7 @@ from picoclaw.tests.support.processes import alive, processes_of
 from picoclaw.tests.support.repositories import make_repository
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 AREAS = {"code", "security", "docs", "testing"}
 NODE = r"pid (\d+) +([\w-]+) +(coordinator|specialist for \w+)"

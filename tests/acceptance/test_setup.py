@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOLS = ("sh", "awk", "cat", "dirname", "grep", "head", "mkdir", "rm", "sed", "tail", "touch")

@@ -4,7 +4,7 @@ import pytest
 
 from picoclaw.tests.support.command import SpawnPicoclaw
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(30)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 
 def test_output_is_awaited_line_by_line(spawn_picoclaw: SpawnPicoclaw) -> None:

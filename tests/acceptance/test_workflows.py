@@ -14,7 +14,7 @@ from picoclaw.tests.support.nats import NatsServer
 from picoclaw.tests.support.nodes import serving
 from picoclaw.tests.support.repositories import make_repository
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 Connection = tuple[str, ...]
 

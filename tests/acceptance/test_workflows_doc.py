@@ -14,7 +14,7 @@ from picoclaw.tests.support.command import RunPicoclaw
 from picoclaw.tests.support.docs import blocks, document
 from picoclaw.tests.support.repositories import make_repository
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 TEXT = document("workflows.md")
 

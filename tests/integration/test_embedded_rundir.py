@@ -14,7 +14,7 @@ from picoclaw.swarm.embedded.process import birth, command_line, is_server, wait
 from picoclaw.swarm.embedded.record import ServerRecord, read_record, write_record
 from picoclaw.swarm.embedded.rundir import live_nodes, register_node
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(20)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(40)]
 
 RECORD = ServerRecord(
     pid=1, port=4222, url="nats://127.0.0.1:4222", user="u", password="p4ss", store="/s", name="n",

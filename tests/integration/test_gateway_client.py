@@ -275,7 +275,7 @@ async def test_the_environment_and_a_file_lead_to_the_swarm_as_for_the_command(
     file = tmp_path / "c.yaml"
     file.write_text(f"swarm:\n  hid: {lab.hid}\n  nats:\n    urls: [{lab.nats.urls[0]}]\n", encoding="utf-8")
     environ = {"PICOCLAW_SWARM_HID": str(lab.hid), "PICOCLAW_SWARM_NATS_URLS": lab.nats.urls[0]}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(40):
         async with picoclaw.gateway.connect(config=file, environ={}) as by_file:
             assert by_file.hid == lab.hid
         async with picoclaw.gateway.connect(environ=environ) as by_environment:

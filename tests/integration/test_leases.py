@@ -10,7 +10,7 @@ from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.swarm import Lab
 from picoclaw.tests.support.waiting import wait_for_async
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(20)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(40)]
 
 LENGTH = timedelta(seconds=0.3)
 

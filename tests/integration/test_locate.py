@@ -15,7 +15,7 @@ from picoclaw.swarm.embedded.record import ServerRecord, write_record
 from picoclaw.swarm.embedded.rundir import make_private_dir
 from picoclaw.swarm.locate import locate, same_server, with_record
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(10)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(40)]
 
 
 @pytest.fixture

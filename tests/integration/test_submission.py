@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(30)]
 
 
 async def watched(swarm: Swarm, request: str) -> list[LogEvent | Progress | Ended]:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(40):
         return [event async for event in watch(swarm, request)]
 
 

@@ -9,7 +9,7 @@ import pytest
 from picoclaw.tests.support.processes import alive, describe, processes_of
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(20)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(40)]
 
 # Its child has a session of its own, and is nobody's child in this process once this one has ended.
 DETACHING = """

@@ -15,7 +15,7 @@ from picoclaw.tests.support.network import machines, why_no_namespace
 from picoclaw.tests.support.nodes import serving
 from picoclaw.tests.support.terminals import Terminals
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(150)]
 
 DOCS_ONLY = ("--capability", "docs")
 """The quickest task that there is."""

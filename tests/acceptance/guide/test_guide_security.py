@@ -18,7 +18,7 @@ from picoclaw.tests.support.terminals import Terminals
 from picoclaw.tests.support.tls import make_certificates
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 ALONE = ("--swarm.role", "coordinator", "--swarm.capabilities", "docs")
 """A swarm of one node: it plans and it works."""

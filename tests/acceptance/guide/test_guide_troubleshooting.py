@@ -18,7 +18,7 @@ from picoclaw.tests.support.quoted import pattern, quoted, says
 from picoclaw.tests.support.terminals import Terminals
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 QUOTED = quoted("troubleshooting.md")
 LEAD = ("coordinator", "lead")

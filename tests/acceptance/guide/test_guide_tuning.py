@@ -11,7 +11,7 @@ from picoclaw.tests.support.guide import guide
 from picoclaw.tests.support.nats import NatsServer
 from picoclaw.tests.support.nodes import look
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 SIZES = {
     "small": "Small swarm (2 to 5 nodes)",

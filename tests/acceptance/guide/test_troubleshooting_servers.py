@@ -16,7 +16,7 @@ from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.nodes import serving
 from picoclaw.tests.support.quoted import says
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 OLD = b'INFO {"server_id":"X","version":"2.9.25","max_payload":1048576,"headers":true}\r\n'
 EMBEDDED = ("--swarm.role", "worker", "--swarm.nats.embedded")

@@ -15,7 +15,7 @@ from picoclaw.tests.support.nodes import Nodes, look, may_judge
 from picoclaw.tests.support.quoted import pattern, quoted, says
 from picoclaw.tests.support.waiting import wait_for, wait_for_async
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 QUOTED = quoted("troubleshooting.md")
 LEAD = ("coordinator", "lead")
