@@ -91,7 +91,7 @@ def _int(key: Key, text: str) -> int:
     bounds = f"give a whole number from {low} to {int(high)}" if high else f"give a whole number from {low}"
     if not re.fullmatch(r"[+-]?\d{1,18}", text.strip(), re.ASCII):
         raise ConfigError(f"{shown(text)} is not a number: {bounds}")
-    number = int(text)
+    number = int(text.strip())  # int itself takes off less
     if number < low or (high is not None and number > high):
         raise ConfigError(f"{number} is out of range: {bounds}")
     return number

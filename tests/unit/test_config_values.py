@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from picoclaw.config.credentials import credentials_form, resolve_credentials
@@ -158,6 +158,7 @@ def test_a_token_too_long_for_a_file_name_is_a_token(tmp_path: Path) -> None:
     assert resolve_credentials("x" * 5000, tmp_path, tmp_path) == "x" * 5000
 
 
+@example("0\x1f")
 @given(st.text())
 def test_any_text_is_read_or_refused_in_words(text: str) -> None:
     for key in KEYS.values():
