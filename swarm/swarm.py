@@ -371,4 +371,7 @@ async def _close(client: Client) -> None:
         log.debug("the last messages may not have been sent: %s", error)
     except Exception as error:  # noqa: BLE001  the client raises its own tree while it goes down
         log.debug("the last messages may not have been sent: %s", error)
-    await client.close()
+    try:
+        await client.close()
+    except OSError as error:
+        log.debug("the connection broke as it was closed: %s", error)

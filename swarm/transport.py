@@ -48,6 +48,16 @@ class PromptTransport(TcpTransport):
             raise nats.errors.Error(_STRANGER)
         return line
 
+    def writelines(self, payload: list[bytes]) -> None:
+        # A client that is closed while it has no connection would write its last words: nobody hears them.
+        if self._io_writer is not None:
+            self._io_writer.writelines(payload)
+
+    async def drain(self) -> None:
+        """Wait until the buffer has room; raises OSError when the connection broke."""
+        if self._io_writer is not None:
+            await self._io_writer.drain()
+
     async def wait_closed(self) -> None:
         writer = self._io_writer
         if writer is None:

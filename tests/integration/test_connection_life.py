@@ -13,6 +13,7 @@ from picoclaw.config.settings import NatsSettings, TlsSettings
 from picoclaw.errors import EmbeddedServerError
 from picoclaw.swarm.client import SwarmClient
 from picoclaw.swarm.connection import connect
+from picoclaw.swarm.transport import PromptTransport
 from picoclaw.tests.support.jwt import make_tenant
 from picoclaw.tests.support.nats import NatsServer, StartNats
 from picoclaw.tests.support.tls import make_certificates
@@ -245,4 +246,20 @@ async def test_closing_while_the_server_is_away_ends_at_once(start_nats: StartNa
 
     await asyncio.wait_for(watched.client.close(), 3)
 
+    assert watched.client.is_closed
+
+
+async def test_closing_with_words_unsent_while_the_server_is_away_is_no_failure(
+    start_nats: StartNats,
+) -> None:
+    server, watched = start_nats(), Watched()
+    await watched.connect(at(server))
+    server.kill()
+    await asyncio.wait_for(watched.lost.wait(), 10)
+    await watched.client.publish("said.too.late", b"x")
+    # Its transport has been through an attempt that failed, and has nothing to write to.
+    transport = watched.client._transport
+    assert isinstance(transport, PromptTransport)
+    await wait_for_async(lambda: transport._io_writer is None, 10, "a failed attempt")
+    await watched.client.close()
     assert watched.client.is_closed
