@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ..errors import SwarmError
+from ..errors import BodyGone, SwarmError
 from .artifacts import meta_subject
 from .follow import Followed
 from .kv import last_message
@@ -145,9 +145,10 @@ class ArtifactExpiry:
             ref = ArtifactRef(name=name, size=0, digest=name)
             try:
                 data = await self._swarm.artifacts.get(ref)
-            except SwarmError as error:
+            except BodyGone as error:
+                # Nobody can read it, so that it refers to nothing for anybody.
                 log.warning("artifact %s not read: %s", name, error)
-                raise
+                return set()
             self._inside[name] = await asyncio.to_thread(names_in, data)
         return self._inside[name]
 

@@ -69,6 +69,9 @@ class Janitor:
                         await self.clean()
                 except SwarmError as error:
                     log.debug("the janitor waits: %s", error)
+                except Exception:
+                    # Whatever stands in a stream, what cannot be cleaned up never takes the node with it.
+                    log.exception("the janitor broke off, and begins again: this is a defect")
                 try:
                     async with asyncio.timeout(self._pause.total_seconds()):
                         await self._changed.wait()

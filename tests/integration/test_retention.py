@@ -5,6 +5,7 @@ import itertools
 from datetime import timedelta
 
 import pytest
+from nats.js.api import ObjectMeta
 
 from picoclaw.swarm.artifact_expiry import ArtifactExpiry, Stored, removable
 from picoclaw.swarm.bodies import INLINE_LIMIT
@@ -185,6 +186,19 @@ async def test_a_request_that_is_accepted_while_it_is_looked_for_references_keep
         await swarm.inbox.withdraw(request.id)
         assert await sweeping == 0
     assert await objects(swarm) == stored
+
+
+async def test_one_damaged_body_keeps_no_other_from_going(lab: Lab) -> None:
+    swarm = await lab.door()
+    await swarm.read_members()
+    damaged = await swarm.artifacts.put(b'{"refers": "to others"}', media_type="application/json")
+    request = new_request("it refers to what was damaged", demand="noop").model_copy(update={"ref": damaged})
+    await submit(swarm, request)
+    store = await swarm.client.jetstream().object_store(swarm.names.artifacts)
+    await store.put(damaged.name, b"something else", ObjectMeta(description="application/json"))
+    stray = await swarm.artifacts.put(b"nobody refers to me", media_type="text/plain")
+    assert await ArtifactExpiry(swarm, grace=timedelta(0)).sweep(oldest_open=None) == 1
+    assert await objects(swarm) == {damaged.name}, f"and not {stray.name}"
 
 
 async def test_the_age_that_an_older_version_gave_the_store_goes(lab: Lab) -> None:
