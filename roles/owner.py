@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from ..errors import PlanError
+from ..swarm.bodies import INLINE_LIMIT
 from ..swarm.demand import Offer
 from ..swarm.entries import Accepted, Cancelled, Entry, Failed, Planned
 from ..swarm.follow import Followed
 from ..swarm.records import Plan, Request
 from ..swarm.swarm import Swarm
 from . import dispatch
+from .admission import OF_REQUEST
 from .deadlines import end_late_tasks
 from .ending import last_entry, past_deadline
 from .gathering import asked_nodes, offers_to_ask, over
@@ -160,7 +162,7 @@ class Owner:
         if ledger.head.cancelling:
             return
         entry = Planned(by=me.node, owner=me.node, run=me.run, plan=plan)
-        if len(await asyncio.to_thread(entry.to_bytes)) > await self.swarm.inbox.inline_limit():
+        if not await self._fits(entry):
             data = await asyncio.to_thread(plan.to_bytes)
             ref = await self.swarm.artifacts.put(data, media_type="application/json")
             entry = Planned(id=entry.id, by=me.node, owner=me.node, run=me.run, ref=ref)
@@ -170,6 +172,15 @@ class Owner:
             repeated.observe(ledger)
         log.info("Request planned", extra={"request": self.request_id, "tasks": len(plan.tasks)})
         self.wake_releaser()
+
+    async def _fits(self, entry: Planned) -> bool:
+        """Return whether the log itself may hold a plan."""
+        size = len(await asyncio.to_thread(entry.to_bytes))
+        if size <= await self.swarm.inbox.inline_limit():
+            return True
+        # As much as the request itself takes was counted when it was admitted (`admission`).
+        counted = len(await asyncio.to_thread(self.ledger.request.to_bytes)) + OF_REQUEST
+        return size <= min(INLINE_LIMIT, counted)
 
     async def _advance(self) -> None:
         """End what can no longer run; look after the rest when it is time."""

@@ -137,3 +137,20 @@ async def test_a_log_without_a_byte_left_holds_the_work_until_there_is_room(
     history = await sound(door, [running, later])
     # Its jobs waited for their last entry, and nobody took them for lost meanwhile.
     assert len([written for written in history.log if isinstance(written.entry, Started)]) == 101
+
+
+async def test_plans_and_results_larger_than_their_requests_leave_a_log_that_fills(
+    lab: Lab, nodes: list[ChildNode]
+) -> None:
+    door = await lab.door(limits=Limits(log=LOG))
+    nodes.append(await ChildNode.start(lab, "coordinator", "lead", quiet=True))
+    each = {"step": "t", "for_each": list(range(5)), "demand": "noop"}
+    taken = []
+    for _ in range(40):
+        try:
+            taken.append(await ask(door, LETTER[:20_000], workflow={"name": "many", "tasks": [each]}))
+        except QueueFull:
+            break
+    nodes.append(await ChildNode.start(lab, "worker", "hand", quiet=True, slots=8))
+    assert await all_ended(door, taken, 60) == ["done"] * len(taken)
+    await sound(door, taken)
