@@ -9,9 +9,10 @@ from ...config.zones import zone_of
 from ...errors import UsageError
 from ..entries import Accepted
 from ..fold import RequestHead, fold_request
-from ..log import decode
+from ..follow import Followed
+from ..log import decode, scan
 from ..records import Firing
-from ..subjects import split_log_subject
+from ..subjects import REQUEST_STEP, split_log_subject
 from ..swarm import Swarm
 from .record import Schedule
 from .spec import Every, parse_spec
@@ -83,11 +84,15 @@ def next_firings(schedule: Schedule, now: float, *, since: float, number: int = 
 async def _firings(swarm: Swarm) -> dict[str, tuple[FiringRow, ...]]:
     heads: dict[str, RequestHead] = defaultdict(RequestHead)
     fired: dict[str, Firing] = {}
-    async for followed in swarm.log.history("*", "_"):
+
+    def take(followed: Followed) -> None:
         request, entry = split_log_subject(followed.subject)[0], decode(followed)
         heads[request] = fold_request(heads[request], entry, followed.seq, followed.at)
         if isinstance(entry, Accepted) and entry.request.firing is not None:
             fired[request] = entry.request.firing
+
+    # One after the other: together the entries of all requests are far too much for the memory.
+    await scan(swarm.wire, swarm.names.log, swarm.names.log_of("*", REQUEST_STEP), take, deliver="all")
     rows: dict[str, list[FiringRow]] = defaultdict(list)
     for request, firing in fired.items():
         head = heads[request]

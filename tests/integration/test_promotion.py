@@ -9,6 +9,7 @@ import pytest
 
 from picoclaw.roles.promotion import DUTY
 from picoclaw.swarm.entries import Accepted, Owner
+from picoclaw.swarm.janitor import DUTY as JANITOR
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.executors import Gate, Runs, executors
 from picoclaw.tests.support.swarm import Lab, Running, ask, end_of, entries, kinds
@@ -78,6 +79,7 @@ async def test_a_worker_alone_takes_the_role_after_a_node_timeout_and_serves_wha
     assert asyncio.get_running_loop().time() - before >= 0.8, "a coordinator might have been on its way"
     assert await owners(swarm, request) == ["hand"]
     await leads(swarm, "hand")
+    await wait_for_async(lambda: swarm.leases.get(JANITOR), 5, "it cleans up, too")
 
 
 async def test_a_worker_that_may_not_lets_requests_wait_for_a_coordinator(lab: Lab) -> None:
