@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 
 from ..errors import AppendRefused, RecordRefused
 from .follow import Followed
-from .kv import Bucket
+from .foreign import warn_foreign
+from .kv import Bucket, Stored
 from .limits import KEY, SwarmLimits, effective, with_values
+from .records import VERSION, version_of
 from .streams import Limits
 from .subjects import Names
 from .wire import Wire
@@ -65,13 +67,24 @@ class LiveLimits:
         for listener in self._listeners:
             listener()
 
-    async def read(self, *, patient: timedelta | None = None) -> SwarmLimits:
-        """Return the record as it stands; raises RecordRefused for one that cannot be read.
+    def _read(self, stored: Stored | None) -> SwarmLimits:
+        if stored is None:
+            return SwarmLimits()
+        try:
+            return SwarmLimits.from_bytes(stored.data)
+        except RecordRefused as error:
+            if version_of(stored.data) not in (None, VERSION):
+                raise
+            warn_foreign(log, "the place of the swarm's limits (set them anew)", error)
+            return self.record
 
-        `patient`: how long to ask while there is no leader.
+    async def read(self, *, patient: timedelta | None = None) -> SwarmLimits:
+        """Return the record as it stands; raises RecordRefused for one of an unknown version.
+
+        Where a foreign message stands in its place, what was read last still holds. `patient`: how long to ask while there is no leader.
         """
         stored, revision = await self.bucket.read(KEY, patient=patient)
-        record = SwarmLimits.from_bytes(stored.data) if stored is not None else SwarmLimits()
+        record = self._read(stored)
         if revision > self._revision:
             self._revision = revision
             self._use(record, datetime.fromisoformat(stored.time).timestamp() if stored is not None else 0.0)
@@ -80,11 +93,11 @@ class LiveLimits:
     async def change(self, changes: Mapping[str, timedelta | int | None]) -> tuple[SwarmLimits, SwarmLimits]:
         """Set some limits, or unset them by None; return the record before and after.
 
-        Raises RecordRefused for a record that cannot be read.
+        A foreign message in its place is replaced. Raises RecordRefused for one of an unknown version.
         """
         while True:
             stored, revision = await self.bucket.read(KEY)
-            before = SwarmLimits.from_bytes(stored.data) if stored is not None else SwarmLimits()
+            before = self._read(stored)
             after = with_values(before, changes)
             if after == before:
                 return before, after

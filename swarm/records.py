@@ -52,7 +52,7 @@ class Record(BaseModel):
 
 def refusal(kind: str, data: bytes, error: ValidationError) -> RecordRefused:
     """Put a validation error in one line, without repeating the message's content."""
-    version = _version_of(data)
+    version = version_of(data)
     if version not in (None, VERSION):
         return unknown_version(kind, version)
     first = error.errors(include_input=False, include_url=False)[0]
@@ -73,7 +73,7 @@ def unknown_version(kind: str, version: int) -> RecordRefused:
     )
 
 
-def _version_of(data: bytes) -> int | None:
+def version_of(data: bytes) -> int | None:
     """Return the version that a message claims; None where it claims none."""
     try:
         message = json.loads(data)

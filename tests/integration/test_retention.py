@@ -7,10 +7,12 @@ from datetime import timedelta
 import pytest
 from nats.js.api import ObjectMeta
 
+from picoclaw.errors import RecordRefused
 from picoclaw.swarm.artifact_expiry import ArtifactExpiry, Stored, removable
 from picoclaw.swarm.bodies import INLINE_LIMIT
 from picoclaw.swarm.entries import Accepted, Done
 from picoclaw.swarm.janitor import Janitor
+from picoclaw.swarm.limits import KEY
 from picoclaw.swarm.look import server_time
 from picoclaw.swarm.prune import ended_before, oldest_open, read_endings, remove_request, settled
 from picoclaw.swarm.records import ArtifactRef, Firing, Result
@@ -54,6 +56,24 @@ async def test_sizes_and_ages_that_are_set_hold_on_the_streams_and_go_back_when_
     after = await config(swarm, swarm.names.log)
     assert after["max_bytes"] == before["max_bytes"]
     assert SET not in dict(after["metadata"])  # type: ignore[call-overload]
+
+
+async def test_garbage_in_the_place_of_the_limits_keeps_nothing_out_and_is_replaced_by_the_next_change(
+    lab: Lab,
+) -> None:
+    swarm = await lab.door()
+    place = swarm.live.bucket.subject(KEY)
+    for garbage in (b"{", b"[]", b'{"caps": 1}', b'{"v": 1, "caps": {"noop": -1}}'):
+        await swarm.wire.store(place, garbage)
+        assert await submit(swarm, new_request("taken all the same", demand="noop"))
+        assert (await swarm.live.read()).caps == {}
+    _, after = await swarm.live.change({"cap.noop": 2})
+    assert (await swarm.live.read()).caps == after.caps == {"noop": 2}
+    await swarm.wire.store(place, b"{")
+    assert (await swarm.live.read()).caps == {"noop": 2}, "what was read last"
+    await swarm.wire.store(place, b'{"v": 99}')
+    with pytest.raises(RecordRefused, match="version"):
+        await swarm.live.change({"cap.noop": 3})
 
 
 async def test_a_size_below_what_is_in_use_is_never_applied(lab: Lab) -> None:
