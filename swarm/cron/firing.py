@@ -16,6 +16,8 @@ from .times import due_until
 
 NEXT = "Nats-Schedule-Next"
 """Header of a fired message: when the server fires next."""
+FRESH = 30.0
+"""Seconds for which what was due counts as new in any case: below the minute after which the next one fires."""
 SLACK = 1.0
 """Seconds by which a server's clock may be early."""
 
@@ -38,7 +40,7 @@ def fired_request(
                 "not written by PicoClaw"
             )
         due = due_until(spec, zone_of(schedule.zone), at + SLACK)
-        if due is None or due < schedule.changed_at or at - due > longest:
+        if due is None or due < schedule.changed_at or at - due > max(longest, FRESH):
             return None
         which = f"@{due:.0f}"
     return request_now(schedule, f"{schedule.edit} {which}", at=at)

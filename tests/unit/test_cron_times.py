@@ -158,9 +158,11 @@ def schedule(**given: Any) -> Schedule:
     return Schedule(**(fields | given))
 
 
-def fired(one: Schedule, moment: float, *, seq: int = 1, **headers: str) -> str | None:
+def fired(
+    one: Schedule, moment: float, *, seq: int = 1, longest: float = 86_400.0, **headers: str
+) -> str | None:
     told = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = fired_request(one, at=moment, seq=seq, headers=told, longest=86_400.0)
+    request = fired_request(one, at=moment, seq=seq, headers=told, longest=longest)
     return request.id if request is not None else None
 
 
@@ -169,6 +171,12 @@ def test_of_a_night_of_firings_one_is_the_request() -> None:
     ids = [fired(schedule(), night + hour * 3600, seq=hour) for hour in range(10)]
     assert len(set(ids)) == 1
     assert fired(schedule(), night + 86_400 + 3600) not in ids
+
+
+def test_where_ended_requests_are_kept_for_a_second_what_is_due_comes_all_the_same() -> None:
+    morning = at("2027-06-01 02:30", BERLIN)
+    assert fired(schedule(), morning + 2, longest=0.5) == fired(schedule(), morning)
+    assert fired(schedule(), morning + 3600, longest=0.5) is None, "it has had its request"
 
 
 def test_what_was_due_before_it_was_set_or_long_ago_is_none() -> None:
