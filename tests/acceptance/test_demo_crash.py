@@ -105,6 +105,7 @@ def test_a_node_that_does_not_come_up_ends_it_and_the_logs_are_kept(
     assert not running_in(folder)
 
 
+@pytest.mark.long
 def test_at_a_terminal_it_shows_how_far_it_is_and_ctrl_c_leaves_nothing(
     spawn_picoclaw: SpawnPicoclaw, folder: Path
 ) -> None:

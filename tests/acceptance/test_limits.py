@@ -82,6 +82,7 @@ async def holder(swarm: Swarm, of: dict[str, Spawned]) -> str:
     return await wait_for_async(busy, 20)
 
 
+@pytest.mark.long
 async def test_never_more_than_two_jobs_at_once_over_three_workers_one_of_them_killed(
     jobs: Jobs, url: str, tmp_path: Path, run_picoclaw: RunPicoclaw
 ) -> None:
@@ -99,6 +100,7 @@ async def test_never_more_than_two_jobs_at_once_over_three_workers_one_of_them_k
     assert len(jobs.lives()) >= 8
 
 
+@pytest.mark.long
 async def test_a_worker_frozen_past_its_lease_is_followed_and_ends_its_job_first_thing_when_it_thaws(
     jobs: Jobs, url: str, tmp_path: Path, run_picoclaw: RunPicoclaw
 ) -> None:

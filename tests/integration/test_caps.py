@@ -52,6 +52,7 @@ async def test_two_at_once_over_three_workers(lab: Lab) -> None:
     await wait_for_async(all_back, 5, "who holds no job gives the slot back")
 
 
+@pytest.mark.long
 async def test_a_demand_for_two_capabilities_takes_a_slot_of_each(lab: Lab) -> None:
     door = await capped(lab, docs=1, security=1)
     together = Together()
@@ -71,6 +72,7 @@ async def test_a_demand_for_two_capabilities_takes_a_slot_of_each(lab: Lab) -> N
     assert together.most <= 2
 
 
+@pytest.mark.long
 async def test_a_lane_that_only_one_node_serves_gets_its_slot_although_others_are_busy(lab: Lab) -> None:
     door = await capped(lab, noop=1)
     await lab.coordinator(template("many", *(step(f"s{number}") for number in range(300))))

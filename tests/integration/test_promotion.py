@@ -131,6 +131,7 @@ async def test_the_only_coordinator_is_killed_a_worker_goes_on_and_gives_back_wh
         assert (await end_of(swarm, request)).head.state == "done"
 
 
+@pytest.mark.long
 async def test_of_several_workers_one_leads_and_another_when_that_one_is_killed(
     lab: Lab, child: Start
 ) -> None:
@@ -154,6 +155,7 @@ async def test_of_several_workers_one_leads_and_another_when_that_one_is_killed(
     await owned_by(swarm, request, leader, heir)
 
 
+@pytest.mark.long
 async def test_a_promoted_worker_that_was_frozen_past_its_lease_leads_no_more(lab: Lab, child: Start) -> None:
     swarm = await lab.door()
     frozen = await child("worker", "frozen", promotable=True)

@@ -44,6 +44,7 @@ async def test_two_coordinators_share_the_quota_of_the_tenant_and_nobody_starves
     assert together.most <= 3
 
 
+@pytest.mark.long
 async def test_a_foreign_message_on_a_lane_that_nobody_serves_uses_no_quota_for_ever(lab: Lab) -> None:
     door = await lab.door()
     await door.live.change({"tenant.running": 1})

@@ -281,6 +281,7 @@ async def as_an_older_version_made_it(swarm: Swarm, *, keep: Request) -> None:
     await swarm.wire.store(swarm.names.inbox(1, keep.id), keep.to_bytes())
 
 
+@pytest.mark.long
 async def test_a_killed_server_keeps_schedules_and_fires_none_twice(
     start_nats: StartNats, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -307,6 +308,7 @@ async def test_a_killed_server_keeps_schedules_and_fires_none_twice(
         assert [one.schedule.name for one in await list_schedules(swarm)] == ["daily", "t"]
 
 
+@pytest.mark.long
 async def test_a_coordinator_that_is_killed_leaves_no_firing_behind(lab: Lab) -> None:
     first = await lab.coordinator(name="first")
     await lab.worker(executors(Runs()))
@@ -348,6 +350,7 @@ async def test_a_program_asks_for_later_and_again_and_again(lab: Lab) -> None:
     assert await client.schedules.list() == []
 
 
+@pytest.mark.long
 async def test_a_repository_that_does_not_answer_ends_its_request_visibly(lab: Lab) -> None:
     await lab.coordinator()
     swarm = await lab.door()
