@@ -23,6 +23,7 @@ from .request.when import (
     hand_in_later,
     make_recurring,
     read_when,
+    still_later,
     when_options,
 )
 
@@ -183,6 +184,8 @@ async def _dispatch(
             echo(json.dumps({"request": request.id, "new": new}) if as_json else request.id)
             return 0
         lines.say(f"request {request.id}" + ("" if new else " (sent before: following it)"))
+        if not new and not lines.quiet and (begins := await still_later(swarm, request.id)):
+            lines.say(begins)
         if not swarm.members.coordinators():
             from ..swarm.views.waiting import waits_in_inbox
 

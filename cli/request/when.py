@@ -166,6 +166,17 @@ async def hand_in_later(swarm: "Swarm", request: "Request", later: Later, *, as_
     return 0
 
 
+async def still_later(swarm: "Swarm", request_id: str) -> str:
+    """Return when a request that was sent before begins; empty: it has begun."""
+    from ...swarm.look import read_request, server_time
+    from ...swarm.views.waiting import scheduled_for
+
+    state = await read_request(swarm, request_id)
+    if state is None or state.due_at is None:
+        return ""
+    return safe(scheduled_for(state.due_at, await server_time(swarm)))
+
+
 def make_recurring(
     loaded: "Loaded",
     recurring: Recurring,

@@ -20,6 +20,7 @@ from ..request.when import (
     hand_in_later,
     make_recurring,
     read_when,
+    still_later,
     when_options,
 )
 from .find import NAME, find_workflow
@@ -259,6 +260,8 @@ async def _run(loaded: "Loaded", order: _Order, later: Later | None, *, detach: 
         if detach:
             echo(json.dumps({"request": request.id, "new": new}) if as_json else request.id)
             return 0
+        if not new and not lines.quiet and (begins := await still_later(swarm, request.id)):
+            lines.say(begins)
         if not swarm.members.coordinators():
             from ...swarm.views.waiting import waits_in_inbox
 

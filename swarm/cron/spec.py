@@ -107,7 +107,9 @@ def parse_spec(text: str) -> Spec:
         words = named.split()
     if len(words) != 5:
         seconds = "; it has no field for seconds (@every 10s counts them)" if len(words) == 6 else ""
-        raise UsageError(f"{text.strip()[:80]!r} has {len(words)} fields: {_SHAPE}{seconds}")
+        raise UsageError(
+            f"{text.strip()[:80]!r} has {len(words)} field{'s' if len(words) != 1 else ''}: {_SHAPE}{seconds}"
+        )
     minutes, hours, days, months, weekdays = (
         _field(word.lower(), bounds)
         for word, bounds in zip(words, (_MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY), strict=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from picoclaw.tests.support.command import RunPicoclaw, Spawned
+from picoclaw.tests.support.command import RunPicoclaw, Spawned, SpawnPicoclaw
 from picoclaw.tests.support.nats import NatsServer
 from picoclaw.tests.support.nodes import serving
 from picoclaw.tests.support.repositories import make_repository
@@ -89,6 +89,19 @@ def test_a_request_for_tomorrow_is_shown_as_such_and_cancelled(typed: Typed) -> 
     assert typed.json("describe", made["request"])["request"]["state"] == "cancelled"
 
 
+def test_who_sends_again_under_a_key_what_is_for_later_is_told_so(
+    typed: Typed, connection: Connection, spawn_picoclaw: SpawnPicoclaw
+) -> None:
+    sent = ("dispatch", "Greet", "-c", "greet", "--key", "kept for later")
+    request = typed(*sent, "--in", "1h").strip()
+    again = spawn_picoclaw(*sent, *connection)
+    again.expect(f"request {request} .sent before: following it", timeout=60)
+    again.expect(r"scheduled for .* .in 0:5\d:")
+    again.interrupt()
+    assert again.wait() == 130
+    assert "cancelled" in typed("cancel", request)
+
+
 def test_what_recurs_is_set_fires_and_is_taken_away_again(typed: Typed) -> None:
     assert "next: " in typed("cron", "create", "often", "@every 1s", "Greet", "-c", "greet")
     assert "unchanged" in typed("cron", "create", "often", "@every 1s", "Greet", "-c", "greet")
@@ -134,6 +147,7 @@ def test_a_name_in_any_alphabet_and_a_change_of_its_times(typed: Typed) -> None:
     typed("cron", "delete", "Nachts um 2 ½ *")
 
 
+@pytest.mark.long
 def test_a_workflow_recurs_with_all_that_it_is(typed: Typed, tmp_path: Path) -> None:
     file = tmp_path / "greeting.yaml"
     file.write_text(WORKFLOW, encoding="utf-8")
