@@ -151,6 +151,10 @@ class Point:
     def reached(self) -> bool:
         return self._reached.is_set()
 
+    def reached_in(self, timeout: float) -> bool:
+        """Wait for the harm for so many seconds; return whether it is done."""
+        return self._reached.wait(timeout)
+
     def wait(self, timeout: float = 20.0) -> Write:
         """Wait until the harm is done; return the write. AssertionError when it never came."""
         if not self._reached.wait(timeout):

@@ -40,7 +40,7 @@ FAST: Mapping[str, str] = {
     "--swarm.nats.ack_wait": "3s",
     "--swarm.drain_timeout": "5s",
 }
-STARTS = 30.0
+STARTS = 60.0
 """Seconds that a node may take to serve on a machine that is busy."""
 
 
