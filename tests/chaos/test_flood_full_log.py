@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,8 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(90)]
 HID = "full"
 LOG = 2_000_000
 """Bytes of the log; submissions are refused at 90 % of it."""
+HELD_BACK = 5.0
+"""Seconds after which a coordinator that has not accepted a request holds it back."""
 STILL = 1.5
 """Seconds in which a swarm that could go on would have."""
 NOBODY = request_id("a request that nobody made")[0]
@@ -55,6 +58,13 @@ async def fill(swarm: Swarm) -> tuple[list[str], str]:
         except QueueFull as refused:
             return taken, str(refused)
         assert len(taken) < 200
+
+        async def accepted(request: str = taken[-1]) -> bool:
+            return (await swarm.log.request_head(request)).accepted
+
+        # The log is to be full of them, and not the inbox of a coordinator that has no processor.
+        with suppress(AssertionError):
+            await wait_for_async(accepted, HELD_BACK)
 
 
 async def test_a_full_log_refuses_in_words_ends_what_runs_and_goes_on_with_room(
