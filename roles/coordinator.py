@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -11,7 +10,6 @@ from ..errors import AppendRefused, PicoclawError, RecordRefused
 from ..swarm.background import Background, background
 from ..swarm.bodies import INLINE_LIMIT, pack_request
 from ..swarm.delivered import Delivered
-from ..swarm.demand import parse_demand
 from ..swarm.entries import Accepted
 from ..swarm.entries import Owner as OwnerEntry
 from ..swarm.fold import RequestHead, fold_request
@@ -23,7 +21,6 @@ from ..swarm.nesting import DEEPEST, too_deep
 from ..swarm.probing import OFTEN
 from ..swarm.puller import Puller
 from ..swarm.records import Request
-from ..swarm.release import Share, release
 from ..swarm.same_request import same_request
 from ..swarm.subjects import REQUEST_STEP, split_log_subject
 from ..swarm.swarm import Swarm
@@ -31,7 +28,7 @@ from .admission import Admission
 from .firing import is_fired, take_firing
 from .owner import Owner
 from .planning.template import Template
-from .quotas import Quotas, in_turn
+from .releasing import Releaser
 
 log = logging.getLogger(__name__)
 
@@ -74,15 +71,13 @@ class Coordinator:
         self._reading = asyncio.Semaphore(READ_AT_ONCE)
         self._admission = Admission()
         self._draining = False
-        self._releasing = asyncio.Event()
         self._look = asyncio.Event()
         """Somebody may have died, or passed a request on."""
         self.in_office: Callable[[], bool] = lambda: True
         """Whether it may take requests now; a promoted one may while its lease lasts."""
         self._fewer = asyncio.Event()
         """A request was accepted or refused, or is owned no more."""
-        self._turn = 0
-        self._quotas = Quotas(swarm, self._releasing.set)
+        self._releaser = Releaser(swarm, self._owners, self._heads, self._start)
         self._tasks: Background | None = None
         self._puller = Puller(
             swarm.wire, free=self._free, take=self._take, node_timeout=swarm.nats.node_timeout
@@ -95,7 +90,7 @@ class Coordinator:
             background() as self._tasks,
             self._puller,
             swarm.following(swarm.names.log, swarm.names.log_filter(), self._observe) as caught_up,
-            self._quotas.answering(caught_up, self._heads),
+            self._releaser.quotas.answering(caught_up, self._heads),
         ):
             for source in await swarm.inbox.sources():
                 self._puller.add(source)
@@ -106,11 +101,11 @@ class Coordinator:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._pull(), name="pull requests")
                     group.create_task(self._look_at_all(caught_up), name="look at all")
-                    group.create_task(self._release_forever(), name="release")
+                    group.create_task(self._releaser.run(), name="release")
                     group.create_task(self._look_around(), name="look around")
                     group.create_task(self._watch_admission(), name="watch admission")
                     group.create_task(self._keep_consumers(), name="keep consumers")
-                    group.create_task(self._quotas.run(), name="count for the quotas")
+                    group.create_task(self._releaser.quotas.run(), name="count for the quotas")
             finally:
                 forget()
                 swarm.off_reconnect(self._puller.reconnected)
@@ -304,7 +299,7 @@ class Coordinator:
         self._start(self._carry(request_id), name=f"own {request_id}")
 
     def _new_owner(self, request_id: str) -> Owner:
-        return Owner(self._swarm, request_id, self._templates, self._releasing.set, self._can_run_here)
+        return Owner(self._swarm, request_id, self._templates, self._releaser.wake, self._can_run_here)
 
     async def _carry(self, request_id: str, first: tuple[Accepted, int] | None = None) -> None:
         pause = RESTART_PAUSE
@@ -407,7 +402,7 @@ class Coordinator:
     # --- time passes ---
 
     def _members_changed(self) -> None:
-        self._releasing.set()
+        self._releaser.wake()
         self._look.set()
         for owner in self._owners.values():
             owner.look_around()
@@ -466,56 +461,3 @@ class Coordinator:
                 if now and not was:
                     self._puller.slot_freed()
             await asyncio.sleep(ADMISSION_EVERY.total_seconds())
-
-    # --- release ---
-
-    async def _release_forever(self) -> None:
-        while True:
-            await self._releasing.wait()
-            self._releasing.clear()
-            self.release_now()
-            # Let what has just happened gather: one look serves many events.
-            await asyncio.sleep(0)
-
-    def release_now(self) -> None:
-        """Put what may go now on its lanes."""
-        wanted: dict[str, list[Owner]] = defaultdict(list)
-        for owner in self._owners.values():
-            if owner.releasing:
-                for demand in owner.ledger.schedule.demands:
-                    wanted[demand].append(owner)
-        coordinators = self._swarm.members.coordinators()
-        out = {owner.request_id: owner.out for owner in self._owners.values()}
-        most = self._quotas.tenant_room(out, self._heads)
-        for demand, owners in wanted.items() if most is None else in_turn(wanted, self._turn):
-            slots = self._swarm.members.slots_for(parse_demand(demand))
-            shares = [
-                Share(
-                    owner.request_id,
-                    owner.ledger.request.priority,
-                    owner.policies.may_release(demand, slots),
-                    owner.ledger.schedule.waiting(demand),
-                    self._quotas.request_room(owner.out),
-                )
-                for owner in owners
-            ]
-            granted = release(shares, slots=slots, coordinators=coordinators, turn=self._turn, most=most)
-            if most is not None:
-                most -= sum(granted.values())
-            # By a quota a place comes free now and then: each goes to the next in turn.
-            self._turn += bool(granted) if most is not None else 1
-            for owner in owners:
-                number = granted.get(owner.request_id, 0)
-                if number:
-                    steps = owner.policies.take_ready(demand, number, slots)
-                    self._start(self._release(owner, steps))
-
-    async def _release(self, owner: Owner, steps: list[str]) -> None:
-        try:
-            await owner.release(steps)
-        except (PicoclawError, ExceptionGroup) as error:
-            log.warning("tasks of %s not released: %s", owner.request_id, error)
-            await asyncio.sleep(RESTART_PAUSE.total_seconds())
-            for step in steps:
-                owner.ledger.schedule.give_back(step)
-            self._releasing.set()

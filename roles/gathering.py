@@ -47,7 +47,7 @@ async def offers_to_ask(ledger: Ledger, wake: asyncio.Event) -> tuple[Offer, ...
 
 def asked_nodes(ledger: Ledger) -> set[str]:
     """Return the nodes whose answers a broadcast waits for."""
-    if not ledger.planned or ledger.request.broadcast is None:
+    if not ledger.planned or ledger.lost or ledger.request.broadcast is None:
         return set()
     schedule = ledger.schedule
     found = (

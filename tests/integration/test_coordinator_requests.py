@@ -97,6 +97,12 @@ async def test_two_coordinators_that_race_for_requests_accept_each_once_and_shar
     runs = Runs()
     await lab.worker(executors(runs), slots=20)
     swarm = await lab.door()
+    consumer = f"{swarm.names.requests}.{swarm.names.inbox_consumer(1)}"
+
+    async def both_ask() -> bool:
+        return int((await swarm.wire.api(f"CONSUMER.INFO.{consumer}"))["num_waiting"]) == 2
+
+    await wait_for_async(both_ask)
     requests = await asyncio.gather(*(ask(swarm, f"number {n}", demand="noop") for n in range(40)))
     ends = await asyncio.gather(*(end_of(swarm, request) for request in requests))
     assert {ended.head.state for ended in ends} == {"done"}

@@ -1,0 +1,100 @@
+"""Releasing: puts the tasks of a coordinator's requests on their lanes, as fast as those drain.
+
+How many of whose go is decided in `swarm.release`; here it is carried out, within the quotas.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import timedelta
+from typing import Any
+
+from ..errors import PicoclawError
+from ..swarm.demand import parse_demand
+from ..swarm.fold import RequestHead
+from ..swarm.release import Share, release
+from ..swarm.swarm import Swarm
+from .owner import Owner
+from .quotas import Quotas, in_turn
+
+log = logging.getLogger(__name__)
+
+AGAIN = timedelta(seconds=1)
+"""After which tasks are released again whose release did not come about."""
+
+
+class Releaser:
+    """Releases for one coordinator; `run` beside its other work."""
+
+    def __init__(
+        self,
+        swarm: Swarm,
+        owners: Mapping[str, Owner],
+        heads: Mapping[str, RequestHead],
+        start: Callable[[Coroutine[Any, Any, Any]], None],
+    ) -> None:
+        """`owners`: of the own requests; `heads`: everybody's open ones; `start` begins a task."""
+        self._swarm = swarm
+        self._owners = owners
+        self._heads = heads
+        self._start = start
+        self._changed = asyncio.Event()
+        self._turn = 0
+        self.quotas = Quotas(swarm, self.wake)
+
+    def wake(self) -> None:
+        """Look again: there may be more to release, or more room."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Release until cancelled."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            self._look()
+            # Let what has just happened gather: one look serves many events.
+            await asyncio.sleep(0)
+
+    def _look(self) -> None:
+        """Put what may go now on its lanes."""
+        wanted: dict[str, list[Owner]] = defaultdict(list)
+        for owner in self._owners.values():
+            if owner.releasing:
+                for demand in owner.ledger.schedule.demands:
+                    wanted[demand].append(owner)
+        coordinators = self._swarm.members.coordinators()
+        out = {owner.request_id: owner.out for owner in self._owners.values()}
+        most = self.quotas.tenant_room(out, self._heads)
+        for demand, owners in wanted.items() if most is None else in_turn(wanted, self._turn):
+            slots = self._swarm.members.slots_for(parse_demand(demand))
+            shares = [
+                Share(
+                    owner.request_id,
+                    owner.ledger.request.priority,
+                    owner.policies.may_release(demand, slots),
+                    owner.ledger.schedule.waiting(demand),
+                    self.quotas.request_room(owner.out),
+                )
+                for owner in owners
+            ]
+            granted = release(shares, slots=slots, coordinators=coordinators, turn=self._turn, most=most)
+            if most is not None:
+                most -= sum(granted.values())
+            # By a quota a place comes free now and then: each goes to the next in turn.
+            self._turn += bool(granted) if most is not None else 1
+            for owner in owners:
+                number = granted.get(owner.request_id, 0)
+                if number:
+                    steps = owner.policies.take_ready(demand, number, slots)
+                    self._start(self._release(owner, steps))
+
+    async def _release(self, owner: Owner, steps: list[str]) -> None:
+        try:
+            await owner.release(steps)
+        except (PicoclawError, ExceptionGroup) as error:
+            log.warning("tasks of %s not released: %s", owner.request_id, error)
+            await asyncio.sleep(AGAIN.total_seconds())
+            for step in steps:
+                owner.ledger.schedule.give_back(step)
+            self.wake()
