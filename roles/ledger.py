@@ -195,12 +195,16 @@ class Ledger:
     async def append_request(self, entry: Entry) -> None:
         """Append to the request's own log, over entries that do not take it from us.
 
-        Returns without having written when the request has ended; raises Fenced.
+        Returns without having written when the request has ended; raises Fenced, and SwarmError for a
+        plan where there is one already.
         """
         while not self.head.terminal:
             # The follower may have folded another owner's entry since the last look: to expect that
             # one's sequence would pass the compare-and-set.
             self.check_ownership()
+            if isinstance(entry, Planned) and self.head.planned:
+                # Written by this run before a link broke, and stored only now: that one counts.
+                raise SwarmError(f"{self.request_id} has a plan already")
             try:
                 seq = await self.swarm.log.append(
                     self.request_id, REQUEST_STEP, entry, expected=self.head.seq

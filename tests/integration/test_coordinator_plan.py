@@ -3,9 +3,12 @@
 import pytest
 
 from picoclaw.capabilities.executor import Context
-from picoclaw.errors import FinalError
-from picoclaw.swarm.entries import Cancelled, Failed
+from picoclaw.errors import FinalError, SwarmError
+from picoclaw.roles.ledger import Ledger
+from picoclaw.roles.planning.plan import make_plan
+from picoclaw.swarm.entries import Accepted, Cancelled, Failed, Planned
 from picoclaw.swarm.records import ArtifactRef, QueuedTask, Result
+from picoclaw.swarm.submission import new_request
 from picoclaw.tests.support.executors import Runs, executors, raising, returning
 from picoclaw.tests.support.swarm import Lab, ask, end_of, entries, kinds, report_of, step, template
 
@@ -145,3 +148,18 @@ async def test_attempts_that_a_request_allows_go_before_the_plans(lab: Lab) -> N
     assert ended.head.state == "failed"
     assert "a dead: ValueError: odd" in ended.head.reason
     assert len(bad.tasks) == 1
+
+
+async def test_a_plan_that_a_broken_link_kept_back_is_the_only_one_however_late_it_comes(lab: Lab) -> None:
+    swarm = await lab.door()
+    me, request = swarm.me, new_request("once", demand="noop")
+    accepted = Accepted(by=me.node, owner=me.node, run=me.run, request=request)
+    seq = await swarm.log.append(request.id, "_", accepted, expected=0)
+    ledger = Ledger(swarm, request.id)
+    await ledger.load()
+    plan = make_plan(request, ())
+    late, second = (Planned(by=me.node, owner=me.node, run=me.run, plan=plan) for _ in range(2))
+    await swarm.log.append(request.id, "_", late, expected=seq)
+    with pytest.raises(SwarmError, match="has a plan already"):
+        await ledger.append_request(second)
+    assert [entry.id for entry in await entries(swarm, request.id)] == [accepted.id, late.id]
