@@ -27,7 +27,7 @@ def test_make_demo_is_one_command() -> None:
 
 
 def test_this_repository_is_reviewed_whole_by_four_specialists(run_picoclaw: RunPicoclaw) -> None:
-    ran = run_picoclaw("run", "Review this repository", "--json", cwd=ROOT, timeout=55)
+    ran = run_picoclaw("run", "Review this repository", "--json", cwd=ROOT, timeout=110)
 
     assert ran.returncode == 0, ran.stderr
     ended = json.loads(ran.stdout)

@@ -107,7 +107,7 @@ def test_credentials_that_expire_are_told_and_new_ones_in_the_same_file_bring_th
     tenant = make_tenant()
     server = start_nats(config=tenant.config)
     path = tmp_path / "node.creds"
-    path.write_text(tenant.creds(seconds=4), encoding="utf-8")
+    path.write_text(tenant.creds(seconds=8), encoding="utf-8")
     at = ("--swarm.nats.urls", server.url, "--swarm.nats.credentials", str(path))
     node = serving(spawn_picoclaw("--swarm.role", "worker", "--swarm.name", "hand", *at))
 

@@ -138,7 +138,8 @@ def test_nodes_of_different_h_ids_do_not_see_each_other_and_of_the_same_do(
 def test_a_task_that_nobody_can_serve_says_what_is_missing_and_runs_once_somebody_can(
     nodes: Nodes, run_picoclaw: RunPicoclaw, repository: Path
 ) -> None:
-    (hand,) = nodes.start(("worker", "hand", "--swarm.capabilities", "docs,research"))
+    unable = ("--swarm.capabilities", "docs,research", "--swarm.promotable=false")
+    (hand,) = nodes.start(("worker", "hand", *unable))
     assert says(hand.output, "Declared, not ready")
     door, request = nodes.dispatch("Review", "--capability", "testing", "--repo", str(repository))
     described = run_picoclaw("describe", "request", request, *nodes.connection)
