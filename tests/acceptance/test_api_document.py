@@ -18,7 +18,7 @@ from picoclaw.tests.support.nats import NatsServer
 from picoclaw.tests.support.nodes import serving
 from picoclaw.tests.support.repositories import make_repository
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120), pytest.mark.xdist_group("api")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 API = document("API.md")
 PROGRAMS = [block for block in blocks(API) if block.language == "python"]

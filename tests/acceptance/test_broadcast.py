@@ -15,11 +15,7 @@ from picoclaw.tests.support.nats import NatsServer
 from picoclaw.tests.support.nodes import QUICK, serving
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [
-    pytest.mark.acceptance,
-    pytest.mark.timeout(120),
-    pytest.mark.xdist_group("broadcast"),  # one swarm for all of them, not one in each process
-]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 Connection = tuple[str, ...]
 NODES = ("w-1", "w-2", "Büro 3")

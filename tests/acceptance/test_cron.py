@@ -14,7 +14,7 @@ from picoclaw.tests.support.nodes import serving
 from picoclaw.tests.support.repositories import make_repository
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120), pytest.mark.xdist_group("cron")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 Connection = tuple[str, ...]
 ECHO = "capabilities:\n  greet:\n    description: says hello\n    shell: echo hello\n"

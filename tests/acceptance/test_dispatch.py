@@ -13,7 +13,7 @@ from picoclaw.tests.support.nodes import Nodes, serving, slow_to_review
 from picoclaw.tests.support.repositories import make_repository
 from picoclaw.tests.support.waiting import wait_for
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120), pytest.mark.xdist_group("dispatch")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
 Connection = tuple[str, ...]
 
