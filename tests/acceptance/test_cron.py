@@ -124,6 +124,7 @@ def test_what_recurs_is_set_fires_and_is_taken_away_again(typed: Typed) -> None:
     assert "no recurring request is called 'often'" in typed("cron", "delete", "often", code=2)
 
 
+@pytest.mark.long
 def test_a_name_in_any_alphabet_and_a_change_of_its_times(typed: Typed) -> None:
     made = typed.json(
         "dispatch",

@@ -123,6 +123,7 @@ async def test_a_capability_that_is_capped_while_it_runs_begins_nothing_until_be
     assert len(runs.ended) == 8
 
 
+@pytest.mark.long
 async def test_a_worker_that_is_gone_without_a_word_frees_its_slot_within_seconds(lab: Lab) -> None:
     door = await capped(lab, noop=1)
     gate = Gate()

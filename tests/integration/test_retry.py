@@ -356,6 +356,7 @@ async def test_a_letter_stays_until_its_request_is_handed_in_and_sending_twice_i
     assert len(flaky.steps(first.request)) == 1
 
 
+@pytest.mark.long
 async def test_a_redrive_that_is_cut_off_while_it_removes_letters_leaves_all_or_none_of_a_request(
     lab: Lab,
 ) -> None:
