@@ -96,7 +96,18 @@ def test_the_simulation_reaches_every_decision() -> None:
         seen["double"] += world.checker.doubles
     expected = {
         *("Start", "Postpone", "Drop", "Zombie", "Bury"),
-        *("accept", "take over", "hand over", "release", "start", "supersede", "retry", "drain", "end", "take from"),
+        *(
+            "accept",
+            "take over",
+            "hand over",
+            "release",
+            "start",
+            "supersede",
+            "retry",
+            "drain",
+            "end",
+            "take from",
+        ),
         *("settle", "cancel", "bury mine", "bury lost"),
         *("queued", "started", "done", "failed", "cancelled", "dead", "cancelling", "owner", "double"),
     }
