@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from picoclaw.swarm.heartbeat import Heartbeat
+from picoclaw.swarm.membership.heartbeat import Heartbeat
 from picoclaw.swarm.records import new_id
 from picoclaw.swarm.swarm import Swarm
 

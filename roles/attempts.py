@@ -21,11 +21,11 @@ from ..errors import (
     SwarmError,
     UsageError,
 )
-from ..swarm.announcer import Announcer
 from ..swarm.bodies import BODY_LIMIT, pack_queued, pack_result, unpack_queued
 from ..swarm.entries import Dead, Done, EntryBase, Failed, Queued, Started
 from ..swarm.fold import TaskHead
 from ..swarm.foreign import refused
+from ..swarm.membership.announcer import Announcer
 from ..swarm.records import QueuedTask, Result
 from ..swarm.retry_policy import Policy, policy_of
 from ..swarm.rules import (

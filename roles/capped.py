@@ -13,8 +13,8 @@ from datetime import timedelta
 from ..errors import PicoclawError, RecordRefused
 from ..swarm.demand import parse_demand
 from ..swarm.lanes import Lane
+from ..swarm.limits.slots import Held, Slots
 from ..swarm.records import QueuedTask
-from ..swarm.slots import Held, Slots
 from ..swarm.swarm import Swarm
 from .jobs import Job, JobTable
 

@@ -15,10 +15,10 @@ from ..swarm.entries import Owner as OwnerEntry
 from ..swarm.fold import RequestHead, fold_request
 from ..swarm.follow import Followed
 from ..swarm.foreign import refused
-from ..swarm.leadership import Leader
 from ..swarm.log import decode
+from ..swarm.membership.leadership import Leader
+from ..swarm.membership.probing import OFTEN
 from ..swarm.nesting import DEEPEST, too_deep
-from ..swarm.probing import OFTEN
 from ..swarm.puller import Puller
 from ..swarm.records import Request
 from ..swarm.same_request import same_request

@@ -20,13 +20,13 @@ from .. import __version__
 from ..capabilities.executor import Executors
 from ..config.settings import NatsSettings, Settings
 from ..errors import EmbeddedServerError, NodeNameTaken
-from ..swarm.announcer import Announcer
 from ..swarm.connection import connect
 from ..swarm.embedded.rundir import register_node, run_dir
 from ..swarm.embedded.shared import EmbeddedServer
-from ..swarm.heartbeat import Advert
 from ..swarm.identity import name_revision
 from ..swarm.janitor import Janitor
+from ..swarm.membership.announcer import Announcer
+from ..swarm.membership.heartbeat import Advert
 from ..swarm.records import new_id
 from ..swarm.swarm import Me, Swarm, open_swarm
 from .adverts import Adverts, Definitions

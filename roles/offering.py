@@ -9,7 +9,7 @@ from ..config.names import ROLE_MARKS, canonical_capability
 from ..config.settings import SwarmSettings
 from ..errors import ConfigError
 from ..swarm.demand import Offer, parse_demand
-from ..swarm.heartbeat import Advert
+from ..swarm.membership.heartbeat import Advert
 from ..swarm.records import QueuedTask
 
 

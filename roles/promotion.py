@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ..errors import PicoclawError
-from ..swarm.announcer import Announcer
 from ..swarm.janitor import Janitor
-from ..swarm.leadership import heirs, stance
 from ..swarm.leases import Lease
-from ..swarm.probing import OFTEN, PROBES_PER_SECOND
+from ..swarm.membership.announcer import Announcer
+from ..swarm.membership.leadership import heirs, stance
+from ..swarm.membership.probing import OFTEN, PROBES_PER_SECOND
 from ..swarm.swarm import Swarm
 from .coordinator import Coordinator
 from .planning.template import Template

@@ -11,10 +11,10 @@ from nats.aio.msg import Msg
 
 from ..errors import PicoclawError, PlanError
 from ..swarm.fold import RequestHead
-from ..swarm.limits import SwarmLimits
-from ..swarm.look_limits import tasks_out
-from ..swarm.open_requests import answer_open
-from ..swarm.quotas import Part, excess, room
+from ..swarm.limits.look import tasks_out
+from ..swarm.limits.open_requests import answer_open
+from ..swarm.limits.quotas import Part, excess, room
+from ..swarm.limits.record import SwarmLimits
 from ..swarm.records import Plan
 from ..swarm.release import OTHERS_FIRST_EVERY
 from ..swarm.swarm import Swarm

@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import PicoclawError
-from ..swarm.announcer import Announcer
 from ..swarm.delivered import Delivered
 from ..swarm.demand import Offer, pull_rank, serves
 from ..swarm.lanes import Lane
+from ..swarm.membership.announcer import Announcer
 from ..swarm.puller import Puller, Source
 from ..swarm.rules import NO_EVIDENCE_DELAY
 from ..swarm.subjects import split_log_subject, task_id

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from ..config.names import check_name
 from ..errors import AppendRefused, NameRefused, NodeNameTaken, RecordRefused, SwarmTimeout
-from .heartbeat import Heartbeat
 from .kv import Bucket, as_json, last_message
+from .membership.heartbeat import Heartbeat
 from .records import read_json
 from .subjects import DEFAULT_HID_KEY, SHARED_BUCKET, Names
 from .wire import PATIENCE, NobodyListens, Wire

@@ -12,7 +12,7 @@ from .bodies import INLINE_LIMIT, pack_request
 from .kv import last_message
 from .lanes import MAX_ACK_PENDING, MAX_WAITING
 from .later import later_headers
-from .live_limits import LiveLimits
+from .limits.live import LiveLimits
 from .puller import Source
 from .records import Request
 from .subjects import EXPECTED_SUBJECT_SEQ, LEVELS, Names, split_log_subject

@@ -12,9 +12,9 @@ from datetime import timedelta
 from ..errors import SwarmError
 from .artifact_expiry import ArtifactExpiry
 from .leases import Lease
+from .limits.slots import remove_orphans
+from .limits.stream_limits import apply_limits
 from .prune import Ending, ended_before, oldest_open, read_endings, remove_request, settled
-from .slots import remove_orphans
-from .stream_limits import apply_limits
 from .swarm import Swarm
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from .follow import Followed
 from .kv import last_message
 from .lanes import lane_key, level_of
 from .later import list_later, read_later
+from .limits.look import read_held_to
 from .log import decode
-from .look_limits import read_held_to
 from .records import Plan, Request
 from .subjects import REQUEST_ID, REQUEST_STEP, split_log_subject
 from .swarm import Swarm

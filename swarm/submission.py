@@ -17,8 +17,8 @@ from .entries import Accepted, Cancelled, Done, Entry, Failed
 from .fold import RequestHead, fold_request
 from .follow import Followed, Follower
 from .later import check_place, read_later
+from .limits.open_requests import check_open
 from .log import decode
-from .open_requests import check_open
 from .records import Broadcast, RepositoryRef, Request, Result, Retried, Retry, read_json
 from .same_request import same_request
 from .subjects import REQUEST_STEP, request_id, split_log_subject

@@ -20,11 +20,11 @@ from .identity import adopt_hid, find_hid, keep_hid
 from .inbox import Inbox
 from .kv import Bucket, as_json
 from .lanes import Lanes
-from .limits import KEY
-from .live_limits import LiveLimits
+from .limits.live import LiveLimits
+from .limits.record import KEY
 from .log import Log, snapshot
-from .members import Members
-from .prober import Prober
+from .membership.members import Members
+from .membership.prober import Prober
 from .queue import Queue
 from .records import DeadLetter, QueuedTask
 from .streams import Limits, ensure_shared, ensure_streams

@@ -118,7 +118,7 @@ def unset(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> int:
 
 def _show(ctx: click.Context, as_json: bool) -> int:
     async def work(swarm: "Swarm") -> int:
-        from ...swarm.look_limits import read_in_use
+        from ...swarm.limits.look import read_in_use
         from .showing import as_object, print_limits
 
         found = await read_in_use(swarm)
@@ -133,8 +133,8 @@ def _show(ctx: click.Context, as_json: bool) -> int:
 
 def _change(ctx: click.Context, changes: dict[str, Any], as_json: bool) -> int:
     async def work(swarm: "Swarm") -> int:
-        from ...swarm.limit_checks import check_room
-        from ...swarm.stream_limits import apply_limits
+        from ...swarm.limits.checks import check_room
+        from ...swarm.limits.stream_limits import apply_limits
         from ..errors import echo_warning
         from .showing import value_by_name
         from .values import plain, shown

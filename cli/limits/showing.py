@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from ...swarm.limits import CAP, LIMITS, SwarmLimits, default, value_of
-from ...swarm.look_limits import Fill, InUse
+from ...swarm.limits.look import Fill, InUse
+from ...swarm.limits.record import CAP, LIMITS, SwarmLimits, default, value_of
 from ...swarm.streams import Limits
 from ..printing.output import echo_table, safe
 from .values import plain, shown, shown_size

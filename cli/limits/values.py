@@ -8,7 +8,7 @@ from ...config.durations import format_duration, parse_duration
 from ...config.names import canonical_capability
 from ...config.spelling import did_you_mean
 from ...errors import ConfigError, NameRefused, UsageError
-from ...swarm.limits import CAP, LARGEST, LIMITS, LONGEST, MOST, Limit
+from ...swarm.limits.record import CAP, LARGEST, LIMITS, LONGEST, MOST, Limit
 
 _UNITS = {
     "b": 1,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ...errors import UsageError
 from ..demand import parse_demand
-from ..liveness import NodeStatus
+from ..membership.liveness import NodeStatus
 from ..unroutable import nearest
 from .nodes import Around
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..demand import Demand, Offer, serves
-from ..heartbeat import Heartbeat
-from ..liveness import NodeStatus, Sign, node_status
+from ..membership.heartbeat import Heartbeat
+from ..membership.liveness import NodeStatus, Sign, node_status
 from .held import HeldTo
 
 

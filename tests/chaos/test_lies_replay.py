@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from picoclaw.swarm.entries import Started
-from picoclaw.swarm.heartbeat import Heartbeat
+from picoclaw.swarm.membership.heartbeat import Heartbeat
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.flood import all_ended, flood
 from picoclaw.tests.support.nats import StartNats

@@ -18,8 +18,8 @@ import pytest
 
 from picoclaw.swarm.cancel import cancel_request
 from picoclaw.swarm.entries import Entry, Owner, Queued, Started
-from picoclaw.swarm.liveness import SETTLED_AFTER
 from picoclaw.swarm.log import decode
+from picoclaw.swarm.membership.liveness import SETTLED_AFTER
 from picoclaw.swarm.subjects import REQUEST_STEP
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.command import Spawned, SpawnPicoclaw

@@ -11,9 +11,9 @@ from picoclaw.errors import RecordRefused
 from picoclaw.swarm.cron.record import Schedule
 from picoclaw.swarm.demand import Demand
 from picoclaw.swarm.entries import Accepted, Queued
-from picoclaw.swarm.heartbeat import Heartbeat
 from picoclaw.swarm.janitor import DUTY
 from picoclaw.swarm.lanes import LaneRecord, lane_key
+from picoclaw.swarm.membership.heartbeat import Heartbeat
 from picoclaw.swarm.records import QueuedTask, Record, Request, Task
 from picoclaw.swarm.subjects import DEFAULT_HID_KEY, SHARED_BUCKET, request_id
 from picoclaw.swarm.submission import Ended, Event, Progress, new_request, submit, watch

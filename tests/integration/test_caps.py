@@ -8,9 +8,9 @@ import pytest
 from picoclaw.capabilities.executor import Context
 from picoclaw.swarm.entries import Queued
 from picoclaw.swarm.kv import as_json
-from picoclaw.swarm.look_limits import read_in_use
+from picoclaw.swarm.limits.look import read_in_use
+from picoclaw.swarm.limits.slots import Held, Slots
 from picoclaw.swarm.records import QueuedTask, Result
-from picoclaw.swarm.slots import Held, Slots
 from picoclaw.swarm.subjects import token
 from picoclaw.swarm.swarm import Me, Swarm
 from picoclaw.tests.support.executors import Gate, Runs, executors

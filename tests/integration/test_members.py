@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from picoclaw.swarm.announcer import Announcer
-from picoclaw.swarm.heartbeat import Advert, Heartbeat
+from picoclaw.swarm.membership.announcer import Announcer
+from picoclaw.swarm.membership.heartbeat import Advert, Heartbeat
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.executors import Gate, Runs, executors
 from picoclaw.tests.support.relay import Relay

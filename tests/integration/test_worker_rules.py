@@ -12,13 +12,13 @@ from pydantic import JsonValue
 
 from picoclaw.capabilities.executor import Context, Readiness
 from picoclaw.errors import FinalError, JobCancelled
-from picoclaw.swarm.announcer import Announcer
 from picoclaw.swarm.delivered import parse_ack_subject
 from picoclaw.swarm.demand import parse_demand
 from picoclaw.swarm.entries import Cancelled, Dead, Done, Failed, Queued, Started
-from picoclaw.swarm.heartbeat import Advert
 from picoclaw.swarm.kv import last_message
 from picoclaw.swarm.lanes import lane_key
+from picoclaw.swarm.membership.announcer import Announcer
+from picoclaw.swarm.membership.heartbeat import Advert
 from picoclaw.swarm.records import DeadLetter, Delivery, QueuedTask, Result, new_id
 from picoclaw.swarm.subjects import SCHEDULE, SCHEDULE_TARGET
 from picoclaw.swarm.swarm import Swarm

@@ -8,8 +8,8 @@ from picoclaw.roles.schedule import Schedule
 from picoclaw.swarm.entries import Accepted, Cancelled, Cancelling, Dead, Done, Entry, Failed, Planned, Queued
 from picoclaw.swarm.entries import Owner as OwnerEntry
 from picoclaw.swarm.fold import RequestHead, TaskHead, fold_request, fold_task
-from picoclaw.swarm.leadership import Leader, heirs
-from picoclaw.swarm.probing import PROBES_PER_SECOND, Asked, next_round
+from picoclaw.swarm.membership.leadership import Leader, heirs
+from picoclaw.swarm.membership.probing import PROBES_PER_SECOND, Asked, next_round
 from picoclaw.swarm.records import Delivery, Request, Result
 from picoclaw.swarm.release import Share
 from picoclaw.swarm.rules import Bury, Requeue

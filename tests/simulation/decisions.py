@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from picoclaw.swarm import rules
 from picoclaw.swarm.fold import TaskHead
-from picoclaw.swarm.members import Members
+from picoclaw.swarm.membership.members import Members
 from picoclaw.swarm.records import Delivery
 from picoclaw.swarm.release import Share, release
 from picoclaw.swarm.rules import Bury, Drop, HolderEvidence, Postpone, Requeue, Start, Zombie

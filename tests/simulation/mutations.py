@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from picoclaw.swarm.fold import TaskHead
 from picoclaw.swarm.follow import Followed
-from picoclaw.swarm.members import Members
+from picoclaw.swarm.membership.members import Members
 from picoclaw.swarm.records import Delivery
 from picoclaw.swarm.rules import Bury, Drop, HolderEvidence, Postpone, Requeue, Start, Zombie, spent
 

@@ -10,8 +10,8 @@ from picoclaw.errors import SwarmTimeout
 from picoclaw.swarm.entries import Entry
 from picoclaw.swarm.fold import TaskHead, fold_task
 from picoclaw.swarm.follow import Followed
-from picoclaw.swarm.heartbeat import Heartbeat
-from picoclaw.swarm.members import Members
+from picoclaw.swarm.membership.heartbeat import Heartbeat
+from picoclaw.swarm.membership.members import Members
 from picoclaw.swarm.records import Delivery
 from picoclaw.swarm.rules import HolderEvidence
 from picoclaw.swarm.wire import NobodyListens, Reply

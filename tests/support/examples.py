@@ -2,9 +2,9 @@
 
 from picoclaw.swarm import entries
 from picoclaw.swarm.cron.record import Schedule
-from picoclaw.swarm.heartbeat import Heartbeat
 from picoclaw.swarm.lanes import LaneRecord
-from picoclaw.swarm.limits import SwarmLimits
+from picoclaw.swarm.limits.record import SwarmLimits
+from picoclaw.swarm.membership.heartbeat import Heartbeat
 from picoclaw.swarm.records import (
     ArtifactRef,
     Broadcast,

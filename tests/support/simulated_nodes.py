@@ -11,7 +11,7 @@ from typing import Any
 import nats
 from nats.aio.msg import Msg
 
-from picoclaw.swarm.heartbeat import Heartbeat
+from picoclaw.swarm.membership.heartbeat import Heartbeat
 from picoclaw.swarm.records import new_id
 from picoclaw.swarm.subjects import Names
 

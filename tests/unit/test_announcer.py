@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from picoclaw.swarm.announcer import Announcer
-from picoclaw.swarm.heartbeat import Advert, Heartbeat
+from picoclaw.swarm.membership.announcer import Announcer
+from picoclaw.swarm.membership.heartbeat import Advert, Heartbeat
 from picoclaw.swarm.subjects import Names
 from picoclaw.swarm.wire import Wire
 

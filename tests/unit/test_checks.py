@@ -7,7 +7,7 @@ import pytest
 from picoclaw.swarm.checks.account import Store, account_row, hid_rows, readable, store_rows
 from picoclaw.swarm.checks.members import clock_row, member_rows
 from picoclaw.swarm.checks.row import failed_with
-from picoclaw.swarm.liveness import NodeStatus
+from picoclaw.swarm.membership.liveness import NodeStatus
 from picoclaw.swarm.streams import Limits, stream_configs
 from picoclaw.swarm.subjects import Names
 from picoclaw.swarm.views.nodes import Around, NodeRow

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picoclaw.swarm.leadership import Leader, Peer, heirs, stance
+from picoclaw.swarm.membership.leadership import Leader, Peer, heirs, stance
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(30)]
 

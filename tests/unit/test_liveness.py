@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picoclaw.swarm.liveness import (
+from picoclaw.swarm.membership.liveness import (
     PROBE_PAUSE,
     SUSPICIOUS_INTERVALS,
     OwnEchoes,

@@ -8,8 +8,8 @@ import pytest
 
 from picoclaw.errors import SwarmTimeout
 from picoclaw.swarm.follow import Followed
-from picoclaw.swarm.heartbeat import Heartbeat
-from picoclaw.swarm.members import Members
+from picoclaw.swarm.membership.heartbeat import Heartbeat
+from picoclaw.swarm.membership.members import Members
 from picoclaw.swarm.wire import NobodyListens, Reply
 from picoclaw.tests.simulation.run import Spellings
 

@@ -8,8 +8,8 @@ import pytest
 
 from picoclaw.swarm.demand import parse_demand
 from picoclaw.swarm.follow import Followed
-from picoclaw.swarm.heartbeat import Heartbeat
-from picoclaw.swarm.members import FORGET_RUNS_AFTER, Members
+from picoclaw.swarm.membership.heartbeat import Heartbeat
+from picoclaw.swarm.membership.members import FORGET_RUNS_AFTER, Members
 from picoclaw.swarm.subjects import Names
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(10)]

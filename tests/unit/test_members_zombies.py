@@ -10,8 +10,8 @@ import pytest
 
 from picoclaw.swarm.fold import TaskHead
 from picoclaw.swarm.follow import Followed
-from picoclaw.swarm.heartbeat import Heartbeat
-from picoclaw.swarm.members import Members
+from picoclaw.swarm.membership.heartbeat import Heartbeat
+from picoclaw.swarm.membership.members import Members
 from picoclaw.tests.simulation.run import ProbeWire, Spellings
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(10)]

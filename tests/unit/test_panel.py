@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from picoclaw.cli.dashboard.panel import load, panel_text, uptime
-from picoclaw.swarm.liveness import NodeStatus
+from picoclaw.swarm.membership.liveness import NodeStatus
 from picoclaw.swarm.views.dashboard import Connection, Panel, filled_cells, statistics, this_node
 from picoclaw.swarm.views.nodes import NodeRow
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picoclaw.swarm.liveness import PROBE_PAUSE
-from picoclaw.swarm.probing import MARGIN, OFTEN, PROBES_PER_SECOND, Asked, due, next_round, pace
+from picoclaw.swarm.membership.liveness import PROBE_PAUSE
+from picoclaw.swarm.membership.probing import MARGIN, OFTEN, PROBES_PER_SECOND, Asked, due, next_round, pace
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(60)]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picoclaw.swarm.quotas import GUARD, WINDOW, Part, excess, part, room
+from picoclaw.swarm.limits.quotas import GUARD, WINDOW, Part, excess, part, room
 from picoclaw.swarm.release import Share, release
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(30)]

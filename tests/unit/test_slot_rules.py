@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picoclaw.swarm.slot_rules import RemoveSlot, SlotRecord, TakeSlot, lowest_free, next_slot
+from picoclaw.swarm.limits.slot_rules import RemoveSlot, SlotRecord, TakeSlot, lowest_free, next_slot
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(30)]
 

@@ -7,7 +7,7 @@ import pytest
 from picoclaw.swarm.demand import Offer
 from picoclaw.swarm.entries import Accepted, Cancelled, Dead, Done, Failed, Queued, Started
 from picoclaw.swarm.fold import RequestHead, TaskHead
-from picoclaw.swarm.liveness import NodeStatus, Sign
+from picoclaw.swarm.membership.liveness import NodeStatus, Sign
 from picoclaw.swarm.records import Delivery, Plan, Request, Result, State, Task
 from picoclaw.swarm.views.history import history_row
 from picoclaw.swarm.views.nodes import Around, NodeRow, seen_status

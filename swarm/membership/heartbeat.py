@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from .demand import Offer
-from .records import Record
+from ..demand import Offer
+from ..records import Record
 
 
 class Heartbeat(Record):

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .limits import LIMITS, SwarmLimits, default, value_of
-from .streams import Limits
-from .subjects import Names
-from .swarm import Swarm
-from .wire import NOT_FOUND, ApiError
+from ..streams import Limits
+from ..subjects import Names
+from ..swarm import Swarm
+from ..wire import NOT_FOUND, ApiError
+from .record import LIMITS, SwarmLimits, default, value_of
 
 log = logging.getLogger(__name__)
 

@@ -4,15 +4,15 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from ..errors import AppendRefused, RecordRefused
-from .follow import Followed
-from .foreign import warn_foreign
-from .kv import Bucket, Stored
-from .limits import KEY, SwarmLimits, effective, with_values
-from .records import VERSION, version_of
-from .streams import Limits
-from .subjects import Names
-from .wire import Wire
+from ...errors import AppendRefused, RecordRefused
+from ..follow import Followed
+from ..foreign import warn_foreign
+from ..kv import Bucket, Stored
+from ..records import VERSION, version_of
+from ..streams import Limits
+from ..subjects import Names
+from ..wire import Wire
+from .record import KEY, SwarmLimits, effective, with_values
 
 log = logging.getLogger(__name__)
 

@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..errors import RecordRefused
-from .foreign import warn_foreign
-from .limits import SwarmLimits
-from .log import snapshot
+from ...errors import RecordRefused
+from ..foreign import warn_foreign
+from ..log import snapshot
+from ..records import read_json
+from ..subjects import split_log_subject
+from ..swarm import Swarm
+from ..views.held import HeldTo
+from ..wire import NOT_FOUND, ApiError
 from .open_requests import count_open
-from .records import read_json
+from .record import SwarmLimits
 from .slots import SLOT
-from .subjects import split_log_subject
-from .swarm import Swarm
-from .views.held import HeldTo
-from .wire import NOT_FOUND, ApiError
 
 log = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from ..errors import UsageError
-from .look_limits import read_in_use
-from .swarm import Swarm
+from ...errors import UsageError
+from ..swarm import Swarm
+from .look import read_in_use
 
 KEEPS = ("size.log", "size.inbox", "size.artifacts")
 """Streams that refuse what is new: made smaller than what they hold, they would lose what is old."""

@@ -7,13 +7,13 @@ from datetime import timedelta
 
 from nats.aio.msg import Msg
 
-from ..errors import NodeNameTaken, PicoclawError, RecordRefused, SwarmError
-from .foreign import warn_foreign
+from ...errors import NodeNameTaken, PicoclawError, RecordRefused, SwarmError
+from ..foreign import warn_foreign
+from ..records import read_json
+from ..streams import STORE_VERSION
+from ..subjects import EXPECTED_SUBJECT_SEQ, Names
+from ..wire import WRONG_LAST_SEQUENCE, ApiError, NobodyListens, Wire
 from .heartbeat import Advert, Heartbeat
-from .records import read_json
-from .streams import STORE_VERSION
-from .subjects import EXPECTED_SUBJECT_SEQ, Names
-from .wire import WRONG_LAST_SEQUENCE, ApiError, NobodyListens, Wire
 
 log = logging.getLogger(__name__)
 

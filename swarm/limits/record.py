@@ -11,8 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from .records import Record
-from .streams import Limits
+from ..records import Record
+from ..streams import Limits
 
 KEY = "limits"
 """Its key in the registry."""

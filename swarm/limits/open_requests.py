@@ -4,12 +4,12 @@ import logging
 from collections.abc import Collection
 from datetime import timedelta
 
-from ..errors import QueueFull, SwarmTimeout
-from .entries import Cancelled, Done, Failed
-from .limits import SwarmLimits
-from .log import decode, snapshot
-from .subjects import REQUEST_STEP, split_log_subject
-from .swarm import Swarm
+from ...errors import QueueFull, SwarmTimeout
+from ..entries import Cancelled, Done, Failed
+from ..log import decode, snapshot
+from ..subjects import REQUEST_STEP, split_log_subject
+from ..swarm import Swarm
+from .record import SwarmLimits
 
 log = logging.getLogger(__name__)
 

@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from ..errors import AppendRefused, RecordRefused, SwarmError, SwarmTimeout
-from .follow import Followed
-from .foreign import warn_foreign
-from .kv import as_json
-from .liveness import found_absent
-from .log import snapshot
-from .records import read_json
+from ...errors import AppendRefused, RecordRefused, SwarmError, SwarmTimeout
+from ..follow import Followed
+from ..foreign import warn_foreign
+from ..kv import as_json
+from ..log import snapshot
+from ..membership.liveness import found_absent
+from ..records import read_json
+from ..subjects import token
+from ..swarm import Swarm
 from .slot_rules import RemoveSlot, SlotRecord, TakeSlot, lowest_free, next_slot
-from .subjects import token
-from .swarm import Swarm
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from ..errors import PermissionDenied, RecordRefused, SwarmTimeout
-from .demand import Demand, Offer, serves
-from .fold import TaskHead
-from .follow import Followed
-from .foreign import warn_foreign
+from ...errors import PermissionDenied, RecordRefused, SwarmTimeout
+from ..demand import Demand, Offer, serves
+from ..fold import TaskHead
+from ..follow import Followed
+from ..foreign import warn_foreign
+from ..rules import HolderEvidence
+from ..subjects import Names
+from ..wire import NobodyListens, Wire
 from .heartbeat import Heartbeat
 from .leadership import Peer
 from .liveness import (
@@ -28,9 +31,6 @@ from .liveness import (
     settled,
 )
 from .probing import PROBES_PER_SECOND
-from .rules import HolderEvidence
-from .subjects import Names
-from .wire import NobodyListens, Wire
 
 log = logging.getLogger(__name__)
 
