@@ -3,8 +3,11 @@
 import asyncio
 import base64
 import hashlib
+import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import nats.errors
 import nats.js.errors
@@ -16,21 +19,48 @@ from ..errors import BodyGone, SwarmError, SwarmTimeout
 from .kv import last_message
 from .records import ArtifactRef, read_json
 from .subjects import EXPECTED_SUBJECT_SEQ, Names
-from .wire import WRONG_LAST_SEQUENCE, ApiError, Wire
+from .wire import WRONG_LAST_SEQUENCE, ApiError, NobodyListens, Wire
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 TRANSFER_TIMEOUT = timedelta(minutes=5)
 _CHUNK = 128 * 1024
 _READ = 1 << 20
+_RETRY = 0.25
+_LEAST = 10.0
+"""Seconds that one try of a transfer has at least; a connection that broke may leave it waiting for ever."""
+_SLOWEST = 256 * 1024
+"""Bytes a second of the slowest transfer that is not given up."""
+_AWAY = (
+    TimeoutError,
+    SwarmTimeout,
+    NobodyListens,
+    nats.errors.NoRespondersError,
+    nats.js.errors.NoStreamResponseError,
+)
 
 
 class ArtifactStore:
     """The object store of one H-id; satisfies `capabilities.executor.Artifacts`."""
 
     def __init__(
-        self, client: Client, wire: Wire, names: Names, *, replicas: int, size: int | None = None
+        self,
+        client: Client,
+        wire: Wire,
+        names: Names,
+        *,
+        replicas: int,
+        size: int | None = None,
+        patience: timedelta = TRANSFER_TIMEOUT,
     ) -> None:
-        """`size`: bytes that it may hold where it is made here; None: what the server's store holds."""
+        """`size`: bytes that it may hold where it is made here; None: what the server's store holds.
+
+        `patience`: for how long a transfer is tried again while the server is away.
+        """
         self._wire = wire
+        self._patience = patience.total_seconds()
         self._size = size
         self._js = client.jetstream()
         self._bucket = names.artifacts
@@ -50,6 +80,26 @@ class ArtifactStore:
                     replicas=self._replicas,
                 )
         return self._store
+
+    async def _patiently(self, size: int, transfer: Callable[[ObjectStore], Awaitable[T]]) -> T:
+        """Carry a transfer out, again where the server was away meanwhile: no fault of whoever needs it.
+
+        Raises TimeoutError, or the last error, once the patience is over.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._patience
+        async with asyncio.timeout(TRANSFER_TIMEOUT.total_seconds()):
+            while True:
+                try:
+                    async with asyncio.timeout(_LEAST + size / _SLOWEST):
+                        return await transfer(await self._open())
+                except (*_AWAY, nats.js.errors.ServiceUnavailableError) as error:
+                    refused = isinstance(error, nats.js.errors.ServiceUnavailableError) and error.err_code
+                    if refused or loop.time() >= until:
+                        raise
+                    log.debug("a transfer is tried again: %s", error)
+                    self._store = None
+                    await asyncio.sleep(_RETRY)
 
     async def put(self, data: bytes, *, media_type: str, filename: str | None = None) -> ArtifactRef:
         """Store a body under its digest; storing it again is harmless."""
@@ -72,21 +122,22 @@ class ArtifactStore:
         return ref
 
     async def _put(self, ref: ArtifactRef, body: bytes | Path) -> None:
+        async def transfer(store: ObjectStore) -> None:
+            if await self._stands(store, ref):
+                return
+            meta = ObjectMeta(
+                name=ref.name,
+                description=ref.media_type,
+                options=ObjectMetaOptions(max_chunk_size=_CHUNK),
+            )
+            if isinstance(body, bytes):
+                await store.put(ref.name, body, meta)
+            else:
+                with await asyncio.to_thread(body.open, "rb") as file:
+                    await store.put(ref.name, file, meta)
+
         try:
-            async with asyncio.timeout(TRANSFER_TIMEOUT.total_seconds()):
-                store = await self._open()
-                if await self._stands(store, ref):
-                    return
-                meta = ObjectMeta(
-                    name=ref.name,
-                    description=ref.media_type,
-                    options=ObjectMetaOptions(max_chunk_size=_CHUNK),
-                )
-                if isinstance(body, bytes):
-                    await store.put(ref.name, body, meta)
-                else:
-                    with await asyncio.to_thread(body.open, "rb") as file:
-                        await store.put(ref.name, file, meta)
+            await self._patiently(ref.size, transfer)
         except TimeoutError:
             raise SwarmTimeout(
                 f"an artifact of {ref.size} bytes could not be stored in time: check the NATS server"
@@ -100,8 +151,7 @@ class ArtifactStore:
     async def renew(self, ref: ArtifactRef) -> bool:
         """See to it that a body stays as long as one that is stored now; False when it is gone."""
         try:
-            async with asyncio.timeout(TRANSFER_TIMEOUT.total_seconds()):
-                return await self._stands(await self._open(), ref)
+            return await self._patiently(0, lambda store: self._stands(store, ref))
         except TimeoutError:
             raise SwarmTimeout(f"artifact {ref.name} could not be looked up in time") from None
         except nats.errors.Error as error:
@@ -133,9 +183,7 @@ class ArtifactStore:
     async def get(self, ref: ArtifactRef) -> bytes:
         """Fetch a body; raises BodyGone when it is gone or does not match its digest."""
         try:
-            async with asyncio.timeout(TRANSFER_TIMEOUT.total_seconds()):
-                store = await self._open()
-                found = await store.get(ref.name)
+            found = await self._patiently(ref.size, lambda store: store.get(ref.name))
         except TimeoutError:
             raise SwarmTimeout(f"artifact {ref.name} could not be fetched in time") from None
         except nats.js.errors.NotFoundError:

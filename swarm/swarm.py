@@ -11,7 +11,7 @@ from nats.aio.client import Client
 
 from ..config.settings import NatsSettings
 from ..errors import ConnectError, PicoclawError, RecordRefused, StoreTooNew, SwarmError
-from .artifacts import ArtifactStore
+from .artifacts import TRANSFER_TIMEOUT, ArtifactStore
 from .background import Background, background
 from .bodies import pack_queued
 from .entries import Dead
@@ -33,6 +33,8 @@ from .wire import ApiError, NobodyListens, Wire
 
 log = logging.getLogger(__name__)
 
+DOOR_PATIENCE = timedelta(seconds=20)
+"""How long somebody at a terminal waits for a body while the server is away; a node's task waits longer."""
 SWEEP = timedelta(milliseconds=250)
 
 
@@ -306,7 +308,14 @@ async def open_swarm(
             if make:
                 await ensure_streams(wire, names, replicas=nats.replicas, limits=limits)
             live = LiveLimits(wire, names, limits)
-            artifacts = ArtifactStore(client, wire, names, replicas=nats.replicas, size=limits.artifacts)
+            artifacts = ArtifactStore(
+                client,
+                wire,
+                names,
+                replicas=nats.replicas,
+                size=limits.artifacts,
+                patience=TRANSFER_TIMEOUT if me.node else DOOR_PATIENCE,
+            )
             members = Members(
                 wire,
                 names,
