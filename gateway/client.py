@@ -16,7 +16,6 @@ from ..config.home import home_folder
 from ..config.load import load
 from ..config.moments import check_moment
 from ..errors import UsageError
-from ..roles.planning.template import shipped_templates
 from ..swarm.cancel import cancel_request, cancel_task
 from ..swarm.look import list_requests, look_around, read_requests, server_time
 from ..swarm.resolve import Found, resolve, the_one
@@ -27,10 +26,10 @@ from ..swarm.swarm import Swarm
 from ..swarm.views.history import history_row
 from ..swarm.views.nodes import NodeRow
 from ..swarm.views.requests import RequestRow, TaskRow, request_row, task_rows
-from .asked import HERE, Asked, check_repository, check_text, means_this_folder, sender
+from .asked import sender
 from .broadcast import broadcast_of
 from .change import limit_to_change
-from .demanded import demand_of
+from .checked import asked_for, tell
 from .results import read_history, read_result
 from .retry_policy import retry_of
 from .seen import Description, Event, Report, RequestHandle, TaskResult
@@ -74,7 +73,7 @@ async def connect(
     )
     for warning in loaded.warnings:
         log.debug("%s", warning)
-    async with open_session(loaded, name=NAME, tell=_tell) as swarm:
+    async with open_session(loaded, name=NAME, tell=tell) as swarm:
         yield SwarmClient(swarm)
 
 
@@ -327,52 +326,3 @@ class SwarmClient:
     async def _request_id(self, request: RequestHandle | str) -> str:
         # One that was just handed in may be on its way from the inbox to the log, and found in neither.
         return request.id if isinstance(request, RequestHandle) else (await self._found(request)).state.id
-
-
-def asked_for(
-    text: str,
-    *,
-    capability: str | None,
-    node: str | None,
-    labels: Mapping[str, str] | None,
-    repo: str | Path | None,
-    template: str | None,
-    input: Mapping[str, JsonValue] | None,
-    priority: int,
-    deadline: timedelta | None,
-    unroutable: Unroutable | None,
-    max_attempts: int | None,
-    key: str | None,
-) -> Asked:
-    """Return what is asked, checked. Raises UsageError and its kind."""
-    for what, given in (("the request's text", text), ("template", template or "")):
-        check_text(given, what)
-    if not text.strip():
-        raise UsageError("the request is empty: say what is to be done")
-    if key is not None and not key.strip():
-        raise UsageError("key is empty: give each request a key of its own, or leave it out")
-    if priority not in (0, 1, 2, 3):
-        raise UsageError(f"priority {priority!r} is none: use 0 low, 1 normal, 2 high or 3 critical")
-    if deadline is not None and deadline <= timedelta(0):
-        raise UsageError("deadline must be above zero: give for example timedelta(minutes=10)")
-    if unroutable not in (None, "wait", "fail", "skip", "local"):
-        raise UsageError(f"unroutable {unroutable!r} is none of wait, fail, skip and local")
-    if max_attempts is not None and not 1 <= max_attempts <= 100:
-        raise UsageError(f"max_attempts {max_attempts!r} is out of range: give 1 to 100")
-    demand, does = demand_of(capability, node, labels or {})
-    if demand is not None and template is not None:
-        raise UsageError("capability or node and template do not go together: a template has its own")
-    folder = str(repo) if repo is not None else None
-    if folder is None and demand is None and means_this_folder(text, shipped_templates(), template):
-        folder = HERE
-    if folder is not None:
-        check_repository(folder)
-    return Asked(
-        text=text, demand=demand, capability=does, repo=folder, template=template, input=input or {},
-        priority=priority, deadline=deadline, unroutable=unroutable, max_attempts=max_attempts, key=key,
-        tell=_tell,
-    )  # fmt: skip
-
-
-def _tell(line: str) -> None:
-    log.warning("%s", line)

@@ -21,6 +21,7 @@ from ..swarm.look import server_time
 from ..swarm.submission import Unroutable
 from ..swarm.swarm import Swarm
 from .asked import sender
+from .checked import asked_for
 from .recurring import fire_now, recurring_request
 
 
@@ -54,8 +55,6 @@ class Schedules:
         `spec` is as in `picoclaw cron create`, `repo` a git URL, the rest as in `submit`. Raises
         UsageError and its kind, also for a name that is taken unless `replace`; ServerTooOld, SwarmError.
         """
-        from .client import asked_for
-
         name = check_name(name, "the name")
         parse_spec(spec)
         zone_of(zone)

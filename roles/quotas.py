@@ -5,7 +5,6 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 from nats.aio.msg import Msg
 
@@ -16,11 +15,7 @@ from ..swarm.limits.open_requests import answer_open
 from ..swarm.limits.quotas import Part, excess, room
 from ..swarm.limits.record import SwarmLimits
 from ..swarm.records import Plan
-from ..swarm.release import OTHERS_FIRST_EVERY
 from ..swarm.swarm import Swarm
-
-if TYPE_CHECKING:
-    from .owner import Owner
 
 log = logging.getLogger(__name__)
 
@@ -144,24 +139,6 @@ class Quotas:
             self._swarm.live.off_change(self._changed)
             if not self._swarm.client.is_closed:
                 await subscription.unsubscribe()
-
-
-def in_turn(wanted: Mapping[str, list["Owner"]], turn: int) -> list[tuple[str, list["Owner"]]]:
-    """Return demands in the order in which they are served by a quota.
-
-    By the highest priority in each, equals by turns; every eighth turn by turns alone.
-    """
-    lanes = sorted(wanted.items())
-    rounds, place = divmod(turn, OTHERS_FIRST_EVERY)
-    if place == OTHERS_FIRST_EVERY - 1:
-        start = rounds % max(1, len(lanes))
-        return lanes[start:] + lanes[:start]
-    start = turn % max(1, len(lanes))
-
-    def highest(lane: tuple[str, list["Owner"]]) -> int:
-        return max(owner.ledger.request.priority for owner in lane[1])
-
-    return sorted(lanes[start:] + lanes[:start], key=highest, reverse=True)
 
 
 def check_size(plan: Plan, limits: SwarmLimits) -> Plan:

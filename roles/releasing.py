@@ -13,10 +13,10 @@ from typing import Any
 from ..errors import PicoclawError
 from ..swarm.demand import parse_demand
 from ..swarm.fold import RequestHead
-from ..swarm.release import Share, release
+from ..swarm.release import OTHERS_FIRST_EVERY, Share, release
 from ..swarm.swarm import Swarm
 from .owner import Owner
-from .quotas import Quotas, in_turn
+from .quotas import Quotas
 
 log = logging.getLogger(__name__)
 
@@ -98,3 +98,21 @@ class Releaser:
             for step in steps:
                 owner.ledger.schedule.give_back(step)
             self.wake()
+
+
+def in_turn(wanted: Mapping[str, list[Owner]], turn: int) -> list[tuple[str, list[Owner]]]:
+    """Return demands in the order in which they are served by a quota.
+
+    By the highest priority in each, equals by turns; every eighth turn by turns alone.
+    """
+    lanes = sorted(wanted.items())
+    rounds, place = divmod(turn, OTHERS_FIRST_EVERY)
+    if place == OTHERS_FIRST_EVERY - 1:
+        start = rounds % max(1, len(lanes))
+        return lanes[start:] + lanes[:start]
+    start = turn % max(1, len(lanes))
+
+    def highest(lane: tuple[str, list[Owner]]) -> int:
+        return max(owner.ledger.request.priority for owner in lane[1])
+
+    return sorted(lanes[start:] + lanes[:start], key=highest, reverse=True)
