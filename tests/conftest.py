@@ -35,7 +35,7 @@ settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
 GIT_IDENTITY = "[user]\n\tname = Test\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n"
-LEAVING = 5.0
+LEAVING = 15.0
 """Seconds that a drained node or a detached server may take to be gone after its test."""
 
 

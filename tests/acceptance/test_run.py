@@ -169,7 +169,7 @@ def test_kill_9_in_the_middle_leaves_nothing_after_3_s(
     run.kill9()
 
     wait_for(lambda: not alive(started), 3, "server, nodes and tools are gone")
-    wait_for(lambda: not list(temporary.glob("picoclaw-*")), 3, "its store is removed")
+    wait_for(lambda: not list(temporary.glob("picoclaw-*")), 10, "its store is removed")
 
 
 def test_a_swarm_that_is_there_is_used_and_stays(

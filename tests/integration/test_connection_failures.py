@@ -28,6 +28,7 @@ from picoclaw.swarm.wire import Wire
 from picoclaw.tests.support.jwt import user_key
 from picoclaw.tests.support.nats import NatsServer, StartNats
 from picoclaw.tests.support.tls import make_certificates
+from picoclaw.tests.support.waiting import wait_for_async
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(30)]
 
@@ -166,7 +167,8 @@ async def test_a_forbidden_subject_is_known_when_its_request_has_timed_out(start
     with pytest.raises(asyncio.TimeoutError):
         await client.request("picoclaw.Closed.Log", b"", timeout=0.3)
     await client.subscribe("hidden.things")
-    await client.flush()
+    # No flush: its ping may go out ahead of the subscription.
+    await wait_for_async(lambda: client.denied.denial("hidden.things"), 5)
 
     denial = client.denied.denial("picoclaw.Closed.Log")
     assert type(denial) is PermissionDenied
