@@ -31,6 +31,7 @@ from .liveness import (
     settled,
 )
 from .probing import PROBES_PER_SECOND
+from .server_clock import ServerClock
 
 log = logging.getLogger(__name__)
 
@@ -65,26 +66,6 @@ class Member:
 def _says(beat: Heartbeat) -> tuple[object, ...]:
     """Return what of a heartbeat others act on at once when it changes."""
     return beat.offer, beat.slots, beat.draining, beat.leads
-
-
-class ServerClock:
-    """The server's time, learnt from messages as they arrive; right to some milliseconds."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._offset: float | None = None
-
-    def learn(self, server_time: float) -> None:
-        """Take a time that the server has just put on a message."""
-        self._offset = server_time - self._clock()
-
-    @property
-    def known(self) -> bool:
-        return self._offset is not None
-
-    def now(self) -> float:
-        """Return the server's time, in seconds since the epoch; 0 before anything was learnt."""
-        return self._clock() + self._offset if self._offset is not None else 0.0
 
 
 class Members:
@@ -451,8 +432,8 @@ class Members:
             self._note(node, silent_probe=False, absent_since=None, absent_again=None)
 
     def _concludes(self, node: str, number: int) -> bool:
-        """Return whether no later probe of the node has come to something already."""
-        if number < self._concluded.get(node, 0):
+        """Return whether the node is known, and no later probe of it has come to something already."""
+        if node not in self._table or number < self._concluded.get(node, 0):
             return False
         self._concluded[node] = number
         return True

@@ -3,12 +3,12 @@
 import asyncio
 import random
 from collections import Counter
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from picoclaw.errors import PicoclawError
 from picoclaw.swarm.cancel import cancel_request
 from picoclaw.tests.support.fleet import Fleet
+from picoclaw.tests.support.hands import Hands
 
 KINDS: dict[str, tuple[int, dict[str, Any]]] = {
     "small": (60, {}),
@@ -24,34 +24,16 @@ ENDS = 120.0
 """Seconds in which each request must have ended, whatever is killed meanwhile."""
 
 
-class MixedLoad:
+class MixedLoad(Hands):
     """Hands in requests until its block ends, and then waits for the last ones."""
 
     def __init__(self, fleet: Fleet, chance: random.Random, *, hands: int = 4) -> None:
-        self._fleet, self._chance, self._hands = fleet, chance, hands
+        self._fleet, self._chance, self.hands = fleet, chance, hands
         self.ends: Counter[str] = Counter()
-        self._stopping = False
-        self._tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> Self:
-        self._tasks = [asyncio.create_task(self._hand()) for _ in range(self._hands)]
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stopping = True
-        if kind is not None:
-            for task in self._tasks:
-                task.cancel()
-        results = await asyncio.gather(*self._tasks, return_exceptions=True)
-        failures = [result for result in results if isinstance(result, Exception)]
-        if kind is None and failures:
-            raise failures[0]
-
-    async def _hand(self) -> None:
+    async def hand(self) -> None:
         weights = [often for often, _ in KINDS.values()]
-        while not self._stopping:
+        while not self.stopping:
             kind = self._chance.choices(list(KINDS), weights)[0]
             options = dict(KINDS[kind][1])
             request = await self._fleet.ask(options.pop("tasks", 1), name=kind, **options)

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from picoclaw.errors import PicoclawError
@@ -20,6 +19,7 @@ from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.checker import Violation, check, told
 from picoclaw.tests.checker.collect import collect
 from picoclaw.tests.checker.history import TERMINAL
+from picoclaw.tests.support.hands import Hands
 from picoclaw.tests.support.waiting import wait_for_async
 
 DEFINITIONS = """capabilities:
@@ -36,7 +36,7 @@ def define(home: Path) -> None:
 
 
 @dataclass
-class SteadyLoad:
+class SteadyLoad(Hands):
     """Hands in requests through a door until its block ends. Times are monotonic seconds.
 
     `ahead`: requests that may be under way at once. A request that is refused, or whose hand-in is in
@@ -55,30 +55,15 @@ class SteadyLoad:
     refusals: list[str] = field(default_factory=list)
     """What the door said whenever it did not take a request."""
     _free: asyncio.Semaphore = field(init=False)
-    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    _stopping: bool = False
 
     async def __aenter__(self) -> Self:
         self._free = asyncio.Semaphore(self.ahead)
         log = self.swarm.names.log
         self.swarm.follow(log, self.swarm.names.log_of("*", REQUEST_STEP), self._note, deliver="all")
-        self._tasks = [asyncio.create_task(self._hand()) for _ in range(self.hands)]
-        return self
+        return await super().__aenter__()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stopping = True
-        if kind is not None:
-            for task in self._tasks:
-                task.cancel()
-        results = await asyncio.gather(*self._tasks, return_exceptions=True)
-        failures = [result for result in results if isinstance(result, Exception)]
-        if kind is None and failures:
-            raise failures[0]
-
-    async def _hand(self) -> None:
-        while not self._stopping:
+    async def hand(self) -> None:
+        while not self.stopping:
             await self._free.acquire()
             request = new_request("load", demand=self.demand)
             self.began[request.id] = time.monotonic()
