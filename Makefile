@@ -1,7 +1,7 @@
 # `make` lists what there is to do. Each target sets up what it needs; PYTHON=... names another Python.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test chaos soak cover lint types bench docs lock clean
+.PHONY: help demo test search chaos soak cover lint types bench docs lock clean
 export PYTHON
 
 bin := .venv/bin
@@ -12,8 +12,8 @@ help: ## this list
 demo: .venv/.demo ## review this repository with a real swarm: no key, no Docker
 	@$(bin)/picoclaw run "Review this repository"
 
-test: .venv/.dev ## all tests, with coverage and the reason of each skip
-	@$(bin)/pytest -n auto --dist loadgroup --cov --cov-report=term
+test: .venv/.dev ## all tests, with the reason of each skip
+	@$(bin)/pytest -n auto --dist loadgroup
 
 chaos: .venv/.dev ## kills, cuts, floods and lies at full length, with the figures that they show
 	@FIGURES_OF_TESTS=$${FIGURES_OF_TESTS:-$$(mktemp)} \
@@ -21,6 +21,10 @@ chaos: .venv/.dev ## kills, cuts, floods and lies at full length, with the figur
 
 soak: .venv/.dev ## ten minutes of mixed load with kills; what was used must come back
 	@$(bin)/pytest -m soak -s tests/chaos
+
+search: .venv/.dev ## the property tests with examples that nobody has seen yet
+	@$(bin)/pytest -n auto --hypothesis-profile=search -m "unit or integration" -k "$$(\
+		grep -rlE '^@given' tests/unit tests/integration | sed 's,.*/,,; s,\.py$$,,' | paste -sd'|' | sed 's/|/ or /g')"
 
 cover: .venv/.dev ## coverage that counts child processes too: slow, and a few limits may be missed
 	@$(bin)/pytest --cov --cov-config=.ci/coverage.toml --cov-report=term

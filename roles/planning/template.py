@@ -83,7 +83,7 @@ def _in_words(error: ValidationError, data: JsonValue) -> str:
     # A key misspelt is also a key missing: the misspelling is the one to name.
     first = next((entry for entry in found if entry["type"] == "extra_forbidden"), found[0])
     loc = _way(first["loc"], data, absent=first["type"] == "missing")
-    where = ".".join(str(part)[:100] for part in loc)
+    where = ".".join(str(part)[:100] or "''" for part in loc)
     if first["type"] == "extra_forbidden":
         model = _MODELS.get(str(loc[0]), Template) if len(loc) > 1 else Template
         names = [field.alias or name for name, field in model.model_fields.items()]
@@ -117,7 +117,7 @@ def _line(document: Document, said: str) -> int | None:
             tuple(int(part) if _INDEX.fullmatch(part) else part for part in key[1].split("."))
         )
     step = _STEP.search(said)
-    tasks = document.data["tasks"] if isinstance(document.data, dict) else None
+    tasks = document.data.get("tasks") if isinstance(document.data, dict) else None
     if step is not None and isinstance(tasks, list):
         for i, task in enumerate(tasks):
             if isinstance(task, dict) and task.get("step") in step.groups():

@@ -9,7 +9,7 @@
 The simulation asks the same rules at each append (`judge`).
 """
 
-from .history import History, JobRecord, Leftover, Violation, Written, told
+from .history import FOR_GOOD, History, JobRecord, Leftover, Violation, Written, told
 from .whole import check
 
-__all__ = ["History", "JobRecord", "Leftover", "Violation", "Written", "check", "told"]
+__all__ = ["FOR_GOOD", "History", "JobRecord", "Leftover", "Violation", "Written", "check", "told"]

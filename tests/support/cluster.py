@@ -32,6 +32,8 @@ system_account: SYS
 no_auth_user: swarm
 """
 
+HID = "cluster"
+
 
 class Cluster:
     """Three servers, n0 to n2, each of which knows the way to the others."""

@@ -21,7 +21,7 @@ from picoclaw.swarm.entries import (
     Started,
 )
 from picoclaw.swarm.records import Delivery, Plan, Request, Result, Retry, Task
-from picoclaw.tests.checker import History, JobRecord, Leftover, Violation, Written, check, told
+from picoclaw.tests.checker import FOR_GOOD, History, JobRecord, Leftover, Violation, Written, check, told
 from picoclaw.tests.checker.collect import read_jobs
 
 pytestmark = pytest.mark.unit
@@ -308,6 +308,7 @@ def test_job_records_are_read_as_the_jobs_wrote_them(tmp_path: Path) -> None:
     )
 
 
-def test_violations_are_told_a_line_each() -> None:
-    found: list[Violation] = [Violation("lost task", "r-1.a never ended"), Violation("no reason", "r-1.b")]
-    assert told(found) == "lost task: r-1.a never ended\nno reason: r-1.b"
+def test_violations_are_told_a_line_each_and_what_time_cannot_mend_is_said() -> None:
+    late, broken = Violation("lost task", "r-1.a never ended"), Violation("no reason", "r-1.b")
+    assert told([late]) == "lost task: r-1.a never ended"
+    assert told([late, broken]) == f"lost task: r-1.a never ended\nno reason: r-1.b\n{FOR_GOOD}"

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from picoclaw.errors import PlanError
@@ -268,6 +268,8 @@ def test_a_scalar_is_what_it_looks_like(text: str, value: object) -> None:
 
 
 @given(st.text(max_size=200))
+@example("?")
+@example("? ''\n: 1\nname: mine")
 def test_any_text_is_read_or_refused_in_one_line(text: str) -> None:
     assert "\n" not in said_of(text)
 

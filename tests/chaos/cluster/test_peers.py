@@ -1,34 +1,18 @@
 """A server of three is lost for good and another takes its place: every stream has three copies again."""
 
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from picoclaw.tests.support.cluster import STARTED, Cluster
+from picoclaw.tests.support.cluster import HID, STARTED, Cluster
 from picoclaw.tests.support.command import Spawned, SpawnPicoclaw
 from picoclaw.tests.support.figures import record
-from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.nodes import Nodes
 from picoclaw.tests.support.steady_load import SteadyLoad, define
 from picoclaw.tests.support.swarm import Lab
 
 pytestmark = [pytest.mark.chaos, pytest.mark.long, pytest.mark.timeout(300)]
-
-HID = "cluster"
-
-
-@pytest.fixture
-def cluster(start_nats: StartNats) -> Cluster:
-    return Cluster(start_nats)
-
-
-@pytest.fixture
-async def lab(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Lab]:
-    lab = cluster.lab(tmp_path / "picoclaw", HID)
-    yield lab
-    await lab.close(clean=False)
 
 
 @pytest.fixture

@@ -2,16 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from picoclaw.swarm.entries import Started
-from picoclaw.tests.support.cluster import STARTED, Cluster
+from picoclaw.tests.support.cluster import HID, STARTED, Cluster
 from picoclaw.tests.support.command import SpawnPicoclaw
 from picoclaw.tests.support.figures import record
-from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.nodes import Nodes, events, log_lines, may_judge
 from picoclaw.tests.support.steady_load import SteadyLoad, define
 from picoclaw.tests.support.swarm import STEP, Lab, ask, end_of, entries, kinds
@@ -19,7 +17,6 @@ from picoclaw.tests.support.waiting import wait_for_async
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(120)]
 
-HID = "cluster"
 CLEAR = "most of its servers"
 ELECTION = 15.0
 """Seconds for a new leader and all that hangs on it; the server's own election takes 4 to 9 of them."""
@@ -28,26 +25,15 @@ REGAINED = 15.0
 
 
 @pytest.fixture
-def cluster(start_nats: StartNats) -> Cluster:
-    return Cluster(start_nats)
-
-
-@pytest.fixture
-async def lab(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Lab]:
-    lab = cluster.lab(tmp_path / "picoclaw", HID)
-    yield lab
-    await lab.close(clean=False)
-
-
-@pytest.fixture
 def nodes(cluster: Cluster, spawn_picoclaw: SpawnPicoclaw, home: Path) -> Nodes:
     define(home)
     return Nodes(spawn_picoclaw, "--swarm.hid", HID, *cluster.connection)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "seconds",
-    [5.0, pytest.param(40.0, marks=[pytest.mark.long, pytest.mark.timeout(240)])],
+    [5.0, pytest.param(40.0, marks=[pytest.mark.timeout(240)])],
     ids=["longer_than_the_node_timeout", "longer_than_the_ack_wait"],
 )
 async def test_a_leader_killed_and_then_a_quorum_lost_and_regained_cost_no_request_and_no_attempt(

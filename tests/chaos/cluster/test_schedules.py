@@ -1,8 +1,6 @@
 """Three servers, three copies: schedules go on when the server dies that keeps the time for them."""
 
 import itertools
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -15,23 +13,10 @@ from picoclaw.swarm.submission import new_request, submit
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.cluster import Cluster
 from picoclaw.tests.support.executors import Runs, executors
-from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.swarm import Lab, end_of
 from picoclaw.tests.support.waiting import wait_for_async
 
 pytestmark = [pytest.mark.chaos, pytest.mark.long, pytest.mark.timeout(240)]
-
-
-@pytest.fixture
-def cluster(start_nats: StartNats) -> Cluster:
-    return Cluster(start_nats)
-
-
-@pytest.fixture
-async def lab(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Lab]:
-    lab = cluster.lab(tmp_path / "picoclaw", "cluster schedules")
-    yield lab
-    await lab.close(clean=False)
 
 
 async def firings(swarm: Swarm, name: str) -> dict[str, Firing]:
