@@ -50,10 +50,10 @@ def prune(
     """
     if not requests and older_than is None:
         raise UsageError("prune what? Give --older-than AGE, such as --older-than 2d, or the requests' ids")
-    from .limits.values import read_age
+    from ..config.durations import parse_duration
 
     try:
-        limit = read_age(older_than) if older_than is not None else None
+        limit = parse_duration(older_than) if older_than is not None else None
     except ConfigError as error:
         raise UsageError(f"--older-than: {error}") from None
 

@@ -28,7 +28,7 @@ Examples:
 Each setting is also an environment variable (--swarm.nats.urls is
 PICOCLAW_SWARM_NATS_URLS) and a YAML key; flags win over environment over
 file.
-Durations look like 10s, 1m30s or 500ms. A switch takes =false too.
+Durations look like 10s, 1m30s, 500ms or 3d. A switch takes =false too.
 """
 
 NEXT_STEPS = """

@@ -1,4 +1,4 @@
-"""Durations as people write them: `10s`, `1m30s`, `500ms`, `2h`."""
+"""Durations as people write them: `10s`, `1m30s`, `500ms`, `2h`, `3d`."""
 
 import re
 from datetime import timedelta
@@ -6,12 +6,14 @@ from datetime import timedelta
 from ..errors import ConfigError
 
 _NUMBER = r"(\d{1,12}(?:\.\d{1,9})?)"
-_DURATION = re.compile(rf"(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?(?:{_NUMBER}ms)?", re.ASCII)
+_DURATION = re.compile(
+    rf"(?:{_NUMBER}d)?(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?(?:{_NUMBER}ms)?", re.ASCII
+)
 LONGEST = timedelta(days=365)
 
 
 def parse_duration(text: str) -> timedelta:
-    """Return the duration: hours, minutes, seconds and milliseconds in that order, each once.
+    """Return the duration: days, hours, minutes, seconds and milliseconds in that order, each once.
 
     A number without a unit is refused, since nobody can tell which one was meant; so is anything
     over 365 days. Raises ConfigError.
@@ -21,9 +23,9 @@ def parse_duration(text: str) -> timedelta:
     if not any(parts):
         bare = re.fullmatch(r"\d{1,12}(\.\d{1,9})?", text.strip(), re.ASCII)
         hint = f"{text.strip()} has no unit: write {text.strip()}s" if bare else f"{text!r} is not a duration"
-        raise ConfigError(f"{hint}; durations look like 10s, 1m30s, 500ms or 2h")
-    hours, minutes, seconds, milliseconds = (float(part) if part else 0.0 for part in parts)
-    total = hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
+        raise ConfigError(f"{hint}; durations look like 10s, 1m30s, 500ms, 2h or 3d")
+    days, hours, minutes, seconds, milliseconds = (float(part) if part else 0.0 for part in parts)
+    total = days * 86_400 + hours * 3600 + minutes * 60 + seconds + milliseconds / 1000
     if total > LONGEST.total_seconds():
         raise ConfigError(f"{text!r} is over 365 days: give a shorter duration")
     return timedelta(seconds=total)

@@ -16,7 +16,7 @@ KIND_WORDS: Mapping[Kind, str] = MappingProxyType(
     {
         "bool": "yes or no: `true`/`false`, `yes`/`no`, `on`/`off`, `1`/`0`",
         "int": "a whole number",
-        "duration": "a duration with its unit: `10s`, `1m30s`, `500ms`, `2h`",
+        "duration": "a duration with its unit: `10s`, `1m30s`, `500ms`, `2h`, `3d`",
         "capabilities": "capabilities: a comma list or a YAML list",
         "urls": "addresses `nats://`, `tls://`, `ws://` or `wss://`: a comma list or a YAML list",
         "labels": "labels: `key=value,key=value` or a YAML mapping",

@@ -22,7 +22,6 @@ _UNITS = {
     "tib": 1 << 40,
 }
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?([a-z]{1,3})", re.ASCII | re.IGNORECASE)
-_DAYS = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)d(.*)", re.ASCII)
 
 
 def read_changes(pairs: Sequence[str]) -> dict[str, timedelta | int | None]:
@@ -80,20 +79,11 @@ def _count(name: str, text: str, *, least: int) -> int:
     return int(text)
 
 
-def read_age(text: str) -> timedelta:
-    """Read `3d`, `1d12h`, `90m`; raises ConfigError."""
-    match = _DAYS.fullmatch(text.strip())
-    if match is None:
-        return parse_duration(text)
-    rest = parse_duration(match[2]) if match[2] else timedelta(0)
-    return timedelta(days=float(match[1])) + rest
-
-
 def _age(limit: Limit, text: str) -> timedelta:
     try:
-        age = read_age(text)
+        age = parse_duration(text)
     except ConfigError as error:
-        raise UsageError(f"{limit.name}={text}: {str(error).replace('500ms', '90m')} and 3d") from None
+        raise UsageError(f"{limit.name}={text}: {error}") from None
     if not limit.least <= age.total_seconds() <= LONGEST:
         least = shown_age(timedelta(seconds=limit.least))
         raise UsageError(f"{limit.name}={text}: give {least} to {shown_age(timedelta(seconds=LONGEST))}")
@@ -112,7 +102,7 @@ def _size(limit: Limit, text: str) -> int:
 
 
 def shown_age(value: timedelta) -> str:
-    """Return an age as `read_age` takes it back."""
+    """Return an age as `parse_duration` takes it back."""
     days, rest = value.days, value - timedelta(days=value.days)
     if not days:
         return format_duration(value)

@@ -25,6 +25,8 @@ SEED = "SU" + "A" * 56
         ("10s", 10),
         ("1m30s", 90),
         ("500ms", 0.5),
+        ("3d", 259_200),
+        ("1d12h", 129_600),
         ("2h", 7200),
         ("1.5h", 5400),
         ("1h2m3s4ms", 3723.004),
@@ -37,7 +39,23 @@ def test_durations_are_read(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "10", "s", "10 s", "1s1m", "1s1s", "-1s", "+1s", "1e3s", "10S", "1d", "٣s", "1" * 5000 + "s"]
+    "text",
+    [
+        "",
+        "10",
+        "s",
+        "10 s",
+        "1s1m",
+        "1s1s",
+        "-1s",
+        "+1s",
+        "1e3s",
+        "10S",
+        "1w",
+        "1h1d",
+        "٣s",
+        "1" * 5000 + "s",
+    ],
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="durations look like"):
