@@ -123,6 +123,7 @@ def describe(ctx: click.Context, name: str, as_json: bool) -> int:
         from ...swarm.cron.store import find_schedule
         from ...swarm.look import server_time
         from ..describe.fields import print_fields
+        from ..describe.policy import policy_fields
         from .rows import firing_json, local_time, next_text, schedule_json
 
         standing, now = await find_schedule(swarm, name), await server_time(swarm)
@@ -149,6 +150,7 @@ def describe(ctx: click.Context, name: str, as_json: bool) -> int:
             ("Repository", safe(asked.repository.label, TEXT) if asked.repository else ""),
             ("Input", safe(", ".join(asked.input), TEXT)),
             ("Priority", PRIORITIES.get(asked.priority, str(asked.priority))),
+            *policy_fields(asked),
             ("Created", f"{stamp(schedule.created_at)} by {safe(schedule.created_by) or '-'}"),
             ("Changed", f"{stamp(schedule.changed_at)} by {safe(schedule.changed_by) or '-'}"),
         )

@@ -111,7 +111,7 @@ def _readable(data: JsonValue) -> tuple[str, str]:
     lines = [line for line in data if isinstance(line, str)] if isinstance(data, list) else []
     if isinstance(data, list) and lines and len(lines) == len(data):
         return "\n".join(lines), ""
-    return json.dumps(data, indent=2, ensure_ascii=False), "json"
+    return _beginning(data), "json"
 
 
 def _beginning(data: JsonValue) -> str:
