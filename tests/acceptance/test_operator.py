@@ -166,7 +166,7 @@ def test_dispatch_says_where_and_takes_its_text_from_a_file_or_a_pipe(shared: Sh
     assert lacking.returncode == 1
     assert "node hand does not serve research now: needs a model" in lacking.stderr
     assert re.search(r"^Input: +n$", described, re.MULTILINE)
-    assert "Deadline:        3600 s after it was accepted" in described
+    assert "Deadline:        1h after it was accepted" in described
 
 
 @pytest.mark.parametrize(
