@@ -1,0 +1,85 @@
+"""What an agent's job may ask of its node, beyond what every job may."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol, runtime_checkable
+
+from pydantic import JsonValue
+
+from ...swarm.records import Result
+from ...swarm.steps import Step
+from ..executor import Context
+
+
+class Journal(Protocol):
+    """The task's journal, which this attempt alone writes to."""
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        """Every step so far, those of earlier attempts first, with their bodies unpacked."""
+        ...
+
+    async def append(self, step: Step) -> None:
+        """Write a step down; bodies that are too large become artifacts.
+
+        Raises JobCancelled when a later attempt has taken the task over.
+        """
+        ...
+
+
+class Blackboard(Protocol):
+    """What the tasks of one request share."""
+
+    async def share(self, key: str, value: JsonValue) -> None: ...
+
+    async def recall(self, key: str | None = None) -> dict[str, JsonValue]:
+        """Return one key's value, or all; empty where nobody shared it."""
+        ...
+
+
+class Mail(Protocol):
+    """Messages between agents; each is read once by the task that it is for."""
+
+    async def send(self, to: str, text: str, *, key: str) -> None:
+        """Send to `agent:NAME`, `node:NAME` or a task id; sending a key again is sending it once."""
+        ...
+
+    async def receive(self) -> tuple[tuple[str, str], ...]:
+        """Return what came for this task since the last look: sender and text of each."""
+        ...
+
+
+class Delegation(Protocol):
+    """Work that an agent hands to the swarm."""
+
+    async def ask(
+        self, text: str, *, demand: str, key: str, input: dict[str, JsonValue], timeout: timedelta
+    ) -> Result:
+        """Put a request on the swarm and wait for its end; the same key is the same request.
+
+        It counts on this task's budget. Raises FinalError in words when it does not end done, and
+        UsageError when its depth or width is over the limit.
+        """
+        ...
+
+
+@runtime_checkable
+class AgentContext(Context, Protocol):
+    """The context of an agent's job."""
+
+    async def journal(self) -> Journal:
+        """Take the task's journal over for this attempt, and return it; the same one each time."""
+        ...
+
+    async def say(self, text: str) -> None:
+        """Stream a piece of an answer to whoever watches; may be lost, never decides anything."""
+        ...
+
+    @property
+    def blackboard(self) -> Blackboard: ...
+
+    @property
+    def mail(self) -> Mail: ...
+
+    @property
+    def delegation(self) -> Delegation: ...
