@@ -15,10 +15,13 @@ import sys
 import time
 
 _GRACE = 2.0
+_LINGER = 2.5
+"""Seconds after its end was seen within which whoever worked in the folder has ended too (cli/local/node.py)."""
 
 
 def main(folder: str, argv: list[str]) -> int:
     """Return when the program has ended and the folder is gone."""
+    parent = os.getppid()
     ended, child_end = os.pipe()
     wake, wake_end = os.pipe()
     os.set_blocking(wake_end, False)
@@ -43,10 +46,13 @@ def main(folder: str, argv: list[str]) -> int:
             os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
     finally:
-        # A killed program's last files may still appear for a moment.
-        for _ in range(20):
+        # A killed program's last files may still appear for a moment. Where our parent was killed, what it
+        # started beside us makes the folder anew, until it too has seen that.
+        orphaned = os.getppid() != parent
+        until = time.monotonic() + (_LINGER if orphaned else 1.0)
+        while True:
             shutil.rmtree(folder, ignore_errors=True)
-            if not os.path.exists(folder):
+            if time.monotonic() > until or not (orphaned or os.path.exists(folder)):
                 break
             time.sleep(0.05)
     return 0
