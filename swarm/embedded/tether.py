@@ -2,7 +2,7 @@
 
     python -I -S tether.py FOLDER PROGRAM ARGUMENT…
 
-When standard input ends (its writer closed it, or was killed in whatever way) or on SIGTERM, the
+When a byte comes on standard input, or it ends (its writer was killed in whatever way), or on SIGTERM, the
 program is told to end, killed 2 s later, and FOLDER is removed. It is a file of its own with little
 to import, so that it is up in a few milliseconds and depends on nothing of its parent.
 """
@@ -21,7 +21,7 @@ _LINGER = 2.5
 
 def main(folder: str, argv: list[str]) -> int:
     """Return when the program has ended and the folder is gone."""
-    parent = os.getppid()
+    killed = False
     ended, child_end = os.pipe()
     wake, wake_end = os.pipe()
     os.set_blocking(wake_end, False)
@@ -40,7 +40,8 @@ def main(folder: str, argv: list[str]) -> int:
             os._exit(127)
     os.close(child_end)
     try:
-        select.select([0, ended, wake], [], [])
+        # A parent that ends in good order says so first, and has ended its children before.
+        killed = 0 in select.select([0, ended, wake], [], [])[0] and not os.read(0, 1)
         os.kill(pid, signal.SIGTERM)
         if not select.select([ended], [], [], _GRACE)[0]:
             os.kill(pid, signal.SIGKILL)
@@ -48,11 +49,10 @@ def main(folder: str, argv: list[str]) -> int:
     finally:
         # A killed program's last files may still appear for a moment. Where our parent was killed, what it
         # started beside us makes the folder anew, until it too has seen that.
-        orphaned = os.getppid() != parent
-        until = time.monotonic() + (_LINGER if orphaned else 1.0)
+        until = time.monotonic() + (_LINGER if killed else 1.0)
         while True:
             shutil.rmtree(folder, ignore_errors=True)
-            if time.monotonic() > until or not (orphaned or os.path.exists(folder)):
+            if time.monotonic() > until or not (killed or os.path.exists(folder)):
                 break
             time.sleep(0.05)
     return 0
