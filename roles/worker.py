@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import PicoclawError
+from ..swarm.background import BlockEnded
 from ..swarm.delivered import Delivered
 from ..swarm.demand import Offer, pull_rank, serves
 from ..swarm.lanes import Lane
@@ -117,7 +118,13 @@ class Worker:
         if not self._capped.bind(delivered.subject.rsplit(".", 4)[1], job):
             return False
         self._jobs.add(job)
-        self._swarm.tasks.start(self._handle(job), name=job.id)
+        try:
+            self._swarm.tasks.start(self._handle(job), name=job.id)
+        except BlockEnded:
+            # This node is ending: the message goes back at once, not when its ack wait is over.
+            self._jobs.remove(job)
+            self._capped.ended(job)
+            return False
         return True
 
     async def _handle(self, job: Job) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -112,7 +113,9 @@ class PrivateServer:
     def _stop(self) -> None:
         tether, self._tether = self._tether, None
         if tether is not None and tether.stdin is not None:
-            tether.stdin.close()
+            with suppress(BrokenPipeError):  # it has ended already
+                tether.stdin.write(b".")
+                tether.stdin.close()
             try:
                 tether.wait(_END.total_seconds())
             except subprocess.TimeoutExpired:

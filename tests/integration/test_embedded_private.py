@@ -90,6 +90,18 @@ async def test_it_dies_with_a_parent_that_was_killed(temporary: Path) -> None:
     await wait_for_async(lambda: not Path(event["folder"]).exists(), 10, "its folder is gone")
 
 
+async def test_what_a_last_child_of_a_killed_parent_makes_there_goes_too(temporary: Path) -> None:
+    parent = await Member.start("private")
+    folder = Path((await parent.event("up"))["folder"])
+    await parent.kill()
+    await wait_for_async(lambda: not folder.exists(), 10, "its folder is gone")
+
+    (folder / "home" / "cache").mkdir(parents=True)
+
+    await wait_for_async(lambda: not running(temporary), 10, "nobody looks after it any more")
+    assert content(temporary) == []
+
+
 async def test_it_dies_with_a_parent_that_was_killed_while_it_hangs(temporary: Path) -> None:
     parent = await Member.start("private")
     await parent.event("up")
