@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from ...swarm.records import Result
 from ...swarm.steps import Step
 from ..executor import Context
+from .approvals.asking import Answer, Asking
 
 
 class Journal(Protocol):
@@ -63,6 +64,18 @@ class Delegation(Protocol):
         ...
 
 
+class Approvals(Protocol):
+    """Questions that a person has to answer; they and their answers outlive every process."""
+
+    async def ask(self, asking: Asking) -> Answer:
+        """Ask, and wait for the answer; the same question again is the same one, answered once.
+
+        Unanswered when it expires, it is denied. Cancelling the wait leaves the question open: whoever
+        takes the task over asks again and meets the answer.
+        """
+        ...
+
+
 @runtime_checkable
 class AgentContext(Context, Protocol):
     """The context of an agent's job."""
@@ -83,3 +96,6 @@ class AgentContext(Context, Protocol):
 
     @property
     def delegation(self) -> Delegation: ...
+
+    @property
+    def approvals(self) -> Approvals: ...
