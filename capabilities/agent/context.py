@@ -10,6 +10,7 @@ from ...swarm.records import Result
 from ...swarm.steps import Step
 from ..executor import Context
 from .approvals.asking import Answer, Asking
+from .budget.account import Breach, Estimate, Granted, Holder, Spent
 
 
 class Journal(Protocol):
@@ -47,6 +48,22 @@ class Mail(Protocol):
 
     async def receive(self) -> tuple[tuple[str, str], ...]:
         """Return what came for this task since the last look: sender and text of each."""
+        ...
+
+
+class Purse(Protocol):
+    """The accounts that pay for this task: its own, those that it was delegated from, the request's tree, the tenant."""
+
+    async def reserve(self, estimate: Estimate, mine: Holder) -> Granted | Breach:
+        """Reserve a turn's worst case everywhere, before its intent is written.
+
+        `mine`: this task's own budget and what its journal says it spent; that settles what was reserved
+        before. Raises JobCancelled when a later attempt has the task.
+        """
+        ...
+
+    async def settle(self, spent: Spent, *, ended: bool = False) -> None:
+        """Replace what is reserved by what the journal says was spent; `ended`: no turn follows."""
         ...
 
 
@@ -96,6 +113,9 @@ class AgentContext(Context, Protocol):
 
     @property
     def delegation(self) -> Delegation: ...
+
+    @property
+    def purse(self) -> Purse: ...
 
     @property
     def approvals(self) -> Approvals: ...
