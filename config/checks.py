@@ -18,7 +18,7 @@ TEMPORAL_UNAVAILABLE = "Temporal connection failed (workflows disabled)"
 _EMBEDDED = "swarm.nats.embedded"
 _TOKEN = "swarm.nats.token"  # noqa: S105 - the name of a key
 _CREDENTIALS = "swarm.nats.credentials"
-_PATHS = ("capabilities.path", "workflows.path")
+_PATHS = ("capabilities.path", "workflows.path", "mcp.path", "skills.path")
 _TLS = ("swarm.nats.tls.ca", "swarm.nats.tls.cert", "swarm.nats.tls.key")
 
 

@@ -177,6 +177,14 @@ _TABLE = (
         "files",
         "Files or folders that define workflows (~/.picoclaw/workflows).",
     ),
+    Key("mcp.path", "paths", "files", "Files or folders that name MCP servers (~/.picoclaw/mcp.yaml)."),
+    Key("skills.path", "paths", "files", "Folders of skills (~/.picoclaw/skills)."),
+    Key(
+        "skills.from_repository",
+        "bool",
+        "files",
+        "Take skills from a task's repository too (false).",
+    ),
     Key(
         "log.level",
         "choice",

@@ -21,6 +21,7 @@ from .settings import (
     LogSettings,
     NatsSettings,
     Settings,
+    SkillsSettings,
     SwarmSettings,
     TemporalSettings,
     TlsSettings,
@@ -118,6 +119,8 @@ def build(values: Mapping[str, object]) -> Settings:
         ),
         capabilities=FilesSettings(**under("capabilities.")),
         workflows=FilesSettings(**under("workflows.")),
+        mcp=FilesSettings(**under("mcp.")),
+        skills=SkillsSettings(**under("skills.")),
         log=LogSettings(**under("log.")),
     )
 

@@ -80,6 +80,14 @@ MEANING: Mapping[str, str] = MappingProxyType(
         "The folder in the home may be missing; a path that is given must be there.",
         "workflows.path": "Files, or folders of files, that define workflow templates. The folder in the home "
         "may be missing; a path that is given must be there.",
+        "mcp.path": "Files, or folders of files, that name MCP servers whose tools agents may use: YAML, or the "
+        "JSON with `mcpServers` that other programs keep. The file in the home may be missing; a path that is "
+        "given must be there.",
+        "skills.path": "Folders of skills, each skill a folder with a `SKILL.md`. The folder in the home may be "
+        "missing; a path that is given must be there.",
+        "skills.from_repository": "Whether agents also take the skills in `.picoclaw/skills` of a task's "
+        "repository. Whoever writes that repository then instructs your agents; the rules of their profiles "
+        "still hold.",
         "log.level": "From which level on something is logged.",
         "log.format": "`auto` is text at a terminal and JSON elsewhere, one object a line.",
     }
@@ -119,6 +127,9 @@ EXAMPLES: Mapping[str, Raw] = MappingProxyType(
         "swarm.temporal.task_queue": "reviews",
         "capabilities.path": ("/etc/picoclaw/capabilities",),
         "workflows.path": ("/etc/picoclaw/workflows",),
+        "mcp.path": ("/etc/picoclaw/mcp.yaml",),
+        "skills.path": ("/etc/picoclaw/skills",),
+        "skills.from_repository": "true",
         "log.level": "debug",
         "log.format": "json",
     }
@@ -137,6 +148,8 @@ _UNSET: Mapping[str, str] = MappingProxyType(
         "swarm.temporal.enabled": "unset: yes where there is an address",
         "capabilities.path": "`~/.picoclaw/capabilities`, if it is there",
         "workflows.path": "`~/.picoclaw/workflows`, if it is there",
+        "mcp.path": "`~/.picoclaw/mcp.yaml`, if it is there",
+        "skills.path": "`~/.picoclaw/skills`, if it is there",
     }
 )
 """What holds where the default is no value that one could write."""

@@ -99,6 +99,14 @@ class FilesSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SkillsSettings(FilesSettings):
+    """Where skills lie, and whose are taken."""
+
+    from_repository: bool = False
+    """Take those in `.picoclaw/skills` of a task's repository too: its text then orders agents about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """What is logged and how."""
 
@@ -114,4 +122,6 @@ class Settings:
     swarm: SwarmSettings = SwarmSettings()
     capabilities: FilesSettings = FilesSettings()
     workflows: FilesSettings = FilesSettings()
+    mcp: FilesSettings = FilesSettings()
+    skills: SkillsSettings = SkillsSettings()
     log: LogSettings = LogSettings()
