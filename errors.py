@@ -189,7 +189,14 @@ class JobCancelled(ExecutionError):
 
 
 class ModelRefused(FinalError):
-    """Raised when a model refuses a question, and would again: unknown model, invalid request."""
+    """Raised when a model refuses a question, and would again: unknown model, invalid request.
+
+    `maybe_billed` counts earlier questions without an answer that may have been paid for.
+    """
+
+    def __init__(self, message: str, *, maybe_billed: int = 0) -> None:
+        super().__init__(message)
+        self.maybe_billed = maybe_billed
 
 
 class ModelKeyRefused(ModelRefused):
@@ -205,8 +212,8 @@ class BudgetSpent(FinalError):
 
 
 class ModelUnavailable(RetryableError):
-    """Raised when a model does not answer now; `maybe_billed`: the turn may have been paid for."""
+    """Raised when a model does not answer now; `maybe_billed` counts the turns that may have been paid for."""
 
-    def __init__(self, message: str, *, delay: timedelta | None = None, maybe_billed: bool = False) -> None:
+    def __init__(self, message: str, *, delay: timedelta | None = None, maybe_billed: int = 0) -> None:
         super().__init__(message, delay=delay)
         self.maybe_billed = maybe_billed

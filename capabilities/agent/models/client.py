@@ -17,6 +17,8 @@ class Question:
 
     model: str
     """`provider/name`, such as `anthropic/claude-opus-5` or `ollama/qwen3`."""
+    fallbacks: tuple[str, ...] = ()
+    """Who is asked next, in turn, where one cannot answer; an adapter asks `model` alone."""
     system: str
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()

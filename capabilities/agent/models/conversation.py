@@ -78,6 +78,8 @@ class Turn:
     model: str
     """`provider/name` of the model that answered: of a fallback chain not always the first."""
     usage: Usage = field(default_factory=Usage)
+    maybe_billed: int = 0
+    """Earlier questions for this turn that got no answer and may have been paid for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
