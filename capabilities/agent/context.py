@@ -1,6 +1,7 @@
 """What an agent's job may ask of its node, beyond what every job may."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
@@ -32,22 +33,45 @@ class Journal(Protocol):
 class Blackboard(Protocol):
     """What the tasks of one request share."""
 
-    async def share(self, key: str, value: JsonValue) -> None: ...
+    async def share(self, key: str, value: JsonValue, *, call: str) -> None:
+        """Put a value there, over an earlier one; the same call again changes nothing.
+
+        Raises UsageError for a key or value that is too large, or one key too many.
+        """
+        ...
 
     async def recall(self, key: str | None = None) -> dict[str, JsonValue]:
         """Return one key's value, or all; empty where nobody shared it."""
         ...
 
 
-class Mail(Protocol):
-    """Messages between agents; each is read once by the task that it is for."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A message to this task."""
 
-    async def send(self, to: str, text: str, *, key: str) -> None:
-        """Send to `agent:NAME`, `node:NAME` or a task id; sending a key again is sending it once."""
+    id: str
+    """By it the loop knows, from its notes `told`, what it has been told already."""
+    sender: str
+    """A task's id, or `person`."""
+    text: str
+
+
+class Mail(Protocol):
+    """Messages between agents; each is read once, by one task."""
+
+    async def send(self, to: str, text: str, *, key: str) -> str:
+        """Send to `agent:NAME`, `node:NAME` or a task id; sending a key again is sending it once.
+
+        Return in words who gets it. Raises UsageError for an address that nobody can have, a text that
+        is too long, and a mailbox that is full.
+        """
         ...
 
-    async def receive(self) -> tuple[tuple[str, str], ...]:
-        """Return what came for this task since the last look: sender and text of each."""
+    async def receive(self, told: Collection[str]) -> tuple[Letter, ...]:
+        """Return what came for this task, at most a few at once, without what `told` names by id.
+
+        What `told` names is removed: the journal has it.
+        """
         ...
 
 
