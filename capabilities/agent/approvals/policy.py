@@ -18,6 +18,9 @@ class Rule:
     path, of `web_fetch` the URL. None: whatever it is."""
     decision: Decision
 
+    def __str__(self) -> str:
+        return f"{self.decision} {self.tool}" + (f": {self.what}" if self.what is not None else "")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
@@ -25,6 +28,13 @@ class Policy:
 
     rules: tuple[Rule, ...] = ()
     default: Decision = "allow"
+    also: tuple["Policy", ...] = ()
+    """Policies that hold beside it, such as the node's own: the strictest of all decides."""
 
 
 _STRICTNESS: Mapping[Decision, int] = {"allow": 0, "ask": 1, "deny": 2}
+
+
+def stricter(one: Decision, other: Decision) -> bool:
+    """Return whether `one` is stricter than `other`."""
+    return _STRICTNESS[one] > _STRICTNESS[other]
