@@ -18,8 +18,10 @@ from .profiles import PROFILE, PROFILES
 from .refuse import Refuse, raise_it
 from .settings import (
     FilesSettings,
+    LlmSettings,
     LogSettings,
     NatsSettings,
+    RoleLlmSettings,
     Settings,
     SkillsSettings,
     SwarmSettings,
@@ -117,6 +119,7 @@ def build(values: Mapping[str, object]) -> Settings:
             nats=NatsSettings(**under("swarm.nats."), tls=TlsSettings(**under("swarm.nats.tls."))),
             temporal=TemporalSettings(**under("swarm.temporal.")),
         ),
+        llm=LlmSettings(**under("llm."), coordinator=RoleLlmSettings(**under("llm.coordinator."))),
         capabilities=FilesSettings(**under("capabilities.")),
         workflows=FilesSettings(**under("workflows.")),
         mcp=FilesSettings(**under("mcp.")),

@@ -27,6 +27,10 @@ KIND_WORDS: Mapping[Kind, str] = MappingProxyType(
         "text": "text",
         "token": "a secret",
         "credentials": "a secret, or the file that holds it",
+        "model": "a model: `PROVIDER/NAME`, such as `anthropic/claude-opus-5`, `openai/gpt-5.5`, "
+        "`openrouter/MAKER/NAME` or `ollama/qwen3`; a bare `claude-…` is Anthropic's",
+        "models": "models: a comma list or a YAML list",
+        "address": "an address `http://` or `https://`",
     }
 )
 
@@ -76,6 +80,29 @@ MEANING: Mapping[str, str] = MappingProxyType(
         "swarm.temporal.address": "Where Temporal is. Empty: none, and the task log does its work.",
         "swarm.temporal.enabled": "Whether Temporal is used where it has an address. Unset: yes.",
         "swarm.temporal.task_queue": "The Temporal task queue of this swarm.",
+        "llm.model": "The model that agents think with. Its key comes from its provider's own variable, such as "
+        "`ANTHROPIC_API_KEY` or `OPENAI_API_KEY`; no setting holds one. Without a model, what needs one is not "
+        "ready; all else works. A profile or a task may name another.",
+        "llm.fallbacks": "Models that are asked, in turn, where the one before does not answer, has no valid "
+        "key, or cannot read so long a conversation.",
+        "llm.coordinator.model": "The model that plans and joins. Unset: that of `llm.model`.",
+        "llm.base_url": "Where the provider of `llm.model` is: a gateway, a server of your own, or "
+        "`picoclaw fake-llm serve`. OpenAI's way of speaking wants the `/v1` at its end, Anthropic's does not. "
+        "Other providers take their own variables, such as `OPENAI_BASE_URL` or `OLLAMA_HOST`.",
+        "llm.timeout": "How long a model may be silent: until its whole answer comes, or between two pieces of "
+        "one that it streams.",
+        "llm.total_timeout": "How long one answer may take, with every retry, wait and fallback.",
+        "llm.retries": "How often one model is asked again when it is overloaded, limits us, fails or is cut "
+        "off. Nothing else retries. The waits grow, with chance in them; what the provider asks for is obeyed.",
+        "llm.max_tokens": "How long one answer of a model may be.",
+        "llm.prices": "A YAML file of prices and context windows that go before the ones that come with "
+        "picoclaw. A price that is in neither is unknown, and never taken for zero.",
+        "llm.requests_per_minute": "How many questions a minute go to one provider from all of your processes "
+        "on this machine together.",
+        "llm.tokens_per_minute": "How many tokens a minute, read and written, go to one provider from all of "
+        "your processes on this machine together.",
+        "llm.at_once": "How many questions to one provider are under way at once from all of your processes on "
+        "this machine together.",
         "capabilities.path": "Files, or folders of files, that define commands and functions as capabilities. "
         "The folder in the home may be missing; a path that is given must be there.",
         "workflows.path": "Files, or folders of files, that define workflow templates. The folder in the home "
@@ -125,6 +152,18 @@ EXAMPLES: Mapping[str, Raw] = MappingProxyType(
         "swarm.temporal.address": "localhost:7233",
         "swarm.temporal.enabled": "false",
         "swarm.temporal.task_queue": "reviews",
+        "llm.model": "anthropic/claude-opus-5",
+        "llm.fallbacks": ("openai/gpt-5.5", "ollama/qwen3"),
+        "llm.coordinator.model": "anthropic/claude-sonnet-5",
+        "llm.base_url": "http://localhost:8080",
+        "llm.timeout": "2m",
+        "llm.total_timeout": "30m",
+        "llm.retries": "2",
+        "llm.max_tokens": "16384",
+        "llm.prices": "/etc/picoclaw/prices.yaml",
+        "llm.requests_per_minute": "50",
+        "llm.tokens_per_minute": "100000",
+        "llm.at_once": "4",
         "capabilities.path": ("/etc/picoclaw/capabilities",),
         "workflows.path": ("/etc/picoclaw/workflows",),
         "mcp.path": ("/etc/picoclaw/mcp.yaml",),
@@ -146,6 +185,11 @@ _UNSET: Mapping[str, str] = MappingProxyType(
         "swarm.nats.tls.ca": "the system's",
         "swarm.temporal.address": "none",
         "swarm.temporal.enabled": "unset: yes where there is an address",
+        "llm.coordinator.model": "that of `llm.model`",
+        "llm.base_url": "the provider's own",
+        "llm.requests_per_minute": "no limit",
+        "llm.tokens_per_minute": "no limit",
+        "llm.at_once": "no limit",
         "capabilities.path": "`~/.picoclaw/capabilities`, if it is there",
         "workflows.path": "`~/.picoclaw/workflows`, if it is there",
         "mcp.path": "`~/.picoclaw/mcp.yaml`, if it is there",

@@ -91,6 +91,41 @@ class SwarmSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoleLlmSettings:
+    """What is different for one role."""
+
+    model: str = ""
+    """Empty: `llm.model`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlmSettings:
+    """Which models agents think with, how long they are waited for, and how much is asked of them."""
+
+    model: str = ""
+    """`provider/name`; empty: none, and what needs a model is not ready."""
+    fallbacks: tuple[str, ...] = ()
+    """Who is asked next, in turn, where a model cannot answer."""
+    base_url: str | None = field(default=None, repr=False)
+    """The address of the provider of `model`; may hold a password."""
+    timeout: timedelta = timedelta(minutes=5)
+    """Longest silence: of the whole answer, or between two pieces of a stream."""
+    total_timeout: timedelta = timedelta(minutes=15)
+    """Longest wait for one answer, with all retries and fallbacks."""
+    retries: int = 4
+    """Times that one model is asked again when it is not available; 0 to 20."""
+    max_tokens: int = 8192
+    """Of one answer."""
+    prices: Path | None = None
+    """A file of prices that go before the ones that come with picoclaw."""
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    at_once: int | None = None
+    """These three: to each provider, from all of this user's processes on this machine together."""
+    coordinator: RoleLlmSettings = RoleLlmSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilesSettings:
     """Where a kind of definition file lies."""
 
@@ -120,6 +155,7 @@ class Settings:
     """Everything that a node is told."""
 
     swarm: SwarmSettings = SwarmSettings()
+    llm: LlmSettings = LlmSettings()
     capabilities: FilesSettings = FilesSettings()
     workflows: FilesSettings = FilesSettings()
     mcp: FilesSettings = FilesSettings()
