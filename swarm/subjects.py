@@ -75,6 +75,10 @@ class Names:
         return self._stream("LOG")
 
     @property
+    def journal(self) -> str:
+        return self._stream("JOURNAL")
+
+    @property
     def events(self) -> str:
         return self._stream("EVENTS")
 
@@ -95,6 +99,24 @@ class Names:
     def lanes(self) -> str:
         """Bucket of the known lanes."""
         return f"picoclaw_lanes_{self.slug}"
+
+    @property
+    def blackboard(self) -> str:
+        """Bucket of what the tasks of a request share."""
+        return f"picoclaw_blackboard_{self.slug}"
+
+    @property
+    def spending(self) -> str:
+        """Bucket of what was spent, by task, request tree and day."""
+        return f"picoclaw_spending_{self.slug}"
+
+    @property
+    def mail(self) -> str:
+        return self._stream("MAIL")
+
+    def letter(self, kind: str, address: str, key: str) -> str:
+        """Return where one letter lies; `*` as key is the filter of a mailbox."""
+        return self._subject("mail", kind, token(address), key if key == "*" else token(key))
 
     @property
     def registry(self) -> str:
@@ -157,6 +179,10 @@ class Names:
     def log_filter(self, request: str = "*") -> str:
         """Return the filter for a request's whole log, or for all logs."""
         return self._subject("log", request, ">") if request != "*" else self._subject("log", ">")
+
+    def journal_of(self, request: str, step: str = "*") -> str:
+        """Return where a task's journal stands, or the filter for those of a whole request."""
+        return self._subject("journal", request, step)
 
     def event(self, request: str, step: str) -> str:
         return self._subject("event", request, step)

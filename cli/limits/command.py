@@ -33,8 +33,8 @@ tenant.running       tasks of this H-id on their lanes or running
 tenant.queued        open requests of this H-id
 keep.requests        age of ended requests; keep.dead_letters, keep.artifacts,
                      keep.events, keep.lanes likewise
-size.log             bytes of the task log; size.inbox, size.dead_letters,
-                     size.events, size.artifacts likewise
+size.log             bytes of the task log; size.journal, size.inbox,
+                     size.dead_letters, size.events, size.artifacts likewise
 """
 
 

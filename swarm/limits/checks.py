@@ -7,7 +7,7 @@ from ...errors import UsageError
 from ..swarm import Swarm
 from .look import read_in_use
 
-KEEPS = ("size.log", "size.inbox", "size.artifacts")
+KEEPS = ("size.log", "size.journal", "size.inbox", "size.artifacts")
 """Streams that refuse what is new: made smaller than what they hold, they would lose what is old."""
 
 

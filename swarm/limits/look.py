@@ -56,6 +56,7 @@ async def read_in_use(swarm: Swarm) -> InUse:
     names = swarm.names
     streams = {
         "size.log": names.log,
+        "size.journal": names.journal,
         "size.inbox": names.requests,
         "size.dead_letters": names.dead_letters,
         "size.events": names.events,

@@ -43,6 +43,7 @@ class SwarmLimits(Record):
     keep_events_s: Seconds | None = None
     keep_lanes_s: Seconds | None = None
     size_log: Size | None = None
+    size_journal: Size | None = None
     size_inbox: Size | None = None
     size_dead_letters: Size | None = None
     size_events: Size | None = None
@@ -144,6 +145,13 @@ LIMITS: Mapping[str, Limit] = {
             what="the task log",
         ),
         Limit(
+            name="size.journal",
+            field="size_journal",
+            kind="size",
+            least=1 << 20,
+            what="the journals of agents",
+        ),
+        Limit(
             name="size.inbox",
             field="size_inbox",
             kind="size",
@@ -185,6 +193,7 @@ _AGES = {
 }
 _SIZES = {
     "size_log": "log",
+    "size_journal": "journal",
     "size_inbox": "inbox",
     "size_dead_letters": "dead_letters",
     "size_events": "events",

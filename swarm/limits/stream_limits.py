@@ -35,6 +35,7 @@ def adaptable(names: Names) -> tuple[Adaptable, ...]:
     """Return the streams whose limits can be set."""
     return (
         Adaptable(names.log, "size.log", refuses=True),
+        Adaptable(names.journal, "size.journal", refuses=True),
         Adaptable(names.dead_letters, "size.dead_letters", "keep.dead_letters"),
         Adaptable(names.events, "size.events", "keep.events"),
         # What a request refers to is kept as long as the request: the janitor decides, not the age.

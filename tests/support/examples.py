@@ -1,6 +1,6 @@
 """One example of every record of the swarm, with every field set: what the golden files hold."""
 
-from picoclaw.swarm import entries
+from picoclaw.swarm import entries, steps
 from picoclaw.swarm.cron.record import Schedule
 from picoclaw.swarm.lanes import LaneRecord
 from picoclaw.swarm.limits.record import SwarmLimits
@@ -11,6 +11,9 @@ from picoclaw.swarm.records import (
     DeadLetter,
     Delivery,
     Firing,
+    Limited,
+    Parent,
+    Payer,
     Plan,
     QueuedTask,
     Record,
@@ -33,6 +36,11 @@ RETRY = Retry(attempts=5, first_s=0.5, longest_s=60.0, final=("*no such file*", 
 BROADCAST = Broadcast(quorum=2, within_s=30.0)
 RETRIED = Retried(request="r-qrstuvwxyz234567", steps=("code",))
 FIRING = Firing(schedule="nightly", at=1795000000.0)
+BUDGET = Limited(usd=2.5, tokens=200_000, turns=40, on_breach="ask")
+PARENT = Parent(
+    task="r-abcdefghijklmnop.code", root="r-abcdefghijklmnop", depth=1,
+    payers=(Payer(task="r-abcdefghijklmnop.code", limits=BUDGET),),
+)  # fmt: skip
 TASK = Task(
     step="security", title="Look for secrets", demand="security@region=us", capability="security",
     input={"text": "Review this repository", "deep": {"list": [1, None, "ä"]}}, repository=REPOSITORY,
@@ -49,13 +57,16 @@ REQUEST = Request(
     id="r-abcdefghijklmnop", key_digest="cd" * 32, text="Review this repository", demand="code",
     capability="code", repository=REPOSITORY, template="code-review", workflow={"name": "code-review"}, input={"depth": 2}, priority=3, deadline_s=600.0,
     unroutable="fail", max_attempts=2, task_timeout_s=60.5, task_deadline_s=300.0, retry=RETRY, broadcast=BROADCAST, retried=RETRIED, firing=FIRING, ref=ARTIFACT,
+    budget=BUDGET, parent=PARENT,
     sender="claw-1a2b3c4d",
 )  # fmt: skip
 DELIVERY = Delivery(seq=7, count=2)
 QUEUED_TASK = QueuedTask(
     request="r-abcdefghijklmnop", task=TASK, priority=2, queued_seq=41, attempt=2, excused=1, lane="node:claw-1",
     text="Review this repository", inputs={"code": RESULT}, ref=ARTIFACT,
+    budget=BUDGET, parent=PARENT,
 )  # fmt: skip
+STEP = {"id": "0011223344556677", "at": 1795000000.25}
 WRITTEN = {"id": "0011223344556677", "by": "claw-1a2b3c4d", "at": 1795000000.25}
 
 EXAMPLES: dict[str, Record] = {
@@ -65,6 +76,9 @@ EXAMPLES: dict[str, Record] = {
     "broadcast": BROADCAST,
     "retried": RETRIED,
     "firing": FIRING,
+    "budget": BUDGET,
+    "payer": PARENT.payers[0],
+    "parent": PARENT,
     "task": TASK,
     "plan": PLAN,
     "result": RESULT,
@@ -75,7 +89,7 @@ EXAMPLES: dict[str, Record] = {
     "limits": SwarmLimits(
         caps={"code": 4, "security": 0}, request_running=50, request_queued=20_000, tenant_running=200,
         tenant_queued=100, keep_requests_s=259_200.0, keep_dead_letters_s=604_800.0, keep_artifacts_s=86_400.0,
-        keep_events_s=60.0, keep_lanes_s=600.0, size_log=2 << 30, size_inbox=1 << 28, size_dead_letters=1 << 27,
+        keep_events_s=60.0, keep_lanes_s=600.0, size_log=2 << 30, size_journal=1 << 29, size_inbox=1 << 28, size_dead_letters=1 << 27,
         size_events=1 << 26, size_artifacts=10 << 30,
     ),
     "schedule": Schedule(
@@ -123,4 +137,14 @@ EXAMPLES: dict[str, Record] = {
     "entry_cancelling": entries.Cancelling(
         **WRITTEN, why="a person asked", owner="claw-c", run="8899aabbccddeeff"
     ),
+    "step_takeover": steps.Takeover(**STEP, attempt=2, node="claw-1a2b3c4d", run="8899aabbccddeeff"),
+    "step_intent": steps.Intent(
+        **STEP, number=3, what="tool", name="bash", call="toolu_1", repeatable=False, digest="ef" * 32,
+        reserved_usd=0.25, reserved_tokens=4000,
+    ),
+    "step_outcome": steps.Outcome(
+        **STEP, number=3, state="uncertain", body={"text": "ä", "left": None}, ref=ARTIFACT, error="its node was lost",
+        maybe_billed=1,
+    ),
+    "step_note": steps.Note(**STEP, what="told", number=4, body={"text": "go on"}),
 }  # fmt: skip
