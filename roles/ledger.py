@@ -277,6 +277,8 @@ class Ledger:
             lane=head.demand if head.demand != task.demand else None,
             text=self.request.text,
             inputs=self.schedule.inputs(step),
+            budget=self.request.budget,
+            parent=self.request.parent,
         )
 
 

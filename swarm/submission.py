@@ -19,7 +19,7 @@ from .follow import Followed, Follower
 from .later import check_place, read_later
 from .limits.open_requests import check_open
 from .log import decode
-from .records import Broadcast, RepositoryRef, Request, Result, Retried, Retry, read_json
+from .records import Broadcast, Limited, Parent, RepositoryRef, Request, Result, Retried, Retry, read_json
 from .same_request import same_request
 from .subjects import REQUEST_STEP, request_id, split_log_subject
 from .swarm import Swarm
@@ -51,6 +51,8 @@ def new_request(
     retry: Retry | None = None,
     broadcast: Broadcast | None = None,
     retried: Retried | None = None,
+    budget: Limited | None = None,
+    parent: Parent | None = None,
     sender: str = "",
 ) -> Request:
     """Return a request; `key` makes sending it twice the same as sending it once.
@@ -84,6 +86,8 @@ def new_request(
         retry=retry,
         broadcast=broadcast,
         retried=retried,
+        budget=budget,
+        parent=parent,
         sender=sender,
     )
 

@@ -24,6 +24,9 @@ from picoclaw.swarm.records import (
     Retry,
     Task,
 )
+from picoclaw.swarm.sharing.blackboard import Shared
+from picoclaw.swarm.sharing.post import Claim, Post
+from picoclaw.swarm.sharing.spending import Running, Spending, Sum
 
 ARTIFACT = ArtifactRef(name="a-1", size=12, digest="ab" * 32, media_type="text/plain", filename="report.md")
 REPOSITORY = RepositoryRef(
@@ -41,6 +44,7 @@ PARENT = Parent(
     task="r-abcdefghijklmnop.code", root="r-abcdefghijklmnop", depth=1,
     payers=(Payer(task="r-abcdefghijklmnop.code", limits=BUDGET),),
 )  # fmt: skip
+SUM = Sum(turns=3, tokens=12_000, usd=0.25, unpriced=1, maybe_billed=1)
 TASK = Task(
     step="security", title="Look for secrets", demand="security@region=us", capability="security",
     input={"text": "Review this repository", "deep": {"list": [1, None, "ä"]}}, repository=REPOSITORY,
@@ -79,6 +83,18 @@ EXAMPLES: dict[str, Record] = {
     "budget": BUDGET,
     "payer": PARENT.payers[0],
     "parent": PARENT,
+    "shared": Shared(
+        key="findings", value={"count": 2}, ref=ARTIFACT, by="r-abcdefghijklmnop.code", calls=("4-call_1",)
+    ),
+    "post": Post(
+        id="r-abcdefghijklmnop-code-4-0123456789", to="agent:coder", sender="r-abcdefghijklmnop.docs",
+        text="the tests are red", at=1795000000.25,
+    ),
+    "claim": Claim(task="r-abcdefghijklmnop.code"),
+    "spending": Spending(
+        ended=SUM, running={"r-abcdefghijklmnop.code": Running(attempt=2, base=SUM, spent=SUM, reserved=SUM)},
+        requests=("r-qrstuvwxyz234567",),
+    ),
     "task": TASK,
     "plan": PLAN,
     "result": RESULT,
