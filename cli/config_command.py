@@ -66,6 +66,7 @@ Exit codes: 0 done, 2 wrong usage.
 USUAL_FOLDERS = {
     "capabilities.path": "~/.picoclaw/capabilities",
     "workflows.path": "~/.picoclaw/workflows",
+    "agents.path": "~/.picoclaw/agents",
     "mcp.path": "~/.picoclaw/mcp.yaml",
     "skills.path": "~/.picoclaw/skills",
 }

@@ -219,6 +219,13 @@ _TABLE = (
         "files",
         "Files or folders that define workflows (~/.picoclaw/workflows).",
     ),
+    Key("agents.path", "paths", "files", "Files or folders that define agents (~/.picoclaw/agents)."),
+    Key(
+        "agents.policy",
+        "path",
+        "files",
+        "What every agent on this machine is held to, in YAML (~/.picoclaw/policy.yaml).",
+    ),
     Key("mcp.path", "paths", "files", "Files or folders that name MCP servers (~/.picoclaw/mcp.yaml)."),
     Key("skills.path", "paths", "files", "Folders of skills (~/.picoclaw/skills)."),
     Key(

@@ -17,6 +17,7 @@ from .origin import DEFAULT, Origin
 from .profiles import PROFILE, PROFILES
 from .refuse import Refuse, raise_it
 from .settings import (
+    AgentsSettings,
     FilesSettings,
     LlmSettings,
     LogSettings,
@@ -122,6 +123,7 @@ def build(values: Mapping[str, object]) -> Settings:
         llm=LlmSettings(**under("llm."), coordinator=RoleLlmSettings(**under("llm.coordinator."))),
         capabilities=FilesSettings(**under("capabilities.")),
         workflows=FilesSettings(**under("workflows.")),
+        agents=AgentsSettings(**under("agents.")),
         mcp=FilesSettings(**under("mcp.")),
         skills=SkillsSettings(**under("skills.")),
         log=LogSettings(**under("log.")),

@@ -107,6 +107,11 @@ MEANING: Mapping[str, str] = MappingProxyType(
         "The folder in the home may be missing; a path that is given must be there.",
         "workflows.path": "Files, or folders of files, that define workflow templates. The folder in the home "
         "may be missing; a path that is given must be there.",
+        "agents.path": "Files, or folders of files, that define agents. The folder in the home may be missing; "
+        "a path that is given must be there.",
+        "agents.policy": "Rules that every agent on this machine is held to beside its own: whatever a profile "
+        "allows, the strictest rule decides. The file in the home may be missing; one that is given must be "
+        "there.",
         "mcp.path": "Files, or folders of files, that name MCP servers whose tools agents may use: YAML, or the "
         "JSON with `mcpServers` that other programs keep. The file in the home may be missing; a path that is "
         "given must be there.",
@@ -166,6 +171,8 @@ EXAMPLES: Mapping[str, Raw] = MappingProxyType(
         "llm.at_once": "4",
         "capabilities.path": ("/etc/picoclaw/capabilities",),
         "workflows.path": ("/etc/picoclaw/workflows",),
+        "agents.path": ("/etc/picoclaw/agents",),
+        "agents.policy": "/etc/picoclaw/policy.yaml",
         "mcp.path": ("/etc/picoclaw/mcp.yaml",),
         "skills.path": ("/etc/picoclaw/skills",),
         "skills.from_repository": "true",
@@ -192,6 +199,8 @@ _UNSET: Mapping[str, str] = MappingProxyType(
         "llm.at_once": "no limit",
         "capabilities.path": "`~/.picoclaw/capabilities`, if it is there",
         "workflows.path": "`~/.picoclaw/workflows`, if it is there",
+        "agents.path": "`~/.picoclaw/agents`, if it is there",
+        "agents.policy": "`~/.picoclaw/policy.yaml`, if it is there",
         "mcp.path": "`~/.picoclaw/mcp.yaml`, if it is there",
         "skills.path": "`~/.picoclaw/skills`, if it is there",
     }

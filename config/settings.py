@@ -134,6 +134,14 @@ class FilesSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AgentsSettings(FilesSettings):
+    """Where agents are defined, and what this machine holds them to."""
+
+    policy: Path | None = None
+    """None: `~/.picoclaw/policy.yaml`, if it is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SkillsSettings(FilesSettings):
     """Where skills lie, and whose are taken."""
 
@@ -158,6 +166,7 @@ class Settings:
     llm: LlmSettings = LlmSettings()
     capabilities: FilesSettings = FilesSettings()
     workflows: FilesSettings = FilesSettings()
+    agents: AgentsSettings = AgentsSettings()
     mcp: FilesSettings = FilesSettings()
     skills: SkillsSettings = SkillsSettings()
     log: LogSettings = LogSettings()

@@ -154,7 +154,7 @@ class Swarm:
         )
         self.tasks.start(self._sweep(), name="sweep members")
         self.tasks.start(self.prober.run(), name="probe members")
-        await _within(caught_up.wait(), "the table of members")
+        await within(caught_up.wait(), "the table of members")
 
     async def follow_lanes(self) -> None:
         """Keep the known lanes current; returns once they are complete."""
@@ -162,13 +162,13 @@ class Swarm:
         caught_up = self.follow(
             bucket.stream, bucket.subject(">"), self.lanes.take, on_reset=self.lanes.forget_all
         )
-        await _within(caught_up.wait(), "the known lanes")
+        await within(caught_up.wait(), "the known lanes")
 
     async def follow_limits(self) -> None:
         """Keep the limits that an operator sets current; returns once they are known."""
         bucket, live = self.live.bucket, self.live
         caught_up = self.follow(bucket.stream, bucket.subject(KEY), live.take, on_reset=live.forget)
-        await _within(caught_up.wait(), "the limits of the swarm")
+        await within(caught_up.wait(), "the limits of the swarm")
 
     async def _sweep(self) -> None:
         while True:
@@ -259,7 +259,8 @@ class Swarm:
             listener()
 
 
-async def _within(done: Awaitable[object], what: str, limit: timedelta = timedelta(seconds=30)) -> None:
+async def within(done: Awaitable[object], what: str, limit: timedelta = timedelta(seconds=30)) -> None:
+    """Wait for what is read at the beginning; raises SwarmError where it takes longer."""
     try:
         async with asyncio.timeout(limit.total_seconds()):
             await done

@@ -1,6 +1,7 @@
 """One example of every record of the swarm, with every field set: what the golden files hold."""
 
 from picoclaw.swarm import entries, steps
+from picoclaw.swarm.agents.record import AgentRecord, RuleRecord
 from picoclaw.swarm.cron.record import Schedule
 from picoclaw.swarm.lanes import LaneRecord
 from picoclaw.swarm.limits.record import SwarmLimits
@@ -39,6 +40,7 @@ RETRY = Retry(attempts=5, first_s=0.5, longest_s=60.0, final=("*no such file*", 
 BROADCAST = Broadcast(quorum=2, within_s=30.0)
 RETRIED = Retried(request="r-qrstuvwxyz234567", steps=("code",))
 FIRING = Firing(schedule="nightly", at=1795000000.0)
+RULE = RuleRecord(tool="bash", what="git push*", decision="ask")
 BUDGET = Limited(usd=2.5, tokens=200_000, turns=40, on_breach="ask")
 PARENT = Parent(
     task="r-abcdefghijklmnop.code", root="r-abcdefghijklmnop", depth=1,
@@ -152,6 +154,12 @@ EXAMPLES: dict[str, Record] = {
     ),
     "entry_cancelling": entries.Cancelling(
         **WRITTEN, why="a person asked", owner="claw-c", run="8899aabbccddeeff"
+    ),
+    "policy_rule": RULE,
+    "agent": AgentRecord(
+        name="coder", description="Writes code", models=("anthropic/claude-opus-5",), system="You write code.",
+        tools=("bash", "mcp__*"), skills=("git",), mcp=("github",), capabilities=("code",), budget=BUDGET,
+        wall_s=1800.0, rules=(RULE,), default="deny", max_tokens=4096, created_at=1795000000.5, created_by="ann@box",
     ),
     "step_takeover": steps.Takeover(**STEP, attempt=2, node="claw-1a2b3c4d", run="8899aabbccddeeff"),
     "step_intent": steps.Intent(
