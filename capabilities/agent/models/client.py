@@ -22,6 +22,8 @@ class Question:
     system: str
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
+    may_use_tools: bool = True
+    """False: the tools stand there only because the conversation has used some; the answer must use none."""
     max_tokens: int = 8192
     schema: dict[str, Any] | None = None
     """JSON Schema that the answer's text must meet, where the provider can hold a model to one."""
