@@ -12,6 +12,7 @@ from typing import Literal
 Kind = Literal[
     "bool", "int", "duration", "capabilities", "urls", "labels",
     "path", "paths", "choice", "name", "text", "token", "credentials", "model", "models", "address",
+    "variables",
 ]  # fmt: skip
 Group = Literal["node", "connection", "llm", "files", "log"]
 
@@ -32,6 +33,7 @@ _METAVARS: Mapping[Kind, str] = {
     "model": "MODEL",
     "models": "MODEL,MODEL",
     "address": "URL",
+    "variables": "NAME,NAME",
 }
 
 
@@ -80,7 +82,7 @@ class Key:
     @property
     def is_list(self) -> bool:
         """Whether the value is a comma list, whose flag may be repeated."""
-        return self.kind in ("capabilities", "urls", "labels", "paths", "models")
+        return self.kind in ("capabilities", "urls", "labels", "paths", "models", "variables")
 
     @property
     def implies_enabled(self) -> bool:
@@ -226,6 +228,24 @@ _TABLE = (
         "files",
         "What every agent on this machine is held to, in YAML (~/.picoclaw/policy.yaml).",
     ),
+    Key(
+        "agents.sandbox",
+        "choice",
+        "llm",
+        "What commands of agents run in (auto).",
+        choices=("auto", "bubblewrap", "none"),
+    ),
+    Key("agents.network", "bool", "llm", "Let commands of agents reach the network (false)."),
+    Key("agents.env", "variables", "llm", "Variables that commands of agents see (none)."),
+    Key("web.private", "bool", "llm", "Let agents fetch from private addresses (false)."),
+    Key(
+        "web.search",
+        "choice",
+        "llm",
+        "Who answers web searches of agents (none).",
+        choices=("none", "searxng", "brave", "tavily"),
+    ),
+    Key("web.search_url", "address", "llm", "Address of that search service (its own)."),
     Key("mcp.path", "paths", "files", "Files or folders that name MCP servers (~/.picoclaw/mcp.yaml)."),
     Key("skills.path", "paths", "files", "Folders of skills (~/.picoclaw/skills)."),
     Key(

@@ -28,6 +28,7 @@ from .settings import (
     SwarmSettings,
     TemporalSettings,
     TlsSettings,
+    WebSettings,
 )
 from .spelling import did_you_mean
 from .values import Raw, alias_notes, parse_value, to_raw
@@ -124,6 +125,7 @@ def build(values: Mapping[str, object]) -> Settings:
         capabilities=FilesSettings(**under("capabilities.")),
         workflows=FilesSettings(**under("workflows.")),
         agents=AgentsSettings(**under("agents.")),
+        web=WebSettings(**under("web.")),
         mcp=FilesSettings(**under("mcp.")),
         skills=SkillsSettings(**under("skills.")),
         log=LogSettings(**under("log.")),

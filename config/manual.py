@@ -31,6 +31,7 @@ KIND_WORDS: Mapping[Kind, str] = MappingProxyType(
         "`openrouter/MAKER/NAME` or `ollama/qwen3`; a bare `claude-…` is Anthropic's",
         "models": "models: a comma list or a YAML list",
         "address": "an address `http://` or `https://`",
+        "variables": "names of environment variables: a comma list or a YAML list",
     }
 )
 
@@ -112,6 +113,20 @@ MEANING: Mapping[str, str] = MappingProxyType(
         "agents.policy": "Rules that every agent on this machine is held to beside its own: whatever a profile "
         "allows, the strictest rule decides. The file in the home may be missing; one that is given must be "
         "there.",
+        "agents.sandbox": "What the commands of agents run in. `bubblewrap` shows them the system read-only, the "
+        "task's folder, and no other file or process of this machine; without the program, or where the machine "
+        "forbids it, agents then run no commands. `auto` takes it where it works, else runs them without, "
+        "which `picoclaw doctor` and each such result say.",
+        "agents.network": "Whether the commands of agents reach the network from their sandbox: also this "
+        "machine's own services. Without a sandbox they always do.",
+        "agents.env": "Variables of the node's environment that the commands of agents see, beside PATH, locale "
+        "and time zone. Keys of model providers are refused.",
+        "web.private": "Whether agents fetch pages from addresses that are not public, such as this machine's "
+        "or its network's: also by name or by redirection.",
+        "web.search": "The service that answers an agent's web searches: `searxng` at `web.search_url`, `brave` "
+        "with its key in `BRAVE_API_KEY`, or `tavily` with its in `TAVILY_API_KEY`. With `none` agents have no "
+        "such tool.",
+        "web.search_url": "The address of the search service, such as that of your own SearXNG.",
         "mcp.path": "Files, or folders of files, that name MCP servers whose tools agents may use: YAML, or the "
         "JSON with `mcpServers` that other programs keep. The file in the home may be missing; a path that is "
         "given must be there.",
@@ -173,6 +188,12 @@ EXAMPLES: Mapping[str, Raw] = MappingProxyType(
         "workflows.path": ("/etc/picoclaw/workflows",),
         "agents.path": ("/etc/picoclaw/agents",),
         "agents.policy": "/etc/picoclaw/policy.yaml",
+        "agents.sandbox": "bubblewrap",
+        "agents.network": "true",
+        "agents.env": ("HTTPS_PROXY", "JAVA_HOME"),
+        "web.private": "true",
+        "web.search": "searxng",
+        "web.search_url": "https://search.example.org",
         "mcp.path": ("/etc/picoclaw/mcp.yaml",),
         "skills.path": ("/etc/picoclaw/skills",),
         "skills.from_repository": "true",
@@ -201,6 +222,7 @@ _UNSET: Mapping[str, str] = MappingProxyType(
         "workflows.path": "`~/.picoclaw/workflows`, if it is there",
         "agents.path": "`~/.picoclaw/agents`, if it is there",
         "agents.policy": "`~/.picoclaw/policy.yaml`, if it is there",
+        "web.search_url": "unset: the service's own",
         "mcp.path": "`~/.picoclaw/mcp.yaml`, if it is there",
         "skills.path": "`~/.picoclaw/skills`, if it is there",
     }

@@ -139,6 +139,23 @@ class AgentsSettings(FilesSettings):
 
     policy: Path | None = None
     """None: `~/.picoclaw/policy.yaml`, if it is there."""
+    sandbox: Literal["auto", "bubblewrap", "none"] = "auto"
+    """auto: bubblewrap where it works, else none, and said so."""
+    network: bool = False
+    """Whether a sandboxed command reaches the network."""
+    env: tuple[str, ...] = ()
+    """Variables of the node's environment that commands see beside PATH, locale and time zone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """How agents look into the web."""
+
+    private: bool = False
+    """Fetch from addresses that are not public: this machine's, this network's."""
+    search: Literal["none", "searxng", "brave", "tavily"] = "none"
+    search_url: str | None = None
+    """None: the service's own; searxng has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +184,7 @@ class Settings:
     capabilities: FilesSettings = FilesSettings()
     workflows: FilesSettings = FilesSettings()
     agents: AgentsSettings = AgentsSettings()
+    web: WebSettings = WebSettings()
     mcp: FilesSettings = FilesSettings()
     skills: SkillsSettings = SkillsSettings()
     log: LogSettings = LogSettings()

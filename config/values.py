@@ -139,11 +139,23 @@ def _list(key: Key, raw: Raw) -> tuple[str, ...]:
     return tuple(dict.fromkeys(read(item) for item in items))
 
 
+def _variable(text: str) -> str:
+    name = text.strip()
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name, re.ASCII):
+        raise ConfigError(f"{shown(name)} is no name of an environment variable: name it as in HTTP_PROXY")
+    if name.upper().endswith(("_API_KEY", "_AUTH_TOKEN")):
+        raise ConfigError(
+            f"{name} is the key of a service, and whatever a model writes could read it: leave it out"
+        )
+    return name
+
+
 _ENTRY: Mapping[str, Callable[[str], str]] = {
     "capabilities": canonical_capability,
     "urls": check_url,
     "paths": _printable,
     "models": check_model,
+    "variables": _variable,
 }
 
 
