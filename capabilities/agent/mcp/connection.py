@@ -70,6 +70,8 @@ class Connection:
         self._used = 0.0
         self._calls = 0
         self._state: Program | Endpoint | None = None
+        self._failed = ""
+        """What broke the session off, in words; empty where nothing did."""
         self.protocol = ""
         """The version of MCP that was agreed on."""
         self.said = ""
@@ -151,7 +153,7 @@ class Connection:
             if error.code != CONNECTION_CLOSED:
                 raise
             await self._drop()
-            raise self._lost(self._why("the connection was closed"), asked=True) from None
+            raise self._lost(self._why("it closed the connection"), asked=True) from None
         except ValidationError as error:
             raise self._lost(
                 f"its answer is none of MCP ({error.error_count()} mistakes)", asked=True
@@ -162,16 +164,17 @@ class Connection:
             if not asked.done():
                 asked.cancel()
                 await asyncio.wait({asked}, timeout=1)
-        why = self._why("the connection failed") if task.done() else ""
+        broken = task.done()
         await self._drop()
+        why = self._why("the connection failed") if broken else ""
         raise self._lost(why or f"it did not answer within {format_duration(within)}", asked=True)
 
     def _why(self, otherwise: str) -> str:
         state = self._state
         if isinstance(state, Endpoint):
-            return state.refused or otherwise
+            return state.refused or self._failed or otherwise
         if state is None or not state.why:
-            return otherwise
+            return self._failed or otherwise
         words = f"; its last words: {state.last_words[:300]}" if state.last_words else ""
         return f"{state.why}{words}"
 
@@ -196,6 +199,7 @@ class Connection:
             self._starts += 1
             self._runs += 1
             self._opened = False
+            self._failed = ""
             self._stop = asyncio.Event()
             ready: asyncio.Future[ClientSession] = asyncio.get_running_loop().create_future()
             self._task = asyncio.create_task(self._serve(ready), name=f"mcp {self.server.name}")
@@ -236,10 +240,7 @@ class Connection:
         except Exception as error:  # noqa: BLE001 - a server must not end its agent, whatever it does
             if not ready.done():
                 ready.set_exception(self._in_words(error))
-            else:
-                log.info(
-                    "The connection to MCP server %s failed: %s", self.server.name, self._in_words(error)
-                )
+            self._failed = self._failed or _reason(error)
         finally:
             self._session = None
             if not ready.done():
@@ -269,9 +270,7 @@ class Connection:
             return self._lost(self._why("it closed the connection"))
         if isinstance(error, ValidationError):
             return self._lost("what it says is none of MCP")
-        said = " ".join(str(error).split())[:300] or type(error).__name__
-        why = self._why("")
-        return self._lost(why or f"it cannot be reached ({said})")
+        return self._lost(self._why(f"it cannot be reached ({_reason(error)})"))
 
     def _transport(self) -> AbstractAsyncContextManager[Any]:
         server, environ = self.server, self._environ
@@ -298,3 +297,9 @@ class Connection:
             mask=self.mask,
         )
         return stdio(self._state)
+
+
+def _reason(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return " ".join(str(error).split())[:300] or type(error).__name__
