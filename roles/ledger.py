@@ -83,6 +83,12 @@ class Ledger:
         """Server time, seconds since the epoch."""
         return self.swarm.members.server.now()
 
+    @property
+    def past_deadline(self) -> bool:
+        """Whether the request's deadline has passed, by server time since its acceptance."""
+        limit = self.request.deadline_s
+        return limit is not None and self.now - self.head.accepted_at > limit
+
     def task_id(self, step: str) -> str:
         return task_id(self.request_id, step)
 
@@ -192,6 +198,13 @@ class Ledger:
         self._schedule = Schedule(plan)
         self._limited = any(task.deadline_s is not None for task in plan.tasks)
 
+    def change_plan(self, plan: Plan) -> None:
+        """Go on with a later revision of the plan, which has just been written: it holds all tasks of the one before."""
+        before = self.schedule
+        self.take_plan(plan)
+        for step, head in before.heads.items():
+            self.schedule.observe(step, head, before.results.get(step))
+
     async def append_request(self, entry: Entry) -> None:
         """Append to the request's own log, over entries that do not take it from us.
 
@@ -202,7 +215,7 @@ class Ledger:
             # The follower may have folded another owner's entry since the last look: to expect that
             # one's sequence would pass the compare-and-set.
             self.check_ownership()
-            if isinstance(entry, Planned) and self.head.planned:
+            if isinstance(entry, Planned) and self.head.revision >= (entry.revision or 1):
                 # Written by this run before a link broke, and stored only now: that one counts.
                 raise SwarmError(f"{self.request_id} has a plan already")
             try:

@@ -16,6 +16,7 @@ from picoclaw.swarm.records import (
     Parent,
     Payer,
     Plan,
+    Planning,
     QueuedTask,
     Record,
     RepositoryRef,
@@ -53,15 +54,20 @@ TASK = Task(
     after=("code", "docs"), needs="settled", priority=2, timeout_s=60.5, deadline_s=600.0, max_attempts=5, retry=RETRY,
     unroutable="skip", grace_s=2.5,
 )  # fmt: skip
+PLANNING = Planning(
+    by="model", model="anthropic/claude-opus-5", note="two areas", revision=2, settled=("code",), turns=3,
+    tokens=4200, usd=0.025,
+)  # fmt: skip
 PLAN = Plan(
-    tasks=(TASK,), join="table", join_options={"columns": {"task": "title"}}, partial="fail", template="code-review"
+    tasks=(TASK,), join="table", join_options={"columns": {"task": "title"}}, partial="fail",
+    template="code-review", planning=PLANNING,
 )  # fmt: skip
 RESULT = Result(
     summary="2 findings", data={"findings": [1, 2]}, artifacts=(ARTIFACT,), log="read 2 files", ref=ARTIFACT
 )  # fmt: skip
 REQUEST = Request(
     id="r-abcdefghijklmnop", key_digest="cd" * 32, text="Review this repository", demand="code",
-    capability="code", repository=REPOSITORY, template="code-review", workflow={"name": "code-review"}, input={"depth": 2}, priority=3, deadline_s=600.0,
+    capability="code", repository=REPOSITORY, template="code-review", plan="model", workflow={"name": "code-review"}, input={"depth": 2}, priority=3, deadline_s=600.0,
     unroutable="fail", max_attempts=2, task_timeout_s=60.5, task_deadline_s=300.0, retry=RETRY, broadcast=BROADCAST, retried=RETRIED, firing=FIRING, ref=ARTIFACT,
     budget=BUDGET, parent=PARENT,
     sender="claw-1a2b3c4d",
@@ -98,6 +104,7 @@ EXAMPLES: dict[str, Record] = {
         requests=("r-qrstuvwxyz234567",),
     ),
     "task": TASK,
+    "planning": PLANNING,
     "plan": PLAN,
     "result": RESULT,
     "request": REQUEST,
@@ -150,7 +157,7 @@ EXAMPLES: dict[str, Record] = {
     ),
     "entry_owner": entries.Owner(**WRITTEN, owner="claw-c", run="8899aabbccddeeff"),
     "entry_planned": entries.Planned(
-        **WRITTEN, owner="claw-c", run="8899aabbccddeeff", plan=PLAN, ref=ARTIFACT
+        **WRITTEN, owner="claw-c", run="8899aabbccddeeff", plan=PLAN, ref=ARTIFACT, revision=2
     ),
     "entry_cancelling": entries.Cancelling(
         **WRITTEN, why="a person asked", owner="claw-c", run="8899aabbccddeeff"

@@ -1,0 +1,51 @@
+"""Mind: the model that a coordinator asks, and within which limits."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from ...capabilities.agent.models.client import ModelClient, Question
+from ...capabilities.agent.models.conversation import Message
+from ..planning.by_model.limits import LIMITS, PlanLimits
+
+
+def nothing_described() -> Mapping[str, str]:
+    """Describe no capability beyond what is known of it."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mind:
+    """A coordinator's model."""
+
+    client: ModelClient
+    model: str
+    fallbacks: tuple[str, ...] = ()
+    max_tokens: int = 8192
+    """Of one answer."""
+    timeout: timedelta = timedelta(minutes=5)
+    """Longest silence of the model."""
+    patience: timedelta = timedelta(minutes=20)
+    """Longest time for one plan, one change or one report, all questions together."""
+    limits: PlanLimits = field(default=LIMITS)
+    room: int = 240_000
+    """Characters of results that one question may hold."""
+    most_turns: int = 40
+    """Questions for one report at most."""
+    described: Callable[[], Mapping[str, str]] = nothing_described
+    """Says of demands what they do."""
+
+    def question(
+        self, system: str, messages: tuple[Message, ...], schema: dict[str, Any] | None = None
+    ) -> Question:
+        """Return a question to this model."""
+        return Question(
+            model=self.model,
+            fallbacks=self.fallbacks,
+            system=system,
+            messages=messages,
+            max_tokens=self.max_tokens,
+            schema=schema,
+            timeout=self.timeout,
+        )
