@@ -12,6 +12,10 @@ from ..capabilities.executor import Artifacts
 from ..errors import SwarmError
 from ..swarm.records import QueuedTask, RepositoryRef
 from ..swarm.swarm import Swarm
+from .agents.delegation import JobDelegation
+from .agents.purse import JobPurse
+from .agents.sharing import JobBlackboard, JobMail
+from .jobs import Slot
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +31,14 @@ class JobContext:
     """Where unpacked repositories are kept, shared by the node's jobs."""
     scratch: Path
     """Where the workspaces of this run's jobs are made."""
+    slot: Slot
     _workspace: Path | None = field(default=None, init=False)
+    _mail: JobMail = field(init=False)
+    _purse: JobPurse = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._mail = JobMail(self.swarm, self.queued)
+        self._purse = JobPurse(self.swarm, self.queued, self.attempt, self.slot)
 
     @property
     def artifacts(self) -> Artifacts:
@@ -61,6 +72,26 @@ class JobContext:
         from ..capabilities.repository.checkout import checkout
 
         return await checkout(repository, self.swarm.artifacts, self.cache)
+
+    @property
+    def blackboard(self) -> JobBlackboard:
+        """What the tasks of this request share."""
+        return JobBlackboard(self.swarm, self.queued)
+
+    @property
+    def mail(self) -> JobMail:
+        """Messages between agents."""
+        return self._mail
+
+    @property
+    def delegation(self) -> JobDelegation:
+        """Work that an agent hands to the swarm."""
+        return JobDelegation(self.swarm, self.queued, self.slot)
+
+    @property
+    def purse(self) -> JobPurse:
+        """The accounts that pay for this task."""
+        return self._purse
 
     async def close(self) -> None:
         """Remove the workspace, read-only folders that a job left in it included."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 from ..capabilities.executor import Executor
@@ -44,6 +44,22 @@ class Job:
         """End the executor's work; the slot is free when it has ended."""
         if self.execution is not None:
             self.execution.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The slot of one job, as the job itself may give it back."""
+
+    table: "JobTable"
+    job: Job
+
+    def parked(self) -> AbstractAsyncContextManager[None]:
+        """Give it back for a block; as `JobTable.parked`."""
+        return self.table.parked(self.job)
+
+    async def come_back(self) -> None:
+        """Wait until the job has its slot, if it is without one."""
+        await self.table.come_back(self.job)
 
 
 class JobTable:

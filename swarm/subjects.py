@@ -46,6 +46,12 @@ def task_id(request: str, step: str) -> str:
     return f"{request}.{step}"
 
 
+def split_task_id(task: str) -> tuple[str, str]:
+    """Return the request and the step of a task's id."""
+    request, _, step = task.partition(".")
+    return request, step
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """All names of one H-id."""

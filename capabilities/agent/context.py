@@ -12,6 +12,7 @@ from ...swarm.steps import Step
 from ..executor import Context
 from .approvals.asking import Answer, Asking
 from .budget.account import Breach, Estimate, Granted, Holder, Spent
+from .budget.limits import Budget
 
 
 class Journal(Protocol):
@@ -95,11 +96,18 @@ class Delegation(Protocol):
     """Work that an agent hands to the swarm."""
 
     async def ask(
-        self, text: str, *, demand: str, key: str, input: dict[str, JsonValue], timeout: timedelta
+        self,
+        text: str,
+        *,
+        demand: str,
+        key: str,
+        input: dict[str, JsonValue],
+        timeout: timedelta,
+        budget: Budget,
     ) -> Result:
         """Put a request on the swarm and wait for its end; the same key is the same request.
 
-        It counts on this task's budget. Raises FinalError in words when it does not end done, and
+        `demand` empty: a coordinator plans it. It counts on `budget`, this task's own, too. Raises FinalError in words when it does not end done, and
         UsageError when its depth or width is over the limit.
         """
         ...

@@ -37,6 +37,10 @@ class SwarmLimits(Record):
     """Tasks of the H-id that are on their lanes or running."""
     tenant_queued: Count | None = None
     """Requests of the H-id that are open."""
+    budget_usd: Annotated[float, Field(ge=0)] | None = None
+    """What the agents of the H-id may spend in a day (UTC), in USD."""
+    budget_tokens: Annotated[int, Field(ge=0)] | None = None
+    budget_turns: Annotated[int, Field(ge=0)] | None = None
     keep_requests_s: Seconds | None = None
     keep_dead_letters_s: Seconds | None = None
     keep_artifacts_s: Seconds | None = None

@@ -152,7 +152,7 @@ class PostOffice:
                     continue
                 if post.id in told:
                     await self._remove(stored.seq)
-                elif mailbox.kind == "task" or await self._claimed(post.id, task):
+                elif mailbox.kind == "task" or (post.sender != task and await self._claimed(post.id, task)):
                     found.append((stored.seq, post))
         return tuple(post for _, post in sorted(found, key=lambda pair: pair[0])[:AT_ONCE])
 

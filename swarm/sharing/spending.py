@@ -72,7 +72,7 @@ class Spending(Record):
     running: Mapping[str, Running] = Field(default_factory=dict)
     """By task id."""
     requests: tuple[str, ...] = ()
-    """Of a tree: the requests that its tasks handed on."""
+    """Those that the task, or the tasks of the tree, handed on."""
 
 
 def written(spending: Spending, task: str, attempt: int, total: Sum, reserved: Sum | None) -> Spending | None:
@@ -112,11 +112,11 @@ def _whole(one: Running) -> Sum:
     return one.spent if one.reserved is None else one.spent.plus(one.reserved)
 
 
-def handed_on(spending: Spending, request: str) -> Spending | None:
-    """Return the record of a tree with one request more; None: the tree is as large as it may be."""
+def handed_on(spending: Spending, request: str, *, most: int = MOST_REQUESTS) -> Spending | None:
+    """Return the record of a task or a tree with one request more; None: it has as many as it may."""
     if request in spending.requests:
         return spending
-    if len(spending.requests) >= MOST_REQUESTS:
+    if len(spending.requests) >= most:
         return None
     return spending.model_copy(update={"requests": (*spending.requests, request)})
 
