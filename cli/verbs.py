@@ -37,6 +37,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         ),
         "health": Verb("health_command", "health", "Tell whether this machine's nodes are well."),
         "down": Verb("down_command", "down", "Drain this machine's nodes and stop its shared server."),
+        "fake-llm": Verb("fake_llm.command", "fake_llm", "Rehearse with a model server that plays a script."),
         "config": Verb("config_command", "config", "Show, write and check the settings."),
         "nats": Verb("nats_command", "nats", "Facts about the NATS server in use."),
         "completion": Verb(

@@ -9,6 +9,7 @@ from ..models.conversation import Assistant, Message, ToolAnswer, ToolCall, Tool
 from .asked import Asked, about_tokens
 from .refused import Refused
 from .signature import signature
+from .strict_schema import check_anthropic
 
 _NAMES = (
     "cache_control container context_management diagnostics inference_geo max_tokens messages metadata model "
@@ -46,6 +47,7 @@ def read_question(body: Any, *, counting: bool = False) -> Asked:
     tools = tuple(_tool(tool, index) for index, tool in enumerate(_optional(body, "tools", list) or ()))
     if len({tool.name for tool in tools}) < len(tools):
         raise Refused("tools: Tool names must be unique.")
+    choice = _optional(body, "tool_choice", dict) or {}
     thinking = _optional(body, "thinking", dict) or {}
     budget = thinking.get("budget_tokens")
     if isinstance(budget, int) and max_tokens is not None and not 1024 <= budget < max_tokens:
@@ -59,8 +61,8 @@ def read_question(body: Any, *, counting: bool = False) -> Asked:
         model=model,
         system=_text(body.get("system", ""), "system"),
         messages=_messages(_field(body, "messages", list)),
-        tools=tools,
-        forced=_forced(_optional(body, "tool_choice", dict), tools),
+        tools=() if choice.get("type") == "none" else tools,
+        forced=_forced(choice, tools),
         schema=_schema(_optional(body, "output_config", dict)),
         max_tokens=max_tokens,
         stream=bool(_optional(body, "stream", bool)),
@@ -117,8 +119,8 @@ def _tool(tool: Any, index: int) -> ToolSpec:
     )
 
 
-def _forced(choice: dict[str, Any] | None, tools: tuple[ToolSpec, ...]) -> str | None:
-    if choice is None or choice.get("type") in ("auto", "none"):
+def _forced(choice: dict[str, Any], tools: tuple[ToolSpec, ...]) -> str | None:
+    if not choice or choice.get("type") in ("auto", "none"):
         return None
     if choice.get("type") == "any":
         return ""
@@ -143,6 +145,7 @@ def _schema(config: dict[str, Any] | None) -> dict[str, Any] | None:
     if form.get("type") != "json_schema":
         raise Refused("output_config.format.type: Input should be 'json_schema'")
     schema: dict[str, Any] = _field(form, "schema", dict, "output_config.format.")
+    check_anthropic(schema)
     return schema
 
 

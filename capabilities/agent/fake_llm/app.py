@@ -7,6 +7,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import chain, islice
 from types import ModuleType
 from typing import Any
 
@@ -61,6 +62,9 @@ def make_app(playing: Playing) -> Starlette:
     async def models(request: Request) -> Response:
         return _models(playing, request)
 
+    async def one_model(request: Request) -> Response:
+        return _one_model(playing, request)
+
     async def calls(request: Request) -> Response:
         if request.method == "DELETE":
             playing.ledger.clear()
@@ -76,6 +80,7 @@ def make_app(playing: Playing) -> Starlette:
             Route("/v1/messages/count_tokens", count_tokens, methods=["POST"]),
             Route("/v1/chat/completions", completions, methods=["POST"]),
             Route("/v1/models", models),
+            Route("/v1/models/{model:path}", one_model),
             Route("/_calls", calls, methods=["GET", "DELETE"]),
         ],
         exception_handlers={HTTPException: _no_such_path, Exception: _bug},
@@ -103,7 +108,7 @@ async def _ask(playing: Playing, request: Request, protocol: Protocol) -> Respon
 
 
 def _answer(playing: Playing, given: Given, asked: Asked, number: int) -> Response:
-    if given.error is not None:
+    if given.error is not None and (given.error.after is None or not asked.stream):
         return _refusal(playing, asked.protocol, given.error, number, first=given.first)
     playing.ledger.note(
         number, billed=True, status=200, input=given.counted.input, output=given.counted.output
@@ -116,6 +121,8 @@ def _answer(playing: Playing, given: Given, asked: Asked, number: int) -> Respon
 
     if asked.stream:
         pieces = form.events(given, asked, identity)
+        if given.error is not None:
+            pieces = chain(islice(pieces, given.error.after), [form.error_event(given.error, identity)])
         if given.malformed == "stream":
             pieces = (piece.replace(b'"}', b'"', 1) for piece in pieces)
         return Pieces(
@@ -180,12 +187,12 @@ def _let_in(script: Script, request: Request, protocol: Protocol, key: str) -> N
         raise Refused("anthropic-version: header is required")
 
 
-def _check_model(script: Script, asked: Asked) -> None:
-    if not known(script, asked.model):
+def _check_model(script: Script, protocol: Protocol, model: str) -> None:
+    if not known(script, model):
         raise Refused(
-            f"model: {asked.model}"
-            if asked.protocol == "anthropic"
-            else f"The model `{asked.model}` does not exist or you do not have access to it.",
+            f"model: {model}"
+            if protocol == "anthropic"
+            else f"The model `{model}` does not exist or you do not have access to it.",
             kind="unknown_model",
         )
 
@@ -203,7 +210,7 @@ def _check_length(script: Script, asked: Asked) -> None:
 
 
 def _rule(playing: Playing, asked: Asked) -> Rule:
-    _check_model(playing.script, asked)
+    _check_model(playing.script, asked.protocol, asked.model)
     _check_length(playing.script, asked)
     rule = choose(playing.script, playing.ledger.used, asked)
     if rule is not None:
@@ -239,46 +246,51 @@ async def _count(playing: Playing, request: Request) -> Response:
     try:
         _let_in(playing.script, request, "anthropic", _key(request))
         asked = read_anthropic(await _body(request, "anthropic"), counting=True)
-        _check_model(playing.script, asked)
+        _check_model(playing.script, asked.protocol, asked.model)
     except Refused as error:
-        status, body = anthropic_answer.error_body(error.refusal, _identity(0))
-        return JSONResponse(body, status)
+        return _plain_refusal("anthropic", error.refusal)
     except ClientDisconnect:
         return Response(status_code=499)
     return JSONResponse({"input_tokens": asked.tokens})
 
 
 def _models(playing: Playing, request: Request) -> Response:
-    protocol: Protocol = "anthropic" if "anthropic-version" in request.headers else "openai"
+    protocol = _protocol(request)
     try:
         _let_in(playing.script, request, protocol, _key(request))
     except Refused as error:
-        status, body = _ANSWERS[protocol].error_body(error.refusal, _identity(0))
-        return JSONResponse(body, status)
+        return _plain_refusal(protocol, error.refusal)
     names = playing.script.models or ("fake",)
+    rows = [_model(protocol, name) for name in names]
     if protocol == "openai":
-        rows = [
-            {"id": name, "object": "model", "created": openai_answer.CREATED, "owned_by": "fake"}
-            for name in names
-        ]
         return JSONResponse({"object": "list", "data": rows})
-    return JSONResponse(
-        {
-            "data": [
-                {
-                    "type": "model",
-                    "id": name,
-                    "display_name": name,
-                    "created_at": "2026-01-01T00:00:00Z",
-                    "lifecycle": "active",
-                }
-                for name in names
-            ],
-            "has_more": False,
-            "first_id": names[0],
-            "last_id": names[-1],
-        }
-    )
+    return JSONResponse({"data": rows, "has_more": False, "first_id": names[0], "last_id": names[-1]})
+
+
+def _one_model(playing: Playing, request: Request) -> Response:
+    protocol, name = _protocol(request), request.path_params["model"]
+    try:
+        _let_in(playing.script, request, protocol, _key(request))
+        _check_model(playing.script, protocol, name)
+    except Refused as error:
+        return _plain_refusal(protocol, error.refusal)
+    return JSONResponse(_model(protocol, name))
+
+
+def _model(protocol: Protocol, name: str) -> dict[str, Any]:
+    if protocol == "openai":
+        return {"id": name, "object": "model", "created": openai_answer.CREATED, "owned_by": "fake"}
+    made = "2026-01-01T00:00:00Z"
+    return {"type": "model", "id": name, "display_name": name, "created_at": made, "lifecycle": "active"}
+
+
+def _protocol(request: Request) -> Protocol:
+    return "anthropic" if "anthropic-version" in request.headers else "openai"
+
+
+def _plain_refusal(protocol: Protocol, refusal: Refusal) -> Response:
+    status, body = _ANSWERS[protocol].error_body(refusal, _identity(0))
+    return JSONResponse(body, status)
 
 
 def _key(request: Request) -> str:

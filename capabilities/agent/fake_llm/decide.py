@@ -50,6 +50,7 @@ class Given:
     stop: Stop = "end"
     counted: Counted = Counted(input=0, output=0)
     error: Refusal | None = None
+    """With `after` it comes in the midst of the stream."""
     first: timedelta = timedelta()
     between: timedelta = timedelta()
     cut: int | None = None
@@ -102,9 +103,9 @@ def answer(rule: Rule, asked: Asked) -> Given:
     """Return the rule's answer to a question that it matches."""
     chosen = rule.answers[min(asked.turn, len(rule.answers)) - 1]
     values = _values(rule.when, asked)
-    if chosen.error is not None:
-        said = replace(chosen.error, message=fill(chosen.error.message, values))
-        return Given(rule=rule.name, error=said, first=chosen.first)
+    error = chosen.error and replace(chosen.error, message=fill(chosen.error.message, values))
+    if error is not None and (error.after is None or not asked.stream):
+        return Given(rule=rule.name, error=error, first=chosen.first)
     calls = _calls(chosen, asked, values)
     text, short = _within(_text(chosen, asked, values), asked.max_tokens)
     thinking = fill(chosen.thinking, values)
@@ -122,6 +123,7 @@ def answer(rule: Rule, asked: Asked) -> Given:
             cache_read=tokens.cache_read or 0,
             cache_write=tokens.cache_write or 0,
         ),
+        error=error,
         first=chosen.first,
         between=chosen.between,
         cut=chosen.cut,

@@ -44,7 +44,8 @@ class Ledger:
         self.total = 0
         self.used: dict[str, int] = {}
         """How often each rule has answered."""
-        self._billed = 0
+        self.billed = 0
+        """Questions that a provider would charge for."""
 
     def open(self, *, protocol: str, path: str, key: str) -> int:
         """Write a call down, and return its number."""
@@ -57,7 +58,7 @@ class Ledger:
 
     def note(self, number: int, **changed: Any) -> None:
         """Change what is known of a call."""
-        self._billed += bool(changed.get("billed"))
+        self.billed += bool(changed.get("billed"))
         if number in self._calls:
             self._calls[number] = replace(self._calls[number], **changed)
 
@@ -70,13 +71,13 @@ class Ledger:
         self._calls.clear()
         self._order.clear()
         self.used.clear()
-        self.total = self._billed = 0
+        self.total = self.billed = 0
 
     def as_json(self) -> Mapping[str, Any]:
         """Return what `GET /_calls` shows."""
         return {
             "total": self.total,
-            "billed": self._billed,
+            "billed": self.billed,
             "rules": self.used,
             "calls": [asdict(self._calls[number]) for number in self._order],
         }

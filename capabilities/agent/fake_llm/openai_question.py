@@ -7,6 +7,7 @@ from typing import Any
 from ..models.conversation import Assistant, Message, ToolAnswer, ToolCall, ToolSpec, User
 from .asked import Asked, about_tokens
 from .refused import Refused
+from .strict_schema import check_openai
 
 _NAMES = (
     "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens messages "
@@ -53,7 +54,7 @@ def read_question(body: Any) -> Asked:
         model=_field(body, "model", str, "model"),
         system=system,
         messages=messages,
-        tools=tools,
+        tools=() if body.get("tool_choice") == "none" else tools,
         forced=_forced(body.get("tool_choice"), tools),
         schema=_schema(_optional(body, "response_format", dict), body["messages"]),
         max_tokens=next((one for one in longest if one is not None), None),
@@ -153,6 +154,8 @@ def _schema(form: dict[str, Any] | None, messages: list[Any]) -> dict[str, Any] 
     named = _field(form, "json_schema", dict, "response_format.json_schema")
     _named(named, "response_format.json_schema.name")
     schema: dict[str, Any] = _field(named, "schema", dict, "response_format.json_schema.schema")
+    if named.get("strict"):
+        check_openai(schema, named["name"])
     return schema
 
 

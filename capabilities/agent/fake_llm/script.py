@@ -90,6 +90,8 @@ class Refusal:
     status: int | None = None
     """None: the provider's own for this kind."""
     retry_after: timedelta | None = None
+    after: int | None = None
+    """Pieces of a stream that come before it; without a stream it comes at once."""
     param: str | None = None
     """What of the question is wrong, where the protocol says so apart."""
 

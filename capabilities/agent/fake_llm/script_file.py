@@ -1,13 +1,14 @@
-"""A script's YAML, read with the line of every mistake. Pure."""
+"""A script's YAML, read with the line of every mistake."""
 
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, get_args
 
 from ....config.document import Document, Way, read_document
 from ....config.durations import parse_duration
-from ....config.plain_yaml import YamlMistake
+from ....config.plain_yaml import YamlMistake, read_text
 from ....config.spelling import did_you_mean
 from ....config.yaml_words import typed_word
 from ....errors import ConfigError
@@ -15,6 +16,7 @@ from .asked import Protocol
 from .filled import PLAIN, references
 from .script import Answer, Kind, Malformed, Refusal, Rule, Script, Tokens, Use, When
 
+_DEFAULT = Path(__file__).with_name("default.yaml")
 _TOP = ("models", "keys", "context", "rules")
 _RULE = ("name", "when", "times", "answer", "turns")
 _WHEN = (
@@ -24,9 +26,19 @@ _ANSWER = (
     "text", "thinking", "json", "structured", "tools", "any_tool", "stop", "usage", "error", "slow", "cut",
     "malformed",
 )  # fmt: skip
-_ERROR = ("kind", "message", "status", "retry_after")
+_ERROR = ("kind", "message", "status", "retry_after", "after")
 _USAGE = ("input", "output", "cache_read", "cache_write")
 _STOPS = ("end", "tools", "length", "refused")
+
+
+def default_script() -> Script:
+    """Return the script that is played where none is named."""
+    return read_script(_DEFAULT.read_text(encoding="utf-8"), _DEFAULT.name)
+
+
+def load_script(path: Path) -> Script:
+    """Return a file's script. Raises ConfigError."""
+    return read_script(read_text(path, str(path)), str(path))
 
 
 def read_script(text: str, named: str) -> Script:
@@ -187,6 +199,7 @@ class _Reader:
             message=self._text(error, "message", way),
             status=status,
             retry_after=self._duration(error, "retry_after", way),
+            after=self._number(error, "after", way, least=1),
         )
 
     def _slow(self, given: Any, way: Way) -> tuple[timedelta, timedelta]:
