@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..capabilities.executor import Artifacts
 from ..errors import SwarmError
+from ..swarm.journal import TaskJournal, take_over
 from ..swarm.records import QueuedTask, RepositoryRef
 from ..swarm.swarm import Swarm
 from .agents.delegation import JobDelegation
@@ -18,6 +19,9 @@ from .agents.sharing import JobBlackboard, JobMail
 from .jobs import Slot
 
 log = logging.getLogger(__name__)
+
+LONGEST_PIECE = 16_000
+"""Characters of streamed text in one message."""
 
 
 @dataclass(slots=True)
@@ -33,6 +37,7 @@ class JobContext:
     """Where the workspaces of this run's jobs are made."""
     slot: Slot
     _workspace: Path | None = field(default=None, init=False)
+    _journal: TaskJournal | None = field(default=None, init=False)
     _mail: JobMail = field(init=False)
     _purse: JobPurse = field(init=False)
 
@@ -46,20 +51,35 @@ class JobContext:
 
     async def progress(self, message: str, *, fraction: float | None = None) -> None:
         """Tell whoever watches; may be lost, never decides anything."""
+        await self._event("progress", message=message[:2000], fraction=fraction)
+
+    async def say(self, text: str) -> None:
+        """Stream a piece of an answer to whoever watches; may be lost, never decides anything."""
+        for begin in range(0, len(text), LONGEST_PIECE):
+            await self._event("said", text=text[begin : begin + LONGEST_PIECE])
+
+    async def _event(self, kind: str, **said: object) -> None:
         event = {
             "v": 1,
-            "kind": "progress",
+            "kind": kind,
             "node": self.swarm.me.node,
             "attempt": self.attempt,
-            "message": message[:2000],
-            "fraction": fraction,
+            **said,
             "at": time.time(),
         }
         subject = self.swarm.names.event(self.queued.request, self.queued.task.step)
         try:
             await self.swarm.wire.send(subject, json.dumps(event).encode())
         except SwarmError as error:
-            log.debug("progress lost: %s", error)
+            log.debug("%s lost: %s", kind, error)
+
+    async def journal(self) -> TaskJournal:
+        """Take the task's journal over for this attempt, and return it; the same one each time."""
+        if self._journal is None:
+            self._journal = await take_over(
+                self.swarm, self.queued.request, self.queued.task.step, attempt=self.attempt
+            )
+        return self._journal
 
     async def workspace(self) -> Path:
         """Return this job's own empty folder; it is removed when the job ends."""

@@ -71,6 +71,10 @@ class State:
     model: str = ""
     """That answered last."""
     artifacts: tuple[ArtifactRef, ...] = ()
+    deltas: tuple[ArtifactRef, ...] = ()
+    """What changed in the workspace, oldest first."""
+    budget: Mapping[str, float] | None = None
+    """The limits that a person raised, as they are now; None: those of the start."""
     told: frozenset[str] = frozenset()
     """Ids of the letters that it was told."""
     compactions: int = 0
@@ -181,6 +185,8 @@ def _used(state: State, intent: Intent, outcome: Outcome) -> State:
     same = call_digest(call.name, call.arguments, text)
     refs = body.get("artifacts")
     found = tuple(map(ArtifactRef.model_validate, refs)) if isinstance(refs, list) else ()
+    delta = body.get("workspace")
+    deltas = (ArtifactRef.model_validate(delta),) if delta is not None else ()
     answer = ToolAnswer(call=call.id, name=call.name, text=text, error=failed)
     return replace(
         state,
@@ -192,6 +198,7 @@ def _used(state: State, intent: Intent, outcome: Outcome) -> State:
         errors=state.errors + 1 if failed else 0,
         nudges=0,
         artifacts=_without_doubles((*state.artifacts, *found)),
+        deltas=(*state.deltas, *deltas),
     )
 
 
@@ -227,6 +234,9 @@ def _noted(state: State, note: Note) -> State:
     if note.what != "answered":
         return state
     verdict = str(body.get("verdict", "deny"))
+    raised = body.get("budget")
+    if isinstance(raised, dict):
+        return replace(state, budget={name: float(str(limit)) for name, limit in raised.items()})
     about = next((one for one in state.uncertain if one.number == note.number), None)
     if about is None:
         said: Verdict = "allow" if verdict == "allow" else "skip" if verdict == "skip" else "deny"

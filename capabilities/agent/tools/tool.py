@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import JsonValue
 
@@ -54,3 +54,11 @@ class Tool(Protocol):
         wrong is a ToolResult with `error`; an exception of any kind is told the model in one line too.
         """
         ...
+
+
+@runtime_checkable
+class Alongside(Protocol):
+    """A tool that may be used beside others of its kind: it changes nothing in the task's folder."""
+
+    @property
+    def alongside(self) -> bool: ...
