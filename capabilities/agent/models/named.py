@@ -16,6 +16,10 @@ class ModelNameRefused(UsageError, ModelRefused):
     """Raised when a model's name says no provider that is known."""
 
 
+class PackageMissing(UsageError, ModelRefused):
+    """Raised when what speaks with a provider is not installed; says how to install it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A model's name, taken apart."""

@@ -1,0 +1,82 @@
+"""A question in Anthropic's words. Pure."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from .client import Question
+from .conversation import Assistant, Message, ToolAnswer, ToolCall, User
+
+PROVIDER = "anthropic"
+_CACHED = {"type": "ephemeral"}
+_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+def parameters(question: Question, name: str) -> dict[str, Any]:
+    """Return what `messages.create` takes: system, tools and the conversation so far are cached."""
+    told: dict[str, Any] = {
+        "model": name,
+        "max_tokens": question.max_tokens,
+        "messages": conversation(question.messages),
+    }
+    if question.system:
+        told["system"] = [{"type": "text", "text": question.system, "cache_control": _CACHED}]
+    if question.tools:
+        told["tools"] = [
+            {"name": tool.name, "description": tool.description, "input_schema": tool.schema}
+            for tool in question.tools
+        ]
+        told["tools"][-1]["cache_control"] = _CACHED
+    if question.schema is not None:
+        told["output_config"] = {"format": {"type": "json_schema", "schema": question.schema}}
+    return told
+
+
+def conversation(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Return the messages; neighbours of one side are one, and nothing is empty, as Anthropic demands."""
+    told: list[dict[str, Any]] = []
+    for message in messages:
+        role = "assistant" if isinstance(message, Assistant) else "user"
+        blocks = _assistant(message) if isinstance(message, Assistant) else _user(message)
+        if not blocks:
+            continue
+        if told and told[-1]["role"] == role:
+            told[-1]["content"] += blocks
+        else:
+            told.append({"role": role, "content": blocks})
+    for last in told[-1:]:
+        block = last["content"][-1]
+        if block["type"] not in ("thinking", "redacted_thinking"):
+            last["content"][-1] = {**block, "cache_control": _CACHED}
+    return told
+
+
+def _user(message: User | ToolAnswer) -> list[dict[str, Any]]:
+    if isinstance(message, User):
+        return [{"type": "text", "text": message.text}] if message.text.strip() else []
+    answer: dict[str, Any] = {
+        "type": "tool_result",
+        "tool_use_id": _id(message.call),
+        "content": message.text,
+    }
+    if message.error:
+        answer["is_error"] = True
+    return [answer]
+
+
+def _assistant(message: Assistant) -> list[dict[str, Any]]:
+    if message.provider == PROVIDER and isinstance(message.blocks, list):
+        return [dict(block) for block in message.blocks if isinstance(block, dict)]
+    text = [{"type": "text", "text": message.text}] if message.text.strip() else []
+    return [*text, *map(_call, message.calls)]
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    arguments = call.arguments if call.arguments is not None else {"not_json": call.raw}
+    return {"type": "tool_use", "id": _id(call.id), "name": call.name, "input": arguments}
+
+
+def _id(call: str) -> str:
+    """Return a call's id as Anthropic takes it: other providers' may hold more."""
+    return call if _ID.fullmatch(call) else f"toolu_{hashlib.sha256(call.encode()).hexdigest()[:32]}"
