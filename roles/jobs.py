@@ -39,6 +39,8 @@ class Job:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     parked: bool = False
     """It waits for work that it handed on, and has given its slot back."""
+    waits: int = 0
+    """How many things it waits for so, at the same time."""
 
     def stop(self) -> None:
         """End the executor's work; the slot is free when it has ended."""
@@ -95,6 +97,20 @@ class JobTable:
         that is cancelled ends at once: who goes on all the same calls `come_back`. Raises UsageError when
         as many wait already as one node may hold.
         """
+        if not job.parked:
+            self._park(job)
+        job.waits += 1
+        try:
+            yield
+        except asyncio.CancelledError:
+            job.waits -= 1
+            raise
+        except BaseException:
+            await self._waited(job)
+            raise
+        await self._waited(job)
+
+    def _park(self, job: Job) -> None:
         if sum(other.parked for other in self._jobs) >= MOST_PARKED:
             raise UsageError(
                 f"{MOST_PARKED} tasks of this node wait for work that they handed on: do this one here, or "
@@ -104,14 +120,12 @@ class JobTable:
         for parked in self._parking:
             parked(job)
         self._next()
-        try:
-            yield
-        except asyncio.CancelledError:
-            raise
-        except BaseException:
+
+    async def _waited(self, job: Job) -> None:
+        """Go on once a job waits for nothing more: what is left may need the very slot."""
+        job.waits -= 1
+        if not job.waits:
             await self.come_back(job)
-            raise
-        await self.come_back(job)
 
     async def come_back(self, job: Job) -> None:
         """Wait until a parked job has a slot again; before others that are yet to begin."""

@@ -95,6 +95,10 @@ class Purse(Protocol):
 class Delegation(Protocol):
     """Work that an agent hands to the swarm."""
 
+    def like_mine(self, agent: str) -> str:
+        """Return the demand of nodes that run agents like this one, whose profile is called `agent`."""
+        ...
+
     async def ask(
         self,
         text: str,

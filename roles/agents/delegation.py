@@ -20,7 +20,7 @@ from ...errors import (
     SwarmTimeout,
     UsageError,
 )
-from ...swarm.demand import parse_demand
+from ...swarm.demand import Demand, parse_demand
 from ...swarm.records import Parent, Payer, QueuedTask, Request, Result
 from ...swarm.sharing.accounts import Accounts, is_limited
 from ...swarm.sharing.spending import MOST_REQUESTS, Spending, handed_on, task_key, tree_key
@@ -46,6 +46,16 @@ class JobDelegation:
     swarm: Swarm
     queued: QueuedTask
     slot: Slot
+
+    def like_mine(self, agent: str) -> str:
+        """Return the demand of nodes that run agents like this one."""
+        if self.swarm.members.slots_for(Demand(agent=agent)):
+            return str(Demand(agent=agent))
+        task = self.queued.task
+        own = parse_demand(self.queued.lane or task.demand)
+        if task.capability and not own.capabilities and own.agent is None:
+            return task.capability  # a lane of one node, or of labels, does not say what is to be done there
+        return str(own)
 
     async def ask(
         self,
