@@ -93,6 +93,7 @@ class Node:
             self.swarm = swarm
             await swarm.follow_limits()
             await swarm.follow_lanes()
+            registry = await self.definitions.registered.follow(swarm)
             revision = await name_revision(swarm.wire, swarm.names, self.name, self.run)
             registration = register_node(run_dir(self.home), self.name, self.settings.swarm.role, os.getpid())
             stack.enter_context(registration)
@@ -125,6 +126,8 @@ class Node:
             def changed(after: Offering) -> None:
                 worker.change_offer(after.offer)
                 announcer.change(after.advertised_by(announcer.advert))
+                own = self.definitions.registered.register(registry, after.executors, by=self.name)
+                swarm.tasks.start(own, name="register agents")
 
             def templates_changed(templates: tuple[Template, ...]) -> None:
                 for planner in (coordinator, promotion):
@@ -143,6 +146,7 @@ class Node:
                 swarm.tasks.start(Janitor(swarm).run(), name="janitor")
             if promotion is not None:
                 swarm.tasks.start(promotion.run(), name="stand by as coordinator")
+            await self.definitions.registered.register(registry, offering.executors, by=self.name)
             self._greet(swarm, offering)
             self.ready.set()
             await self._until_stopped(swarm)

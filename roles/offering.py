@@ -41,6 +41,7 @@ class Offering:
             marks=self.marks,
             general=self.offer.general,
             not_ready=dict(self.not_ready),
+            agents=tuple(sorted(self.offer.agents)),
         )
 
     def check_strict(self, settings: SwarmSettings) -> None:
@@ -80,6 +81,8 @@ def changes(before: Offering, after: Offering) -> tuple[str, ...]:
     came = sorted(after.offer.capabilities - before.offer.capabilities)
     went = sorted(before.offer.capabilities - after.offer.capabilities)
     lines = [f"serves {', '.join(came)} from now on"] if came else []
+    lines += [f"agent {name} is ready" for name in sorted(after.offer.agents - before.offer.agents)]
+    lines += [f"agent {name} is served no more" for name in sorted(before.offer.agents - after.offer.agents)]
     for name in went:
         why = after.not_ready.get(name)
         lines.append(f"no longer serves {name}" + (f": {why}" if why else ""))

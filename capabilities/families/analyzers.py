@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..executor import Executor
+from ..told import Told
 
 
-def executors(_: Sequence[Path]) -> tuple[Executor, ...]:
+def executors(_: Sequence[Path], __: Told) -> tuple[Executor, ...]:
     """Return the executors of this family; no file of the user's defines one."""
     from ..analyzers.review import ReviewExecutor
 

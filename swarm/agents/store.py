@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from ...errors import AppendRefused, NotFound, RecordRefused, UsageError
 from ..follow import Followed
@@ -156,15 +157,19 @@ class AgentRegistry:
         )
         await within(caught_up.wait(), "the agents of the registry")
 
-    async def register(self, records: Mapping[str, AgentRecord], *, by: str) -> None:
-        """Register what a node brings along, where no agent of that name stands there."""
-        for name, record in records.items():
-            if key_of(name) in self._agents:
-                continue
+    async def register(self, record: AgentRecord, *, by: str) -> Literal["new", "same", "another"]:
+        """Register an agent unless one of its name stands there; return how it was.
+
+        Raises SwarmError when it cannot be written.
+        """
+        there = self._agents.get(key_of(record.name))
+        if there is None:
             try:
-                await write_agent(self._swarm, record, by=by)
-            except (UsageError, AppendRefused) as error:
-                log.info("agent %s is not registered: %s", name, error)
+                return "new" if (await write_agent(self._swarm, record, by=by))[1] else "same"
+            except (UsageError, AppendRefused):
+                return "another"
+        created = {"created_at": there.created_at, "created_by": there.created_by}
+        return "same" if record.model_copy(update=created).to_bytes() == there.to_bytes() else "another"
 
     def _take(self, followed: Followed) -> None:
         key = followed.subject.rsplit(".", 1)[-1]
