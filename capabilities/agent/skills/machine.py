@@ -17,10 +17,19 @@ class Machine:
     """Answers whether a thing is here."""
 
     environ: Mapping[str, str]
+    passed_on: frozenset[str] = frozenset()
+    """Variables of it that commands of agents see."""
     find_mcp: Callable[[], frozenset[str]] = frozenset
     """Returns the MCP servers that are ready; asked once, and only where a skill needs one."""
     find_tools: Callable[[], frozenset[str]] = frozenset
     """Returns the tools of agents here."""
+
+    find_abilities: Callable[[], frozenset[str]] = frozenset
+    """Returns what commands can do here: `network`, `host`."""
+
+    @cached_property
+    def _abilities(self) -> frozenset[str]:
+        return self.find_abilities()
 
     @cached_property
     def _mcp(self) -> frozenset[str]:
@@ -36,18 +45,26 @@ class Machine:
             case "program":
                 return shutil.which(thing.name, path=self.environ.get("PATH")) is not None
             case "env":
-                return bool(self.environ.get(thing.name))
+                return thing.name in self.passed_on and bool(self.environ.get(thing.name))
             case "mcp":
                 return thing.name in self._mcp
             case "tool":
                 return thing.name in self._tools
+            case "can":
+                return thing.name in self._abilities
             case "file":
                 return os.path.exists(thing.name)
 
 
 def this_machine(settings: Settings, environ: Mapping[str, str]) -> Machine:
     """Return this machine as its settings have it."""
-    return Machine(environ, lambda: _servers(settings, environ), lambda: _tools(settings))
+    return Machine(
+        environ,
+        frozenset(settings.agents.env),
+        lambda: _servers(settings, environ),
+        lambda: _tools(settings),
+        lambda: _abilities(settings),
+    )
 
 
 def not_ready(skill: Skill, machine: Machine) -> str:
@@ -72,3 +89,14 @@ def _tools(settings: Settings) -> frozenset[str]:
 
     kit = Kit(profile=Profile(name="skills"), settings=settings)
     return frozenset(tool.spec.name for tool in built_in(kit))
+
+
+def _abilities(settings: Settings) -> frozenset[str]:
+    from ..sandbox.choose import choose
+
+    sandbox = choose(settings.agents).sandbox
+    if sandbox is None:
+        return frozenset()
+    if sandbox.name == "none":
+        return frozenset({"host", "network"})
+    return frozenset({"network"}) if settings.agents.network else frozenset()

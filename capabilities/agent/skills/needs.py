@@ -1,8 +1,8 @@
 """What a skill needs of a machine: programs, variables, MCP servers, tools, files. Pure.
 
 One line is one need, and alternatives in it are separated by `|`: `psql | mysql | mcp:database`. A bare word
-is a program on the PATH, one that begins with a slash a file; `env:`, `mcp:` and `tool:` say what else is
-meant.
+is a program on the PATH, one that begins with a slash a file; `env:`, `mcp:`, `tool:` and `can:` say what
+else is meant.
 """
 
 import re
@@ -10,10 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["program", "env", "mcp", "tool", "file"]
+Kind = Literal["program", "env", "mcp", "tool", "can", "file"]
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,63}")
-_PREFIXES: dict[str, Kind] = {"env:": "env", "mcp:": "mcp", "tool:": "tool"}
+_PREFIXES: dict[str, Kind] = {"env:": "env", "mcp:": "mcp", "tool:": "tool", "can:": "can"}
+CAN = {
+    "network": "commands that reach the network (agents.network: true)",
+    "host": "commands outside of a sandbox (agents.sandbox: none)",
+}
+"""What `can:` may stand before, and how it is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +38,13 @@ class Thing:
             case "program":
                 return f"{self.name} on the PATH"
             case "env":
-                return f"{self.name} in the node's environment"
+                return f"{self.name} in the node's environment and in agents.env"
             case "mcp":
                 return f"an MCP server named {self.name}"
             case "tool":
                 return f"the tool {self.name}"
+            case "can":
+                return CAN[self.name]
             case "file":
                 return self.name
 
@@ -66,12 +73,14 @@ def _thing(word: str) -> Thing:
     if word.startswith("/") and len(word) <= 200 and word.isprintable():
         return Thing("file", word)
     for prefix, kind in _PREFIXES.items():
-        if word.startswith(prefix) and _WORD.fullmatch(word.removeprefix(prefix)):
-            return Thing(kind, word.removeprefix(prefix))
+        name = word.removeprefix(prefix)
+        if word.startswith(prefix) and _WORD.fullmatch(name) and (kind != "can" or name in CAN):
+            return Thing(kind, name)
     if _WORD.fullmatch(word):
         return Thing("program", word)
     raise ValueError(
-        f"{word[:60]!r} is no need: write a program's name, env:NAME, mcp:NAME, tool:NAME or /a/file"
+        f"{word[:60]!r} is no need: write a program's name, env:NAME, mcp:NAME, tool:NAME, "
+        "can:network, can:host or /a/file"
     )
 
 

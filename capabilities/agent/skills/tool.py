@@ -4,7 +4,7 @@ import asyncio
 import errno
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,19 +170,3 @@ def files_of(folder: Path) -> list[str]:
         if len(found) > MOST_FILES:
             break
     return found
-
-
-def environment_of(skills: Sequence[Skill], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that skills of the user name as needed: their instructions work with them.
-
-    Nothing that a repository's skill asks for is given.
-    """
-    wanted = {
-        thing.name
-        for skill in skills
-        if skill.source != "repository"
-        for need in skill.needs
-        for thing in need.any_of
-        if thing.kind == "env"
-    }
-    return {name: environ[name] for name in sorted(wanted) if environ.get(name)}
