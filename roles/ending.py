@@ -58,6 +58,7 @@ def _choose(
         return Cancelled(by=me, reason="person", why=ledger.head.cancelling, result=result)
     done = [outcome for outcome in outcomes if outcome.state == "done"]
     if len(done) == len(outcomes) and not failed:
+        partial = partial or any(one.result is not None and one.result.partial for one in outcomes)
         return Done(by=me, node=me, run=ledger.swarm.me.run, result=result, partial=partial)
     if len(done) < len(outcomes) and ledger.past_deadline:
         error = f"the request's deadline of {ledger.request.deadline_s:g} s passed{waited_for(outcomes)}"

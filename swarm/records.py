@@ -258,6 +258,8 @@ class Result(Record):
     artifacts: tuple[ArtifactRef, ...] = ()
     log: str | None = None
     """The end of what was said on the way, beside the result itself."""
+    partial: str | None = None
+    """What is missing from it, in words, where whoever made it could not finish."""
     ref: ArtifactRef | None = None
     """Where the whole result lies when it was too large for the log; then `data` is absent."""
 

@@ -2,6 +2,7 @@
 
 from picoclaw.swarm import entries, steps
 from picoclaw.swarm.agents.record import AgentRecord, RuleRecord
+from picoclaw.swarm.approvals.record import ApprovalRecord
 from picoclaw.swarm.cron.record import Schedule
 from picoclaw.swarm.lanes import LaneRecord
 from picoclaw.swarm.limits.record import SwarmLimits
@@ -63,7 +64,7 @@ PLAN = Plan(
     template="code-review", planning=PLANNING,
 )  # fmt: skip
 RESULT = Result(
-    summary="2 findings", data={"findings": [1, 2]}, artifacts=(ARTIFACT,), log="read 2 files", ref=ARTIFACT
+    summary="2 findings", data={"findings": [1, 2]}, artifacts=(ARTIFACT,), log="read 2 files", partial="no price", ref=ARTIFACT
 )  # fmt: skip
 REQUEST = Request(
     id="r-abcdefghijklmnop", key_digest="cd" * 32, text="Review this repository", demand="code",
@@ -113,7 +114,7 @@ EXAMPLES: dict[str, Record] = {
     "dead_letter": DeadLetter(queued=QUEUED_TASK, attempt=3, error="boom", node="claw-1a2b3c4d"),
     "limits": SwarmLimits(
         caps={"code": 4, "security": 0}, request_running=50, request_queued=20_000, tenant_running=200,
-        tenant_queued=100, keep_requests_s=259_200.0, keep_dead_letters_s=604_800.0, keep_artifacts_s=86_400.0,
+        tenant_queued=100, budget_usd=20.5, budget_tokens=5_000_000, budget_turns=1_000, keep_requests_s=259_200.0, keep_dead_letters_s=604_800.0, keep_artifacts_s=86_400.0,
         keep_events_s=60.0, keep_lanes_s=600.0, size_log=2 << 30, size_journal=1 << 29, size_inbox=1 << 28, size_dead_letters=1 << 27,
         size_events=1 << 26, size_artifacts=10 << 30,
     ),
@@ -163,6 +164,12 @@ EXAMPLES: dict[str, Record] = {
         **WRITTEN, why="a person asked", owner="claw-c", run="8899aabbccddeeff"
     ),
     "policy_rule": RULE,
+    "approval": ApprovalRecord(
+        id="a-abcdefghijkl", request="r-abcdefghijklmnop", step="code", about="tool", number=4, digest="ef" * 32,
+        tool="bash", call="toolu_1", text="bash command=git push", rules=("ask bash: git push*",), node="claw-1a2b3c4d",
+        asked_at=1795000000.5, expires_at=1795086400.5, verdict="allow", by="ann@box", why="it is mine", always=True,
+        answered_at=1795000060.5,
+    ),
     "agent": AgentRecord(
         name="coder", description="Writes code", models=("anthropic/claude-opus-5",), system="You write code.",
         tools=("bash", "mcp__*"), skills=("git",), mcp=("github",), capabilities=("code",), budget=BUDGET,
