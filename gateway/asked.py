@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from ..roles.planning.template import Template
-    from ..swarm.records import Broadcast, RepositoryRef, Request, Retry
+    from ..swarm.records import Broadcast, Limited, RepositoryRef, Request, Retry
     from ..swarm.submission import Unroutable
     from ..swarm.swarm import Swarm
 
@@ -54,6 +54,8 @@ class Asked:
     """Longest time of a task, all attempts and pauses together."""
     retry: "Retry | None" = None
     broadcast: "Broadcast | None" = None
+    budget: "Limited | None" = None
+    """What its agents may spend, with all that they hand on."""
     tell: Tell = ignore
 
     async def request(self, swarm: "Swarm") -> "Request":
@@ -79,6 +81,7 @@ class Asked:
             task_deadline=self.task_deadline,
             retry=self.retry,
             broadcast=self.broadcast,
+            budget=self.budget,
             repository=repository,
             template=self.template,
             priority=self.priority,

@@ -22,6 +22,7 @@ Examples:
   picoclaw limits --json
   picoclaw limits set cap.code=4 request.running=50
   picoclaw limits set keep.requests=3d size.log=2GiB
+  picoclaw limits set budget.usd=20 budget.tokens=5000000
   picoclaw limits unset cap.code
 
 {CODES}"""
@@ -31,6 +32,8 @@ request.running      tasks of one request on their lanes or running
 request.queued       tasks that one request may have
 tenant.running       tasks of this H-id on their lanes or running
 tenant.queued        open requests of this H-id
+budget.usd           USD that agents may spend in a day (UTC); budget.tokens,
+                     budget.turns likewise
 keep.requests        age of ended requests; keep.dead_letters, keep.artifacts,
                      keep.events, keep.lanes likewise
 size.log             bytes of the task log; size.journal, size.inbox,

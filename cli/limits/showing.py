@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from ...swarm.limits.look import Fill, InUse
-from ...swarm.limits.record import CAP, LIMITS, SwarmLimits, default, value_of
+from ...swarm.limits.record import CAP, LIMITS, SwarmLimits, Value, default, value_of
 from ...swarm.streams import Limits
 from ..printing.output import echo_table, safe
 from .values import plain, shown, shown_size
@@ -15,7 +14,7 @@ NAMED = 5
 """Nodes named in a line."""
 
 
-def value_by_name(record: SwarmLimits, name: str) -> timedelta | int | None:
+def value_by_name(record: SwarmLimits, name: str) -> Value | None:
     """Return what was set by a name of the table, or for a cap; None: nothing."""
     if name.startswith(CAP):
         return record.caps.get(name.removeprefix(CAP))

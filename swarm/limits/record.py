@@ -14,6 +14,8 @@ from pydantic import Field
 from ..records import Record
 from ..streams import Limits
 
+Value = timedelta | int | float
+"""An age, a count or a number of bytes, or USD."""
 KEY = "limits"
 """Its key in the registry."""
 
@@ -62,9 +64,9 @@ class Limit:
     """As people write it, such as `keep.requests`."""
     field: str
     """In the record."""
-    kind: Literal["count", "age", "size"]
+    kind: Literal["count", "age", "size", "usd", "number"]
     least: float
-    """Smallest value: a count, seconds or bytes."""
+    """Smallest value: a count, seconds, bytes or USD."""
     what: str
     """What it limits, in words."""
 
@@ -105,6 +107,27 @@ LIMITS: Mapping[str, Limit] = {
             kind="count",
             least=1,
             what="open requests of this H-id",
+        ),
+        Limit(
+            name="budget.usd",
+            field="budget_usd",
+            kind="usd",
+            least=0,
+            what="USD that the agents of this H-id may spend in a day (UTC)",
+        ),
+        Limit(
+            name="budget.tokens",
+            field="budget_tokens",
+            kind="number",
+            least=0,
+            what="tokens that the agents of this H-id may use in a day (UTC)",
+        ),
+        Limit(
+            name="budget.turns",
+            field="budget_turns",
+            kind="number",
+            least=0,
+            what="questions that the agents of this H-id may ask their models in a day (UTC)",
         ),
         Limit(
             name="keep.requests",
@@ -223,15 +246,17 @@ def default(base: Limits, limit: Limit) -> timedelta | int | None:
     return found
 
 
-def value_of(record: SwarmLimits, limit: Limit) -> timedelta | int | None:
+def value_of(record: SwarmLimits, limit: Limit) -> Value | None:
     """Return what was set for a limit; None: nothing."""
     value = getattr(record, limit.field)
     if value is None:
         return None
+    if limit.kind == "usd":
+        return float(value)
     return timedelta(seconds=value) if limit.kind == "age" else int(value)
 
 
-def with_values(record: SwarmLimits, changes: Mapping[str, timedelta | int | None]) -> SwarmLimits:
+def with_values(record: SwarmLimits, changes: Mapping[str, Value | None]) -> SwarmLimits:
     """Return the record with some limits set, or unset by None; names are those of `LIMITS` and the caps."""
     caps = dict(record.caps)
     fields: dict[str, object] = {}

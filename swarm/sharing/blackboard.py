@@ -41,7 +41,7 @@ class Shared(Record):
     """The uses of the tool that have written here, the last of them this value."""
 
 
-class _Body(Record):
+class SharedBody(Record):
     """A value in the object store."""
 
     kind_name: ClassVar[str] = "shared body"
@@ -85,7 +85,7 @@ class Board:
                 continue
 
     async def _pack(self, key: str, value: JsonValue, *, by: str) -> Shared:
-        body = _Body(value=value).to_bytes()
+        body = SharedBody(value=value).to_bytes()
         if too_deep(body):
             raise UsageError(f"the value of {key!r} is nested over {DEEPEST} levels deep: share it as a text")
         if len(body) > LARGEST:
@@ -116,7 +116,9 @@ class Board:
         return {one.key: await self._value(one) for one in found}
 
     async def _value(self, one: Shared) -> JsonValue:
-        return one.value if one.ref is None else _Body.from_bytes(await self._artifacts.get(one.ref)).value
+        return (
+            one.value if one.ref is None else SharedBody.from_bytes(await self._artifacts.get(one.ref)).value
+        )
 
     async def shared(self) -> list[Shared]:
         """Return what is there, by key, without bodies that lie elsewhere."""

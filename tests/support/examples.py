@@ -27,7 +27,7 @@ from picoclaw.swarm.records import (
     Retry,
     Task,
 )
-from picoclaw.swarm.sharing.blackboard import Shared
+from picoclaw.swarm.sharing.blackboard import Shared, SharedBody
 from picoclaw.swarm.sharing.post import Claim, Post
 from picoclaw.swarm.sharing.spending import Running, Spending, Sum
 
@@ -49,6 +49,7 @@ PARENT = Parent(
     payers=(Payer(task="r-abcdefghijklmnop.code", limits=BUDGET),),
 )  # fmt: skip
 SUM = Sum(turns=3, tokens=12_000, usd=0.25, unpriced=1, maybe_billed=1)
+RUNNING = Running(attempt=2, base=SUM, spent=SUM, reserved=SUM)
 TASK = Task(
     step="security", title="Look for secrets", demand="security@region=us", capability="security",
     input={"text": "Review this repository", "deep": {"list": [1, None, "ä"]}}, repository=REPOSITORY,
@@ -99,9 +100,12 @@ EXAMPLES: dict[str, Record] = {
         id="r-abcdefghijklmnop-code-4-0123456789", to="agent:coder", sender="r-abcdefghijklmnop.docs",
         text="the tests are red", at=1795000000.25,
     ),
+    "shared_body": SharedBody(value=["a", {"b": None}]),
+    "sum": SUM,
+    "running": RUNNING,
     "claim": Claim(task="r-abcdefghijklmnop.code"),
     "spending": Spending(
-        ended=SUM, running={"r-abcdefghijklmnop.code": Running(attempt=2, base=SUM, spent=SUM, reserved=SUM)},
+        ended=SUM, running={"r-abcdefghijklmnop.code": RUNNING},
         requests=("r-qrstuvwxyz234567",),
     ),
     "task": TASK,
