@@ -13,6 +13,7 @@ from ..errors import SwarmError
 from ..swarm.journal import TaskJournal, take_over
 from ..swarm.records import QueuedTask, RepositoryRef
 from ..swarm.swarm import Swarm
+from .agents.approvals import JobApprovals
 from .agents.delegation import JobDelegation
 from .agents.purse import JobPurse
 from .agents.sharing import JobBlackboard, JobMail
@@ -107,6 +108,11 @@ class JobContext:
     def delegation(self) -> JobDelegation:
         """Work that an agent hands to the swarm."""
         return JobDelegation(self.swarm, self.queued, self.slot)
+
+    @property
+    def approvals(self) -> JobApprovals:
+        """Questions that a person has to answer."""
+        return JobApprovals(self.swarm, self.queued, self.slot)
 
     @property
     def purse(self) -> JobPurse:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from .approvals.store import remove_approvals
 from .entries import Accepted
 from .fold import RequestHead, fold_request
 from .follow import Followed
@@ -93,6 +94,7 @@ async def remove_request(swarm: Swarm, request: str) -> int:
     # Before the log: what is left of a request whose log has gone would be found by nobody.
     await remove_journals(swarm, request)
     await remove_board(swarm.wire, swarm.names, request)
+    await remove_approvals(swarm.wire, swarm.names, request)
     await remove_accounts(swarm.wire, swarm.names, request)
     answer = await swarm.wire.api(
         f"STREAM.PURGE.{swarm.names.log}", {"filter": swarm.names.log_filter(request)}

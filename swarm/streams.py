@@ -123,6 +123,7 @@ def stream_configs(names: Names, *, replicas: int, limits: Limits) -> tuple[dict
             **kept,
         },
         bucket_config(names.blackboard, replicas=replicas),
+        bucket_config(names.approvals, replicas=replicas),
         bucket_config(names.spending, replicas=replicas),
         bucket_config(names.lanes, replicas=replicas),
         bucket_config(names.leases, replicas=replicas),

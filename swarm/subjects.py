@@ -112,6 +112,11 @@ class Names:
         return f"picoclaw_blackboard_{self.slug}"
 
     @property
+    def approvals(self) -> str:
+        """Bucket of what agents ask people."""
+        return f"picoclaw_approvals_{self.slug}"
+
+    @property
     def spending(self) -> str:
         """Bucket of what was spent, by task, request tree and day."""
         return f"picoclaw_spending_{self.slug}"
@@ -126,7 +131,7 @@ class Names:
 
     @property
     def registry(self) -> str:
-        """Bucket of what operators set for the whole swarm: limits."""
+        """Bucket of what operators set for the whole swarm: limits, agents."""
         return f"picoclaw_registry_{self.slug}"
 
     @property

@@ -63,6 +63,17 @@ def letter_ids(ctx: click.Context) -> list[str]:
     return _ask(ctx, read)
 
 
+def approval_ids(ctx: click.Context) -> list[str]:
+    """Return the ids of the questions that wait for an answer."""
+
+    async def read(swarm: "Swarm") -> list[str]:
+        from ...swarm.approvals.store import list_open
+
+        return [asked.record.id for asked in await list_open(swarm)]
+
+    return _ask(ctx, read)
+
+
 def schedule_names(ctx: click.Context) -> list[str]:
     """Return the names of what recurs; none where no swarm answers in time."""
 
