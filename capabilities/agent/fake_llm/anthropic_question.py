@@ -9,7 +9,7 @@ from ..models.conversation import Assistant, Message, ToolAnswer, ToolCall, Tool
 from .asked import Asked, about_tokens
 from .refused import Refused
 from .signature import signature
-from .strict_schema import check_anthropic
+from .strict_schema import check_anthropic, check_valid
 
 _NAMES = (
     "cache_control container context_management diagnostics inference_geo max_tokens messages metadata model "
@@ -112,6 +112,7 @@ def _tool(tool: Any, index: int) -> ToolSpec:
             if "type" not in schema
             else f"{where}input_schema.type: Input should be 'object'"
         )
+    check_valid(schema, f"{where}input_schema")
     return ToolSpec(
         name=name,
         description=_of_kind(tool.get("description", ""), str, f"{where}description"),
@@ -145,6 +146,7 @@ def _schema(config: dict[str, Any] | None) -> dict[str, Any] | None:
     if form.get("type") != "json_schema":
         raise Refused("output_config.format.type: Input should be 'json_schema'")
     schema: dict[str, Any] = _field(form, "schema", dict, "output_config.format.")
+    check_valid(schema, "output_config.format.schema")
     check_anthropic(schema)
     return schema
 

@@ -7,7 +7,7 @@ from typing import Any
 from ..models.conversation import Assistant, Message, ToolAnswer, ToolCall, ToolSpec, User
 from .asked import Asked, about_tokens
 from .refused import Refused
-from .strict_schema import check_openai
+from .strict_schema import check_openai, check_valid
 
 _NAMES = (
     "audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens messages "
@@ -97,10 +97,12 @@ def _tool(tool: Any, where: str) -> ToolSpec:
         )
     function = _field(tool, "function", dict, f"{where}.function")
     name = _named(function, f"{where}.function.name")
+    schema = _of_kind(function.get("parameters") or {}, dict, f"{where}.function.parameters")
+    check_valid(schema, f"{where}.function.parameters")
     return ToolSpec(
         name=name,
         description=_of_kind(function.get("description") or "", str, f"{where}.function.description"),
-        schema=_of_kind(function.get("parameters") or {}, dict, f"{where}.function.parameters"),
+        schema=schema,
     )
 
 
@@ -154,6 +156,7 @@ def _schema(form: dict[str, Any] | None, messages: list[Any]) -> dict[str, Any] 
     named = _field(form, "json_schema", dict, "response_format.json_schema")
     _named(named, "response_format.json_schema.name")
     schema: dict[str, Any] = _field(named, "schema", dict, "response_format.json_schema.schema")
+    check_valid(schema, "response_format.json_schema.schema")
     if named.get("strict"):
         check_openai(schema, named["name"])
     return schema
@@ -213,7 +216,7 @@ def _all_answered(waiting: dict[str, str], at: int) -> None:
 
 def _assistant(message: dict[str, Any], where: str) -> Assistant:
     calls = []
-    for index, call in enumerate(message.get("tool_calls") or ()):
+    for index, call in enumerate(_of_kind(message.get("tool_calls") or [], list, f"{where}.tool_calls")):
         at = f"{where}.tool_calls[{index}]"
         _of_kind(call, dict, at)
         function = _field(call, "function", dict, f"{at}.function")

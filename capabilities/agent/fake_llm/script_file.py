@@ -127,9 +127,10 @@ class _Reader:
         structured = answer.get("structured", False)
         if not isinstance(structured, bool | dict):
             raise self._wrong((*way, "structured"), "structured: is true, or values by their keys")
-        said = [
-            key for key in ("text", "json", "structured", "error") if answer.get(key) not in (None, False)
-        ]
+        said = [key for key in ("text", "json", "structured") if answer.get(key) not in (None, False)]
+        error = answer.get("error")
+        if error is not None and not (isinstance(error, dict) and "after" in error):
+            said.append("error")
         if len(said) > 1:
             raise self._wrong((*way, said[1]), f"an answer has one of {said[0]} and {said[1]}")
         first, between = self._slow(answer.get("slow"), (*way, "slow"))

@@ -1,6 +1,8 @@
 """What providers refuse of a schema that an answer must meet. Pure."""
 
+import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from .refused import Refused
@@ -14,6 +16,27 @@ _NOT_ANTHROPIC: Mapping[str, tuple[str, ...]] = {
 }
 _LOWER = ("$defs", "definitions", "properties")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
+
+
+@lru_cache(maxsize=1000)
+def _mistake(text: str) -> str | None:
+    from jsonschema import Draft202012Validator, SchemaError  # 50 ms that only whoever has a schema pays
+
+    try:
+        Draft202012Validator.check_schema(json.loads(text))
+    except SchemaError as error:
+        return str(error.message)[:200]
+    return None
+
+
+def check_valid(schema: Mapping[str, Any], where: str) -> None:
+    """Raise Refused for what is no JSON Schema."""
+    mistake = _mistake(json.dumps(schema, sort_keys=True))
+    if mistake is not None:
+        raise Refused(
+            f"{where}: JSON schema is invalid. It must match JSON Schema draft 2020-12: {mistake}",
+            param=where,
+        )
 
 
 def check_anthropic(schema: Mapping[str, Any]) -> None:
