@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from types import ModuleType
@@ -90,7 +91,7 @@ class LitellmClient:
         names = {type(cause).__name__ for cause in _causes(error)}
         if names & _UNREACHED or "Cannot connect to host" in str(error):
             return failures.unreachable(str(model), self._access.address, "no connection")
-        if names & _SILENT:
+        if names & _SILENT and not _answered(error):
             return failures.silent(str(model), limit)
         status = getattr(error, "status_code", None)
         words = str(getattr(error, "message", "") or error).removeprefix(f"litellm.{type(error).__name__}: ")
@@ -127,6 +128,8 @@ def loaded(model: str) -> ModuleType:
         raise PackageMissing(
             f"model {model} needs a package ({error.name or 'litellm'}): pip install 'picoclaw-swarm[litellm]'"
         ) from None
+    for noise in ({"module": "litellm"}, {"message": "Pydantic serializer warnings"}):
+        warnings.filterwarnings("ignore", **noise)  # its own, of which no user of ours can make anything
     litellm.suppress_debug_info = True
     litellm.turn_off_message_logging = True
     litellm.drop_params = True
