@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import platform
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +21,7 @@ from ..capabilities.executor import Executors
 from ..config.settings import NatsSettings, Settings
 from ..errors import EmbeddedServerError, NodeNameTaken
 from ..swarm.connection import connect
+from ..swarm.demand import AGENT_PREFIX
 from ..swarm.embedded.rundir import register_node, run_dir
 from ..swarm.embedded.shared import EmbeddedServer
 from ..swarm.identity import name_revision
@@ -36,6 +37,8 @@ from .offering import Offering, make_offering
 from .planning.template import Template
 from .promotion import Promotion, hand_over
 from .scratch import scratch_folder
+from .thinking.connecting import connect_mind
+from .thinking.mind import Mind
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -89,6 +92,10 @@ class Node:
         offering.check_strict(self.settings.swarm)
         async with AsyncExitStack() as stack:
             nats, resolve = await self._server(stack)
+            mind = self._mind()
+            if mind is not None:
+                # Once nobody asks any more: a question that is cut would be taken for a model's failure.
+                stack.push_async_callback(mind.client.close)
             swarm = await stack.enter_async_context(self._open(nats, resolve))
             self.swarm = swarm
             await swarm.follow_limits()
@@ -118,7 +125,7 @@ class Node:
             )
 
             def new_coordinator() -> Coordinator:
-                return Coordinator(swarm, adverts.templates, can_run_here=adverts.can_run)
+                return Coordinator(swarm, adverts.templates, can_run_here=adverts.can_run, mind=mind)
 
             coordinator = new_coordinator() if self.settings.swarm.role == "coordinator" else None
             promotion = Promotion(swarm, announcer, new_coordinator) if self.settings.swarm.may_lead else None
@@ -169,6 +176,17 @@ class Node:
         return make_offering(
             self.settings.swarm, self.name, executors, capabilities_given=self.capabilities_given
         )
+
+    def _mind(self) -> Mind | None:
+        """Return the model that plans here. Raises ConfigError for a wrong file of prices."""
+        if self.settings.swarm.role != "coordinator" and not self.settings.swarm.may_lead:
+            return None
+
+        def described() -> Mapping[str, str]:
+            records = self.definitions.registered.records
+            return {f"{AGENT_PREFIX}{record.name}": record.description for record in records}
+
+        return connect_mind(self.settings.llm, self.home, described=described)
 
     def _advert(self) -> Advert:
         settings = self.settings.swarm

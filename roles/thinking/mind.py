@@ -10,6 +10,10 @@ from ...capabilities.agent.models.conversation import Message
 from ..planning.by_model.limits import LIMITS, PlanLimits
 
 
+MOST_ROOM = 240_000
+"""Characters of results that one question may hold, where the model's window is no limit."""
+
+
 def nothing_described() -> Mapping[str, str]:
     """Describe no capability beyond what is known of it."""
     return {}
@@ -29,7 +33,7 @@ class Mind:
     patience: timedelta = timedelta(minutes=20)
     """Longest time for one plan, one change or one report, all questions together."""
     limits: PlanLimits = field(default=LIMITS)
-    room: int = 240_000
+    room: int = MOST_ROOM
     """Characters of results that one question may hold."""
     most_turns: int = 40
     """Questions for one report at most."""

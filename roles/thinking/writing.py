@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from ...capabilities.agent.models.conversation import User
 from ...errors import ContextTooLong, ModelRefused, PicoclawError
@@ -59,23 +60,11 @@ def _read(outcomes: Sequence[Outcome], bodies: Mapping[str, bytes]) -> tuple[lis
 
 
 async def _write(ledger: Ledger, mind: Mind, asker: Asker, pieces: list[Piece], failed: str) -> Written:
-    request, room, reduced, left_out = ledger.request.text, mind.room, 0, 0
-    for _ in range(DEEPEST):
-        if size(pieces) <= room:
-            break
-        parts = gather(pieces, room)
-        most = max(1, mind.most_turns - asker.turns - 1)
-        left_out += size(parts[most:])
-        parts = parts[:most]
-        reduced = reduced or len(parts)
-        pieces = [
-            Piece(part.steps, await _say(asker, mind, REDUCER, ask_for_notes(request, part)))
-            for part in parts
-        ]
+    request, room = ledger.request.text, mind.room
     while True:
-        kept = gather(pieces, room)[:1]
         try:
-            turn_text = await _say(asker, mind, WRITER, ask_for_report(request, kept, failed))
+            shorter = await _shorten(request, mind, asker, pieces, room)
+            text = await _say(asker, mind, WRITER, ask_for_report(request, shorter.pieces, failed))
         except ContextTooLong:
             # The room is an estimate: tokens of some scripts are short.
             if room // 2 < LEAST:
@@ -83,15 +72,41 @@ async def _write(ledger: Ledger, mind: Mind, asker: Asker, pieces: list[Piece], 
             room //= 2
             continue
         return Written(
-            text=turn_text,
+            text=text,
             model=asker.model,
             turns=asker.turns,
             tokens=asker.tokens,
             usd=asker.usd,
-            reduced=reduced,
-            left_out=left_out + size(pieces) - size(kept),
+            reduced=shorter.reduced,
+            left_out=shorter.left_out,
             cut=asker.cut,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shorter:
+    """Results, or notes on them, that one question may hold."""
+
+    pieces: list[Piece]
+    reduced: int
+    left_out: int
+
+
+async def _shorten(request: str, mind: Mind, asker: Asker, pieces: list[Piece], room: int) -> _Shorter:
+    reduced, left_out = 0, 0
+    for _ in range(DEEPEST):
+        if size(pieces) <= room:
+            break
+        parts = gather(pieces, room)
+        most = max(1, mind.most_turns - asker.turns - 1)
+        left_out += size(parts[most:])
+        pieces = []
+        for part in parts[:most]:
+            notes = await _say(asker, mind, REDUCER, ask_for_notes(request, part))
+            pieces.append(Piece(part.steps, notes))
+        reduced = reduced or len(pieces)
+    parts = gather(pieces, room)
+    return _Shorter(parts[:1], reduced, left_out + size(parts[1:]))
 
 
 async def _say(asker: Asker, mind: Mind, system: str, question: str) -> str:
