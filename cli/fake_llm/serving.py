@@ -90,7 +90,8 @@ async def _serve(playing: "Playing", port: int, port_file: Path | None, as_json:
                 err=True,
             )
         await stop.wait()
-    echo(f"{playing.ledger.total} questions, {playing.ledger.billed} of them answered", err=True)
+    total = playing.ledger.total
+    echo(f"{total} question{'s' * (total != 1)}, {playing.ledger.billed} of them answered", err=True)
     return 0
 
 
