@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import UsageError
 
@@ -41,6 +41,8 @@ class Asked:
     repo: str | None = None
     """A folder or URL; None: nothing goes along."""
     template: str | None = None
+    plan: 'Literal["model"] | None' = None
+    """`model`: a model plans it, whatever template matches."""
     priority: int = 1
     deadline: timedelta | None = None
     unroutable: "Unroutable | None" = None
@@ -84,6 +86,7 @@ class Asked:
             budget=self.budget,
             repository=repository,
             template=self.template,
+            plan=self.plan,
             priority=self.priority,
             deadline=self.deadline,
             unroutable=self.unroutable,

@@ -9,7 +9,6 @@ from ...capabilities.agent.models.client import ModelClient, Question
 from ...capabilities.agent.models.conversation import Message
 from ..planning.by_model.limits import LIMITS, PlanLimits
 
-
 MOST_ROOM = 240_000
 """Characters of results that one question may hold, where the model's window is no limit."""
 
