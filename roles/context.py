@@ -15,7 +15,7 @@ from ..swarm.records import QueuedTask, RepositoryRef
 from ..swarm.swarm import Swarm
 from .agents.approvals import JobApprovals
 from .agents.delegation import JobDelegation
-from .agents.purse import JobPurse
+from .agents.purse import Purse, purse_of
 from .agents.sharing import JobBlackboard, JobMail
 from .jobs import Slot
 
@@ -40,11 +40,11 @@ class JobContext:
     _workspace: Path | None = field(default=None, init=False)
     _journal: TaskJournal | None = field(default=None, init=False)
     _mail: JobMail = field(init=False)
-    _purse: JobPurse = field(init=False)
+    _purse: Purse = field(init=False)
 
     def __post_init__(self) -> None:
         self._mail = JobMail(self.swarm, self.queued)
-        self._purse = JobPurse(self.swarm, self.queued, self.attempt, self.slot)
+        self._purse = purse_of(self.swarm, self.queued, self.attempt, self.slot)
 
     @property
     def artifacts(self) -> Artifacts:
@@ -115,7 +115,7 @@ class JobContext:
         return JobApprovals(self.swarm, self.queued, self.slot)
 
     @property
-    def purse(self) -> JobPurse:
+    def purse(self) -> Purse:
         """The accounts that pay for this task."""
         return self._purse
 

@@ -87,8 +87,12 @@ class Purse(Protocol):
         """
         ...
 
-    async def settle(self, spent: Spent, *, ended: bool = False) -> None:
+    async def settle(self, total: Spent, *, ended: bool = False) -> None:
         """Replace what is reserved by what the journal says was spent; `ended`: no turn follows."""
+        ...
+
+    async def allow(self, breach: Breach) -> None:
+        """Let an account above this task have as much again as it had at first: somebody said so."""
         ...
 
 

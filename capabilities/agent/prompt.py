@@ -11,7 +11,7 @@ from .profiles.profile import Profile
 
 LONGEST_INPUT = 40_000
 """Characters of one earlier result that stand in the task; a longer one is cut."""
-_OWN = ("text", "schema", "model")
+_OWN = ("text", "schema", "model", "agent")
 """Keys of the input that are not shown as such."""
 
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ..records import Record
+from ..records import Limited, Record
 
 MOST_OPEN = 1000
 """Tasks that are told apart; beyond, the oldest counts as ended. It may come back, and begins anew."""
@@ -71,6 +71,8 @@ class Spending(Record):
     """Of tasks that have ended."""
     running: Mapping[str, Running] = Field(default_factory=dict)
     """By task id."""
+    raised: Limited | None = None
+    """What somebody allowed once its budget was spent: goes before that."""
     requests: tuple[str, ...] = ()
     """Those that the task, or the tasks of the tree, handed on."""
 

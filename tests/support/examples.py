@@ -106,7 +106,7 @@ EXAMPLES: dict[str, Record] = {
     "claim": Claim(task="r-abcdefghijklmnop.code"),
     "spending": Spending(
         ended=SUM, running={"r-abcdefghijklmnop.code": RUNNING},
-        requests=("r-qrstuvwxyz234567",),
+        raised=BUDGET, requests=("r-qrstuvwxyz234567",),
     ),
     "task": TASK,
     "planning": PLANNING,

@@ -127,20 +127,24 @@ async def _reserve(work: Work, wanted: Estimate) -> Granted | Breach:
         budget = raised(work.terms.budget, work)
         mine = Holder(name=MINE, budget=budget, spent=work.state.spent_at_most, wall=work.wall)
         granted = await work.context.purse.reserve(wanted, mine)
-        if isinstance(granted, Granted) or granted.on_breach != "ask" or granted.holder != MINE:
+        if isinstance(granted, Granted) or granted.on_breach != "ask":
             return granted
+        own = granted.holder == MINE
         more = once_more(budget, work.state.spent_at_most, work.wall)
         said = f"{granted.words}; allow as much again?"
         asking = Asking(
             about="budget",
             number=work.next_number,
-            digest=hashlib.sha256(repr(more).encode()).hexdigest(),
+            digest=hashlib.sha256((repr(more) if own else granted.words).encode()).hexdigest(),
             text=said,
         )
         await work.context.progress(f"waits for approval: {said}")
         answer = await work.context.approvals.ask(asking)
         if answer.verdict != "allow":
             return granted
+        if not own:
+            await work.context.purse.allow(granted)
+            continue
         limits = {"usd": more.usd, "tokens": more.tokens, "turns": more.turns}
         body = {name: float(limit) for name, limit in limits.items() if limit is not None}
         if more.wall is not None:

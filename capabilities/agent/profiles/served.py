@@ -7,6 +7,7 @@ from ....swarm.records import QueuedTask, Result
 from ...executor import Context, Readiness
 from ...told import Told
 from ..models.named import readiness as model_readiness
+from .inline import inline
 from .profile import Profile
 
 
@@ -58,4 +59,5 @@ class ProfileExecutor:
         """Have the agent do the task."""
         from ..executor import AgentExecutor
 
-        return await AgentExecutor(self.profile, self.told.settings).execute(task, context)
+        profile = inline(self.profile, dict(task.task.input))
+        return await AgentExecutor(profile, self.told.settings).execute(task, context)
