@@ -21,6 +21,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "cron": Verb("cron.command", "cron", "Set and list requests that come again and again."),
         "workflows": Verb("workflows.command", "workflows", "List, show, check and run workflows in YAML."),
         "capabilities": Verb("capabilities_command", "capabilities", "List what this machine can offer."),
+        "skills": Verb("skills.command", "skills", "List, show, install and write skills of agents."),
+        "mcp": Verb("mcp.command", "mcp", "List MCP servers of agents, and check that one answers."),
         "get": Verb("get.command", "get", "List nodes, tasks, requests, lanes or capabilities."),
         "describe": Verb("describe.command", "describe", "Show one request, task or node with its history."),
         "watch": Verb("watch_command", "watch", "Follow a request or task to its end."),

@@ -6,7 +6,7 @@ else is meant.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,23 +31,6 @@ class Thing:
     def __str__(self) -> str:
         return self.name if self.kind in ("program", "file") else f"{self.kind}:{self.name}"
 
-    @property
-    def words(self) -> str:
-        """Return what is to be had, in words."""
-        match self.kind:
-            case "program":
-                return f"{self.name} on the PATH"
-            case "env":
-                return f"{self.name} in the node's environment and in agents.env"
-            case "mcp":
-                return f"an MCP server named {self.name}"
-            case "tool":
-                return f"the tool {self.name}"
-            case "can":
-                return CAN[self.name]
-            case "file":
-                return self.name
-
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -57,10 +40,6 @@ class Need:
 
     def __str__(self) -> str:
         return " | ".join(map(str, self.any_of))
-
-    @property
-    def words(self) -> str:
-        return " or ".join(thing.words for thing in self.any_of)
 
 
 def parse_need(text: str) -> Need:
@@ -86,5 +65,35 @@ def _thing(word: str) -> Thing:
 
 def lacking(needs: tuple[Need, ...], has: Callable[[Thing], bool]) -> str:
     """Return in words what is missing for these needs; empty where nothing is."""
-    missing = [need.words for need in needs if not any(map(has, need.any_of))]
-    return "needs " + ", and ".join(missing) if missing else ""
+    missing = [need.any_of for need in needs if not any(map(has, need.any_of))]
+    if not missing:
+        return ""
+    # What would do for all of them, such as an MCP server, is said once.
+    for_all = [thing for thing in missing[0] if all(thing in things for things in missing)]
+    rest = [[thing for thing in things if thing not in for_all] for things in missing]
+    if not for_all or not all(rest):
+        return "needs " + ", and ".join(map(_words, missing))
+    return f"needs {_words(for_all)}; or else {', and '.join(map(_words, rest))}"
+
+
+def _words(things: Sequence[Thing]) -> str:
+    """Return alternatives in words, those of one kind together."""
+    kinds: dict[Kind, list[str]] = {}
+    for thing in things:
+        kinds.setdefault(thing.kind, []).append(CAN[thing.name] if thing.kind == "can" else thing.name)
+    return " or ".join(_FORMS[kind].format(_either(names)) for kind, names in kinds.items())
+
+
+def _either(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+_FORMS: dict[Kind, str] = {
+    "program": "{} on the PATH",
+    "env": "{} in the node's environment and in agents.env",
+    "mcp": "an MCP server named {}",
+    "tool": "the tool {}",
+    "can": "{}",
+    "file": "{}",
+}

@@ -119,7 +119,7 @@ class SkillTool:
         if skill is None:
             hint = did_you_mean(str(name), skills) or f"; there is: {', '.join(sorted(skills)) or 'none'}"
             return ToolResult(text=f"No skill is called {str(name)[:100]!r} here{hint}", error=True)
-        return _load(skill) if file is None else _file(skill, str(file))
+        return _load(skill) if file is None else file_of(skill, str(file))
 
 
 def _cut(text: str) -> str:
@@ -133,7 +133,8 @@ def _load(skill: Skill) -> ToolResult:
     return ToolResult(text=f"Skill {skill.name}\n\n{skill.body}{end}")
 
 
-def _file(skill: Skill, name: str) -> ToolResult:
+def file_of(skill: Skill, name: str) -> ToolResult:
+    """Return the text of one file of a skill, or in words why there is none."""
     root = Path(os.path.realpath(skill.folder))
     try:
         place = Path(os.path.realpath(root / name))
