@@ -7,7 +7,6 @@ from ....swarm.records import QueuedTask, Result
 from ...executor import Context, Readiness
 from ...told import Told
 from ..models.named import readiness as model_readiness
-from .inline import inline
 from .profile import Profile
 
 
@@ -59,5 +58,4 @@ class ProfileExecutor:
         """Have the agent do the task."""
         from ..executor import AgentExecutor
 
-        profile = inline(self.profile, dict(task.task.input))
-        return await AgentExecutor(profile, self.told.settings).execute(task, context)
+        return await AgentExecutor(self.profile, self.told.settings).execute(task, context)
