@@ -40,7 +40,7 @@ Examples:
   picoclaw mcp check github --json
 
 \b
-Exit codes: 0 it answers; 1 it does not, or is not ready; 2 wrong usage or file.
+Exit codes: 0 it answers, 1 it does not, 2 wrong usage or a wrong file.
 """
 
 
