@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -18,6 +18,7 @@ from .loop.work import Terms, take_up
 from .models.chain import chain
 from .models.connect import connect_models
 from .models.conversation import User
+from .profiles.inline import inline
 from .profiles.profile import Profile
 from .prompt import system_prompt, task_prompt
 from .sandbox.environment import tool_environment
@@ -40,9 +41,8 @@ class AgentExecutor:
         Raises FinalError in words, ModelUnavailable when no model answers now, JobCancelled when a later
         attempt has the task.
         """
-        if not hasattr(context, "journal"):
+        if not isinstance(context, AgentContext):
             raise FinalError("agents work on a node of the swarm only: there is nothing here to journal in")
-        context = cast(AgentContext, context)
         schema = schema_of(task)
         models = chain(self.settings.llm, "worker", models_of(task, self.profile))
         if not models:
@@ -50,29 +50,31 @@ class AgentExecutor:
                 f"agent {self.profile.name} has no model: set llm.model and its provider's key, such as "
                 "ANTHROPIC_API_KEY"
             )
-        kit = Kit(profile=self.profile, settings=self.settings)
+        profile = inline(self.profile, dict(task.task.input))
+        kit = Kit(profile=profile, settings=self.settings)
         async with AsyncExitStack() as stack:
             opened = await open_workspace(task, context)
-            tools = list(built_in(kit))
+            tools = list(toolbox(built_in(kit), profile.tools))
             for source in sources(kit):
+                # Of these the profile names the servers and skills, not the tools.
                 tools += await stack.enter_async_context(source.open(kit))
-            box = toolbox(tools, self.profile.tools)
+            box = toolbox(tools)
             client = connect_models(self.settings.llm)
             stack.push_async_callback(client.close)
             repository = task.task.repository
             terms = Terms(
                 system=system_prompt(
-                    self.profile,
+                    profile,
                     [spec.name for spec in box.specs],
                     repository=(repository.label or "a repository") if repository is not None else "",
                 ),
                 opening=User(text=task_prompt(task, schema)),
                 models=models,
                 schema=schema,
-                max_tokens=self.profile.max_tokens,
+                max_tokens=profile.max_tokens,
                 timeout=self.settings.llm.timeout,
-                policy=self.profile.policy,
-                budget=self.profile.budget,
+                policy=profile.policy,
+                budget=profile.budget,
             )
             work = await take_up(
                 task,

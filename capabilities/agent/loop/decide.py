@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....swarm.steps import Intent
-from ..models.conversation import ToolCall
+from ..models.conversation import ToolAnswer, ToolCall
 from .answers import problem_with
 from .size import estimate
 from .state import State
@@ -137,14 +137,13 @@ def decide(state: State, rules: Rules) -> Next:
 
 def _use(state: State, rules: Rules) -> Next:
     if state.repeats >= SAME_CALL or state.errors >= MOST_ERRORS:
-        last = state.messages[-1]
-        name, said = getattr(last, "name", "a tool"), getattr(last, "text", "")
+        last = next(one for one in reversed(state.messages) if isinstance(one, ToolAnswer))
         what = (
-            f"it used {name} {state.repeats} times in the same way, with the same answer"
+            f"it used {last.name} {state.repeats} times in the same way, with the same answer"
             if state.repeats >= SAME_CALL
             else f"{state.errors} uses of tools failed in a row"
         )
-        return Fail(f"the agent goes in circles: {what}: {' '.join(said.split())[:300]}")
+        return Fail(f"the agent goes in circles: {what}: {' '.join(last.text.split())[:300]}")
     batch = _beside(state.pending, rules.alongside)
     return Use(batch)
 
