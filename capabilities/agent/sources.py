@@ -10,4 +10,8 @@ def sources(kit: Kit) -> tuple[ToolSource, ...]:
         from .mcp.source import McpSource
 
         found.append(McpSource())
+    if kit.profile.skills or kit.settings.skills.from_repository:
+        from .skills.tool import SkillSource
+
+        found.append(SkillSource())
     return tuple(found)
