@@ -215,8 +215,11 @@ class Rehearsal:
     async def reserve(self, estimate: Estimate, mine: Holder) -> Granted | Breach:
         return grant(estimate, [mine])
 
-    async def settle(self, spent: Spent, *, ended: bool = False) -> None:
-        self.spent = spent
+    async def settle(self, total: Spent, *, ended: bool = False) -> None:
+        self.spent = total
+
+    async def allow(self, breach: Breach) -> None:
+        raise AssertionError("no account above this task here")
 
     async def ask(self, question: Question, on_text: OnText | None = None) -> Turn:
         """The model: what it says depends on nothing but how many of its answers it is shown."""
