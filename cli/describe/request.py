@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from ..printing.forms import PRIORITIES, history_json, request_json, task_json
 from ..printing.output import age, echo, echo_json, echo_table, safe, stamp
+from ..printing.planned import origin
 from .fields import NAME, REASON, TEXT, print_fields, print_history
 from .policy import policy_fields
 
@@ -45,6 +46,7 @@ async def describe_request(swarm: "Swarm", state: "RequestState", around: "Aroun
         ("Schedule", safe(asked.firing.schedule) if asked and asked.firing else ""),
         ("Retries", safe(row.retries)),
         ("Template", safe((state.plan.template if state.plan else None) or "")),
+        ("Planned", origin(state.plan) if state.plan and state.plan.planning else ""),
         *policy_fields(asked),
         ("Input", safe(", ".join(asked.input), TEXT) if asked else ""),
     )

@@ -21,6 +21,7 @@ from ...swarm.records import Plan
 from ...swarm.subjects import REQUEST_STEP
 from ...swarm.submission import Event, LogEvent, Progress
 from .output import colours, hush
+from .planned import origin
 
 _WIDTH = 100
 _GREEN, _RED, _YELLOW, _DIM, _PLAIN = "32", "31", "33", "2", "0"
@@ -83,10 +84,9 @@ class LiveLines:
         if plan is None:
             self.say("planned", at=at)
             return
-        alone = "one task" if len(plan.tasks) == 1 else "one for each node"
-        origin = f"template {plan.template}" if plan.template else alone
-        self.say(f"planned ({origin}): {len(plan.tasks)} task{'s' if len(plan.tasks) != 1 else ''}", at=at)
-        if not plan.template:
+        told = clean(origin(plan), _WIDTH)
+        self.say(f"planned ({told}): {len(plan.tasks)} task{'s' if len(plan.tasks) != 1 else ''}", at=at)
+        if not plan.template and (plan.planning is None or plan.planning.by != "model"):
             return
         for task in plan.tasks[:20]:
             after = f" after {', '.join(task.after)}" if task.after else ""
