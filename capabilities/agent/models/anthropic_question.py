@@ -28,6 +28,8 @@ def parameters(question: Question, name: str) -> dict[str, Any]:
             for tool in question.tools
         ]
         told["tools"][-1]["cache_control"] = _CACHED
+        if not question.may_use_tools:
+            told["tool_choice"] = {"type": "none"}
     if question.schema is not None:
         told["output_config"] = {"format": {"type": "json_schema", "schema": question.schema}}
     return told

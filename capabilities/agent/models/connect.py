@@ -10,6 +10,7 @@ from ....config.settings import LlmSettings
 from ....errors import ModelRefused, ModelUnavailable
 from ....swarm.embedded.rundir import picoclaw_home, run_dir
 from .anthropic import AnthropicClient
+from .cassette import CassetteClient
 from .client import ModelClient
 from .litellm import LitellmClient
 from .named import Model, access, read_model
@@ -84,5 +85,7 @@ async def problems(
 
 
 def _made(model: Model, settings: LlmSettings, environ: Mapping[str, str]) -> _Adapter:
+    if model.provider.adapter == "cassette":
+        return CassetteClient()
     way = access(model, settings, environ)
     return AnthropicClient(way) if model.provider.adapter == "anthropic" else LitellmClient(way)

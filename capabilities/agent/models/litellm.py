@@ -128,8 +128,9 @@ def loaded(model: str) -> ModuleType:
         raise PackageMissing(
             f"model {model} needs a package ({error.name or 'litellm'}): pip install 'picoclaw-swarm[litellm]'"
         ) from None
-    for noise in ({"module": "litellm"}, {"message": "Pydantic serializer warnings"}):
-        warnings.filterwarnings("ignore", **noise)  # its own, of which no user of ours can make anything
+    # Its own noise, of which no user of ours can make anything.
+    warnings.filterwarnings("ignore", module="litellm")
+    warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
     litellm.suppress_debug_info = True
     litellm.turn_off_message_logging = True
     litellm.drop_params = True

@@ -82,10 +82,11 @@ def read_model(text: str) -> Model:
         return Model(provider=Provider(name="litellm"), name=name, route=name)
     provider = PROVIDERS.get(prefix)
     if provider is None:
-        hint = did_you_mean(prefix, PROVIDERS) or f": known are {', '.join(PROVIDERS)}"
+        prefix = prefix[:40]
+        hint = did_you_mean(prefix, PROVIDERS) or f"; known are {', '.join(PROVIDERS)}"
         raise ModelNameRefused(
-            f"model {wrong!r}: no provider {prefix!r} is known{hint}; "
-            f"any other of litellm's is written litellm/{prefix}/NAME"
+            f"model {wrong!r}: no provider {prefix!r} is known, but any of litellm's is written "
+            f"litellm/{prefix}/NAME{hint}"
         )
     return Model(provider=provider, name=name, route=f"{provider.route or provider.name}/{name}")
 
@@ -129,6 +130,8 @@ def readiness(text: str, settings: LlmSettings, environ: Mapping[str, str]) -> R
         way = access(model, settings, environ)
     except ModelNameRefused as error:
         return Readiness(ready=False, why=str(error))
+    if model.provider.adapter == "cassette":
+        return Readiness(ready=True)
     extra = "agent" if model.provider.adapter == "anthropic" else "litellm"
     if find_spec(model.provider.adapter) is None:
         return Readiness(

@@ -34,19 +34,24 @@ class Limits:
     tokens: int | None = None
 
 
-def when(pace: Pace, now: float, limits: Limits, model: str, tokens: int) -> float:
+def when(pace: Pace, now: float, limits: Limits, tokens: int) -> float:
     """Return the earliest time for a question, never before one that asked earlier.
 
     One that alone is over the limit of tokens goes when its minute holds no other.
     """
-    earliest = max(now, dict(pace.held).get(model, now), *(grant.at for grant in pace.grants[-1:]))
+    earliest = max(now, pace.grants[-1].at) if pace.grants else now
     times = sorted({earliest, *(t for grant in pace.grants if (t := grant.at + WINDOW) > earliest)})
     return next(time for time in times if _fits(pace, time, limits, tokens))
 
 
+def resting(pace: Pace, now: float, model: str) -> float:
+    """Return for how many seconds more a model is not to be asked."""
+    return max(0.0, dict(pace.held).get(model, now) - now)
+
+
 def granted(pace: Pace, now: float, grant: Grant) -> Pace:
     """Return the pace with one more question, and without what no minute holds any more."""
-    kept = tuple(other for other in pace.grants if other.at > now - WINDOW)
+    kept = tuple(other for other in pace.grants if other.at + WINDOW > now)
     return Pace(
         grants=tuple(sorted((*kept, grant), key=lambda one: one.at)),
         held=tuple((model, end) for model, end in pace.held if end > now),
@@ -66,7 +71,7 @@ def rested(pace: Pace, model: str, until: float) -> Pace:
 
 
 def _fits(pace: Pace, time: float, limits: Limits, tokens: int) -> bool:
-    near = [grant for grant in pace.grants if time - WINDOW < grant.at <= time]
+    near = [grant for grant in pace.grants if grant.at <= time < grant.at + WINDOW]
     if limits.requests is not None and len(near) >= limits.requests:
         return False
     taken = sum(grant.tokens for grant in near)

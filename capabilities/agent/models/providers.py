@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-Adapter = Literal["anthropic", "litellm"]
+Adapter = Literal["anthropic", "litellm", "cassette"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +98,7 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             Provider(name="perplexity", keys=("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY")),
             Provider(name="together_ai", keys=("TOGETHERAI_API_KEY", "TOGETHER_API_KEY")),
             Provider(name="fireworks_ai", keys=("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY")),
+            Provider(name="cassette", adapter="cassette"),
         )
     }
 )

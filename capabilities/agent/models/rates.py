@@ -20,7 +20,7 @@ from ....config.settings import LlmSettings
 from ....errors import ModelUnavailable
 from ....swarm.embedded.locks import FileLock
 from ....swarm.embedded.rundir import make_private_dir
-from .pacing import Grant, Limits, Pace, granted, rested, settled, when
+from .pacing import Grant, Limits, Pace, granted, rested, resting, settled, when
 
 _LOCKED = timedelta(seconds=10)
 """Longest wait for the file, which nobody holds for longer than a write."""
@@ -108,23 +108,28 @@ class Rates:
             raise
 
     def _reserve(self, provider: str, model: str, tokens: int, patience: timedelta, id: str) -> float:
-        told: list[float] = []
+        rest = wait = 0.0
 
         def reserve(pace: Pace, now: float) -> Pace:
-            at = when(pace, now, self.limits, model, tokens)
-            told.append(at - now)
-            if at - now > patience.total_seconds():
+            nonlocal rest, wait
+            rest = resting(pace, now, model)
+            wait = when(pace, now, self.limits, tokens) - now
+            if rest > 0 or wait > patience.total_seconds():
                 return pace
-            return granted(pace, now, Grant(id=id, at=at, tokens=tokens))
+            return granted(pace, now, Grant(id=id, at=now + wait, tokens=tokens))
 
         now = self._change(provider, reserve)
-        if told[0] > patience.total_seconds():
+        if rest > 0:
+            raise ModelUnavailable(
+                f"{model} has asked this machine to wait: free in {rest:.0f} s", delay=timedelta(seconds=rest)
+            )
+        if wait > patience.total_seconds():
             raise ModelUnavailable(
                 f"{model} is at its limit of this machine (llm.requests_per_minute, llm.tokens_per_minute): "
-                f"free in {told[0]:.0f} s",
-                delay=timedelta(seconds=told[0]),
+                f"free in {wait:.0f} s",
+                delay=timedelta(seconds=wait),
             )
-        return now + told[0]
+        return now + wait
 
     def _settle(self, provider: str, model: str, id: str, estimate: int, place: Place) -> None:
         def settle(pace: Pace, now: float) -> Pace:
