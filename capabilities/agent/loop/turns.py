@@ -58,7 +58,7 @@ async def ask_model(work: Work, *, number: int | None = None) -> str:
             return ""
         raise
     if work.state.wrapping:
-        turn = replace(turn, message=replace(turn.message, calls=()))
+        turn = replace(turn, message=replace(turn.message, calls=(), blocks=None))
     body = clean(TURN.dump_python(_with_ids(turn, number), mode="json"))
     await work.write(Outcome(number=number, body=body, maybe_billed=turn.maybe_billed))
     await work.context.purse.settle(work.state.spent)

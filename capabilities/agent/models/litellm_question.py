@@ -34,6 +34,8 @@ def parameters(question: Question, model: Model, access: Access, *, stream: bool
             }
             for tool in question.tools
         ]
+        if not question.may_use_tools:
+            told["tool_choice"] = "none"
     if question.schema is not None:
         told["response_format"] = {
             "type": "json_schema",
