@@ -1,6 +1,7 @@
 """Budgets: what one more turn needs, who can pay it, and that no history of crashes ever overspends."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -160,7 +161,7 @@ class Agents:
             )
 
 
-def vars_of(total: Spent | Sum) -> dict[str, float]:
+def vars_of(total: Spent | Sum) -> dict[str, Any]:
     names = ("turns", "tokens", "usd", "unpriced", "maybe_billed")
     return {name: getattr(total, name) for name in names}
 
