@@ -54,7 +54,7 @@ def test_a_script_a_port_file_and_json(spawn_picoclaw: SpawnPicoclaw, tmp_path: 
     server = spawn_picoclaw(
         "fake-llm", "serve", "--script", "talk.yaml", "--port-file", str(port_file), "--json", cwd=tmp_path
     )
-    port = int(wait_for(lambda: port_file.exists() and port_file.read_text(), 20))
+    port = int(wait_for(lambda: port_file.read_text() if port_file.exists() else "", 20))
     server.expect("environment")
     told = json.loads(server.stdout)
     assert (told["port"], told["script"]) == (port, "talk.yaml")

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ....config.plain_json import read_json
+from ..models.client import ModelClient
 from . import anthropic_answer, openai_answer
 from .anthropic_question import read_question as read_anthropic
 from .asked import Asked, Protocol
@@ -25,8 +26,9 @@ from .decide import Given, answer, choose, known
 from .ledger import Ledger, State
 from .openai_question import read_question as read_openai
 from .refused import Refused
-from .script import Refusal, Rule, Script
+from .script import Refusal, Script
 from .sending import Ended, Pieces
+from .through import passed_on
 
 LARGEST = 32 * 1024 * 1024
 """Bytes of a question: Anthropic's own limit."""
@@ -44,6 +46,10 @@ class Playing:
     script: Script
     named: str
     """What messages call the script."""
+    models: ModelClient | None = None
+    """Who answers in the place of the script's rules: a real model, or a cassette."""
+    model: str = ""
+    """What it is asked as."""
     ledger: Ledger = field(default_factory=Ledger)
 
 
@@ -96,15 +102,14 @@ async def _ask(playing: Playing, request: Request, protocol: Protocol) -> Respon
         playing.ledger.note(number, digest=_digest(body))
         asked = read_openai(body) if protocol == "openai" else read_anthropic(body)
         playing.ledger.note(number, model=asked.model, turn=asked.turn, stream=asked.stream)
-        rule = _rule(playing, asked)
+        given = await _given(playing, asked)
     except Refused as error:
         return _refusal(playing, protocol, error.refusal, number)
     except ClientDisconnect:
         playing.ledger.note(number, state="left")
         return Response(status_code=499)
-    playing.ledger.answered_by(rule.name)
-    playing.ledger.note(number, rule=rule.name)
-    return _answer(playing, answer(rule, asked), asked, number)
+    playing.ledger.note(number, rule=given.rule)
+    return _answer(playing, given, asked, number)
 
 
 def _answer(playing: Playing, given: Given, asked: Asked, number: int) -> Response:
@@ -209,12 +214,15 @@ def _check_length(script: Script, asked: Asked) -> None:
         )
 
 
-def _rule(playing: Playing, asked: Asked) -> Rule:
+async def _given(playing: Playing, asked: Asked) -> Given:
     _check_model(playing.script, asked.protocol, asked.model)
     _check_length(playing.script, asked)
+    if playing.models is not None:
+        return await passed_on(playing.models, playing.model, asked)
     rule = choose(playing.script, playing.ledger.used, asked)
     if rule is not None:
-        return rule
+        playing.ledger.answered_by(rule.name)
+        return answer(rule, asked)
     raise Refused(
         f"picoclaw fake-llm: no rule of {playing.named} matches this question (model {asked.model[:100]!r}, turn "
         f"{asked.turn}, the user said {asked.user[:100]!r}): add one, or a last rule without `when:`"

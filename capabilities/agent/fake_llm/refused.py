@@ -9,3 +9,10 @@ class Refused(ValueError):
     def __init__(self, message: str = "", *, kind: Kind = "invalid", param: str | None = None) -> None:
         super().__init__(message)
         self.refusal = Refusal(kind=kind, message=message, param=param)
+
+    @classmethod
+    def of(cls, refusal: Refusal) -> "Refused":
+        """Return it for a refusal that is whole already."""
+        error = cls(refusal.message)
+        error.refusal = refusal
+        return error
