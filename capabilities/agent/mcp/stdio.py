@@ -57,6 +57,8 @@ class Program:
     mask: Mask = field(default_factory=Mask)
     why: str = ""
     """Why nothing comes of it any more; empty while it is well."""
+    flooded: bool = False
+    """It was cut off, and is owed no time to end."""
     last_words: str = ""
     """The last line of its standard error, masked."""
 
@@ -79,6 +81,8 @@ async def stdio(program: Program) -> AsyncIterator[tuple[Incoming, Outgoing]]:
                 with anyio.CancelScope(shield=True):
                     incoming.close()
                     outgoing.close()
+                    if program.flooded:
+                        running.end()
                     await _end(running)
                 group.cancel_scope.cancel()
     finally:
@@ -184,6 +188,7 @@ async def _read(
                     break
             held = bytearray(rest)
             if unanswered > program.limit:
+                program.flooded = True
                 program.why = program.why or (
                     f"it sent over {program.limit // 2**10:,} KB without an answer, and was cut off"
                 )
@@ -252,8 +257,9 @@ async def _end(running: _Running) -> None:
         process.stdin.close()
     if await _gone(process, CLOSING):
         return
-    with suppress(BrokenPipeError):
-        os.write(running.control, b"t")
+    if running.control >= 0:
+        with suppress(BrokenPipeError):
+            os.write(running.control, b"t")
     if await _gone(process, GRACE + timedelta(seconds=1)):
         return
     running.end()
