@@ -179,6 +179,15 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A piece of what a running agent says, as it comes; may be lost."""
+
+    step: str
+    node: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The request's end."""
 
@@ -187,7 +196,10 @@ class Ended:
     """The report, whole, where there is one."""
 
 
-Event = LogEvent | Progress | Ended
+Event = LogEvent | Progress | Said | Ended
+
+MOST_WAITING = 10_000
+"""Events that wait for a slow watcher; what comes on top, and may be lost, is."""
 
 
 async def watch(swarm: Swarm, request: str) -> AsyncIterator[Event]:
@@ -196,7 +208,7 @@ async def watch(swarm: Swarm, request: str) -> AsyncIterator[Event]:
     It survives reconnects; whoever stops listening changes nothing. Raises RequestLost when the server
     came back without what it held.
     """
-    events: asyncio.Queue[LogEvent | Progress | None] = asyncio.Queue()
+    events: asyncio.Queue[LogEvent | Progress | Said | None] = asyncio.Queue()
 
     def on_lost() -> None:
         events.put_nowait(None)
@@ -208,9 +220,9 @@ async def watch(swarm: Swarm, request: str) -> AsyncIterator[Event]:
             events.put_nowait(LogEvent(step, entry, followed.seq, followed.at))
 
     async def on_progress(message: Msg) -> None:
-        progress = _read_progress(message)
-        if progress is not None:
-            events.put_nowait(progress)
+        told = _read_event(message)
+        if told is not None and events.qsize() < MOST_WAITING:
+            events.put_nowait(told)
 
     follower = Follower(
         swarm.wire,
@@ -283,9 +295,11 @@ async def _report(swarm: Swarm, entry: Entry) -> Result | None:
     return await unpack_result(result, swarm.artifacts) if result is not None else None
 
 
-def _read_progress(message: Msg) -> Progress | None:
+def _read_event(message: Msg) -> Progress | Said | None:
     try:
         event = read_json(message.data, "the event")
+        if event["kind"] == "said":
+            return Said(split_log_subject(message.subject)[1], str(event["node"]), str(event["text"]))
         if event["kind"] != "progress":
             return None
         fraction = event.get("fraction")
