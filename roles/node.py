@@ -33,6 +33,7 @@ from ..swarm.swarm import Me, Swarm, open_swarm
 from .adverts import Adverts, Definitions
 from .coordinator import Coordinator
 from .jobs import JobTable
+from .model_check import refused_models
 from .offering import Offering, make_offering
 from .planning.template import Template
 from .promotion import Promotion, hand_over
@@ -87,6 +88,9 @@ class Node:
         """
         adverts = self.adverts
         offering = await adverts.begin()
+        self.definitions.registered.refused = await refused_models(self.settings, offering)
+        if self.definitions.registered.refused:
+            offering = await adverts.begin()
         for name, why in offering.not_ready.items():
             log.warning("capability %s is declared, not ready: %s", name, why)
         offering.check_strict(self.settings.swarm)
@@ -101,6 +105,8 @@ class Node:
             await swarm.follow_limits()
             await swarm.follow_lanes()
             registry = await self.definitions.registered.follow(swarm)
+            if self.definitions.registered.records:
+                offering = await adverts.begin()
             revision = await name_revision(swarm.wire, swarm.names, self.name, self.run)
             registration = register_node(run_dir(self.home), self.name, self.settings.swarm.role, os.getpid())
             stack.enter_context(registration)

@@ -157,3 +157,24 @@ def test_what_cannot_be_an_agent_is_refused_in_words(
     assert said in ran.stderr
     assert "Traceback" not in ran.stderr
     assert not (home / ".picoclaw" / "agents").exists()
+
+
+def test_a_key_that_is_refused_is_named_at_the_start_and_nothing_is_served_with_it(
+    told: tuple[str, ...], spawn_picoclaw: SpawnPicoclaw, run_picoclaw: RunPicoclaw
+) -> None:
+    with fake_llm({"keys": ["sk-the-right-one"], "rules": [{"answer": "hi"}]}) as llm:
+        env = environment(llm)
+        node = serving(
+            spawn_picoclaw(
+                "--swarm.role", "worker", "--swarm.name", "hand", "--swarm.capabilities", "research,docs", *told,
+                env=env,
+            )
+        )  # fmt: skip
+        node.expect("capability research is declared, not ready: .*ANTHROPIC_API_KEY")
+        assert KEY not in node.output
+        strict = run_picoclaw(
+            "--swarm.role", "worker", "--swarm.capabilities", "research", "--swarm.strict", *told, env=env
+        )
+        assert strict.returncode == 2
+        assert "ANTHROPIC_API_KEY" in strict.stderr.splitlines()[-1]
+        assert llm.billed() == 0
