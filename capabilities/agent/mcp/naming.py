@@ -75,7 +75,22 @@ def schema(raw: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(found.setdefault("properties", {}), dict):
         raise SchemaRefused("its properties are no object")
     _check_references(found)
+    _check_whole(found)
     return found
+
+
+def _check_whole(found: dict[str, Any]) -> None:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError
+
+    try:
+        Draft202012Validator.check_schema(found)
+        Draft202012Validator(found).is_valid({})
+    except SchemaError as error:
+        where = "/".join(map(str, error.absolute_path))[:60]
+        raise SchemaRefused(f"its schema is wrong at {where or 'its top'}") from None
+    except RecursionError:
+        raise SchemaRefused("its schema refers to itself without end") from None
 
 
 def _schema(node: Any, depth: int) -> Any:
@@ -93,6 +108,8 @@ def _schema(node: Any, depth: int) -> Any:
             raise SchemaRefused("its schema refers to another document")
         if key in _NAMED_SCHEMAS and isinstance(value, Mapping):
             kept[key] = {name: _schema(inner, depth + 1) for name, inner in value.items()}
+        elif key == "items" and isinstance(value, list):
+            kept["prefixItems"] = _schema(value, depth + 1)  # as drafts before 2020-12 have it
         elif key in _SCHEMAS:
             kept[key] = _schema(value, depth + 1)
         elif key in ("description", "title") and isinstance(value, str):
