@@ -6,14 +6,20 @@ sequence of the request's log that it goes by: a later owner's is always higher.
 
 import hashlib
 import logging
+from dataclasses import replace
 
 from pydantic_core import to_json
 
+from ...capabilities.agent.budget.account import Breach, Granted, Holder
+from ...capabilities.agent.budget.limits import Budget
+from ...capabilities.agent.budget.of_journal import spent_in
 from ...capabilities.agent.models.client import Question
 from ...capabilities.agent.models.conversation import TURN, Turn
 from ...errors import ContextTooLong, JobCancelled, ModelRefused, ModelUnavailable
 from ...swarm.journal import TaskJournal, take_over
 from ...swarm.steps import Intent, Outcome
+from ...swarm.subjects import task_id
+from ..agents.purse import Payee, Purse
 from ..ledger import Fenced, Ledger
 from .mind import Mind
 
@@ -26,9 +32,10 @@ TOO_LONG = "too long: "
 class Asker:
     """Asks in one order, the same after a crash; `begin_asking` makes it."""
 
-    def __init__(self, mind: Mind, journal: TaskJournal) -> None:
+    def __init__(self, mind: Mind, journal: TaskJournal, purse: Purse) -> None:
         self._mind = mind
         self._journal = journal
+        self._purse = purse
         self._number = 0
         self.turns = 0
         """Questions that have an answer, recorded ones included."""
@@ -43,7 +50,8 @@ class Asker:
     async def ask(self, question: Question) -> Turn:
         """Return the answer to the next question, from the journal where it stands there.
 
-        Raises ModelRefused and ModelUnavailable, those of the journal included, and Fenced.
+        Raises ModelRefused and ModelUnavailable, those of the journal and of a spent budget included, and
+        Fenced.
         """
         self._number += 1
         recorded = next(
@@ -65,14 +73,18 @@ class Asker:
         begun = sum(isinstance(s, Intent) and s.number == self._number for s in self._journal.steps)
         if begun:
             log.warning("a question to %s was under way at a crash: it is asked again", question.model)
+        granted = await self._reserve(question)
         intent = Intent(
             number=self._number,
             what="turn",
             name=question.model,
             repeatable=True,
             digest=hashlib.sha256(to_json(question)).hexdigest(),
+            reserved_usd=None if granted.worst.unpriced else granted.worst.usd,
+            reserved_tokens=granted.worst.tokens,
         )
         await self._append(intent)
+        question = replace(question, max_tokens=granted.max_tokens)
         try:
             turn = await self._mind.client.ask(question)
         except (ModelRefused, ModelUnavailable) as error:
@@ -90,7 +102,26 @@ class Asker:
                 maybe_billed=begun + turn.maybe_billed,
             )
         await self._append(outcome)
+        # No question may follow: what is settled now is as good as ended, and the next one begins from it.
+        await self._settle()
         return outcome
+
+    async def _reserve(self, question: Question) -> Granted:
+        """Take a question's worst case from the request's budget; raises ModelRefused where it is spent."""
+        mine = Holder(name="the coordinator", budget=Budget(), spent=spent_in(self._journal.steps))
+        try:
+            granted = await self._purse.reserve(self._mind.estimate(question), mine)
+        except JobCancelled:
+            raise Fenced from None
+        if isinstance(granted, Breach):
+            raise ModelRefused(f"no money is left to ask {question.model}: {granted.words}")
+        return granted
+
+    async def _settle(self) -> None:
+        try:
+            await self._purse.settle(spent_in(self._journal.steps), ended=True)
+        except JobCancelled:
+            raise Fenced from None
 
     async def _append(self, step: Intent | Outcome) -> None:
         try:
@@ -106,4 +137,8 @@ async def begin_asking(ledger: Ledger, mind: Mind, step: str) -> Asker:
         journal = await take_over(ledger.swarm, ledger.request_id, step, attempt=ledger.head.seq)
     except JobCancelled:
         raise Fenced from None
-    return Asker(mind, journal)
+    request = ledger.request
+    payee = Payee(
+        task_id(ledger.request_id, step), ledger.head.seq, ledger.request_id, request.budget, request.parent
+    )
+    return Asker(mind, journal, Purse(ledger.swarm, payee))

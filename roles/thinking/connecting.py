@@ -54,5 +54,6 @@ def connect_mind(
         max_tokens=settings.max_tokens,
         timeout=settings.timeout,
         room=room,
+        worst=lambda model, read, written: client.prices.worst(str(read_model(model)), read, written),
         described=described,
     )
