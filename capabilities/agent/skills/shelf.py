@@ -53,6 +53,8 @@ def find_skills(folders: Sequence[tuple[Path, Source]]) -> Shelf:
     for folder, source in folders:
         own: dict[str, Skill] = {}
         for place in _places(folder, broken):
+            if source == "repository" and (place.is_symlink() or (place / FILE).is_symlink()):
+                continue
             try:
                 skill = read_skill(place, source)
             except ConfigError as error:

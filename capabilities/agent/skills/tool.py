@@ -18,7 +18,7 @@ from ..tools.tool import Place, Tool, ToolResult
 from ..tools.toolbox import Kit
 from .machine import not_ready, this_machine
 from .shelf import shelf_of, skills_of_repository
-from .skill import ORIGIN, Skill
+from .skill import FILE, ORIGIN, Skill
 
 log = logging.getLogger(__name__)
 
@@ -159,14 +159,14 @@ def file_of(skill: Skill, name: str) -> ToolResult:
 
 
 def files_of(folder: Path) -> list[str]:
-    """Return the further files of a skill, by their paths in it; none that lies behind a link."""
+    """Return the further plain files of a skill, by their paths in it; none that lies behind a link."""
     found: list[str] = []
     for here, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__pycache__")
         for name in sorted(files):
             path = Path(here, name)
             relative = path.relative_to(folder).as_posix()
-            if relative not in ("SKILL.md", ORIGIN) and not path.is_symlink():
+            if relative not in (FILE, ORIGIN) and path.is_file() and not path.is_symlink():
                 found.append(relative)
         if len(found) > MOST_FILES:
             break
