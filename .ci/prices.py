@@ -64,9 +64,9 @@ def row(entry: dict[str, Any]) -> dict[str, Any]:
             kept["above"] = step * 1000
             kept["higher"] = above
             break
-    window = entry.get("max_input_tokens")
-    if isinstance(window, int) and window > 0:
-        kept["window"] = window
+    for name, field in (("window", "max_input_tokens"), ("answer", "max_output_tokens")):
+        if isinstance(count := entry.get(field), int) and count > 0:
+            kept[name] = count
     return kept
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from .client import Question
 from .conversation import Assistant, Message, ToolAnswer, ToolCall, User
+from .held_schema import held, in_words
 
 PROVIDER = "anthropic"
 _CACHED = {"type": "ephemeral"}
@@ -20,19 +21,34 @@ def parameters(question: Question, name: str) -> dict[str, Any]:
         "max_tokens": question.max_tokens,
         "messages": conversation(question.messages),
     }
-    if question.system:
-        told["system"] = [{"type": "text", "text": question.system, "cache_control": _CACHED}]
-    if question.tools:
-        told["tools"] = [
-            {"name": tool.name, "description": tool.description, "input_schema": tool.schema}
-            for tool in question.tools
+    schema = held(question.schema) if question.schema is not None else None
+    if schema is not None:
+        told["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
+    words = in_words(question.schema) if question.schema is not None and schema is None else ""
+    if system := "\n\n".join(filter(None, (question.system, words))):
+        told["system"] = [{"type": "text", "text": system, "cache_control": _CACHED}]
+    tools = [
+        {"name": tool.name, "description": tool.description, "input_schema": tool.schema}
+        for tool in question.tools
+    ]
+    may_use = bool(tools) and question.may_use_tools
+    if not tools:
+        # A conversation in which tools were used is refused where none stand beside it.
+        tools = [
+            {"name": name, "description": "", "input_schema": {"type": "object"}}
+            for name in _used(question.messages)
         ]
-        told["tools"][-1]["cache_control"] = _CACHED
-        if not question.may_use_tools:
+    if tools:
+        told["tools"] = [*tools[:-1], {**tools[-1], "cache_control": _CACHED}]
+        if not may_use:
             told["tool_choice"] = {"type": "none"}
-    if question.schema is not None:
-        told["output_config"] = {"format": {"type": "json_schema", "schema": question.schema}}
     return told
+
+
+def _used(messages: Sequence[Message]) -> list[str]:
+    """Return the names of the tools that were used, each once."""
+    calls = (call for message in messages if isinstance(message, Assistant) for call in message.calls)
+    return list(dict.fromkeys(call.name for call in calls))
 
 
 def conversation(messages: Sequence[Message]) -> list[dict[str, Any]]:

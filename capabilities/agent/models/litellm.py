@@ -20,6 +20,9 @@ _UNREACHED = frozenset({"ConnectError", "ConnectTimeout", "ClientConnectorError"
 _ANSWERED = frozenset({"HTTPStatusError", "ClientResponseError"})
 _SILENT = frozenset({"APITimeoutError", "ReadTimeout", "Timeout", "SocketTimeoutError", "ServerTimeoutError"})
 
+_users: set["LitellmClient"] = set()
+"""Who has asked and not yet closed: litellm keeps its connections by process, and so this does."""
+
 
 class LitellmClient:
     """Asks models of one provider. Without litellm, a question raises PackageMissing."""
@@ -27,7 +30,6 @@ class LitellmClient:
     def __init__(self, access: Access) -> None:
         """Nothing is loaded or opened before the first question."""
         self._access = access
-        self._used = False
 
     async def ask(self, question: Question, on_text: OnText | None = None) -> Turn:
         """Return the model's answer; see `ModelClient.ask`. It is streamed where somebody listens."""
@@ -35,7 +37,7 @@ class LitellmClient:
         if model.provider.keys and self._access.sent_key is None:
             raise failures.key_refused(str(model), self._access.variable, None)
         litellm = await asyncio.to_thread(loaded, str(model))
-        self._used = True
+        _users.add(self)
         told = parameters(question, model, self._access, stream=on_text is not None)
         try:
             async with asyncio.timeout(question.timeout.total_seconds()) as silence:
@@ -77,10 +79,12 @@ class LitellmClient:
             raise failures.key_refused(str(model), way.variable, way.key, got.status_code)
 
     async def close(self) -> None:
-        """Let go of litellm's connections, which all of its users in this process share."""
-        if not self._used:
+        """Let go of litellm's connections, which all of its users in this process share: the last one does."""
+        if self not in _users:
             return
-        self._used = False
+        _users.discard(self)
+        if _users:
+            return
         from litellm.llms.custom_httpx.async_client_cleanup import close_litellm_async_clients
 
         await close_litellm_async_clients()  # type: ignore[no-untyped-call]

@@ -49,6 +49,8 @@ class Price:
     higher: Rates | None = None
     window: int | None = None
     """Tokens that it reads at most."""
+    answer: int | None = None
+    """Tokens that it writes at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +74,10 @@ class Prices:
         known = next((self.table[name] for name in names if name in self.table), None)
         if exact is None or known is None:
             return exact or known
+        window = exact.window if exact.window is not None else known.window
         if exact.rates is None:  # the user said only the window
-            return replace(known, window=exact.window or known.window)
-        return exact if exact.window is not None else replace(exact, window=known.window)
+            return replace(known, window=window)
+        return replace(exact, window=window, answer=known.answer)
 
     def usd(self, model: str, usage: Usage) -> float | None:
         """Return what a turn cost; None where no price is known."""
@@ -105,6 +108,11 @@ class Prices:
         price = self.find(model)
         return price.window if price is not None else None
 
+    def answer(self, model: str) -> int | None:
+        """Return how many tokens a model writes at most; None where nobody knows."""
+        price = self.find(model)
+        return price.answer if price is not None else None
+
 
 def known_prices(file: Path | None = None) -> Prices:
     """Return the table, with the user's file before it.
@@ -128,6 +136,7 @@ def _from_table(entry: dict[str, Any]) -> Price:
         above=entry.get("above"),
         higher=Rates(**{**rates, **entry["higher"]}) if "higher" in entry else None,
         window=entry.get("window"),
+        answer=entry.get("answer"),
     )
 
 

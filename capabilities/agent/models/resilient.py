@@ -104,6 +104,9 @@ class ResilientClient:
         left = timedelta(seconds=max(0.0, asking.deadline - time.monotonic()))
         try:
             model = read_model(name)
+            # More than a model can write is an error to most providers, however short its answer would be.
+            most = self.prices.answer(str(model)) or question.max_tokens
+            question = replace(question, max_tokens=min(question.max_tokens, most))
             client = self._adapter(model)
             if client not in self._opened:
                 self._opened.append(client)
