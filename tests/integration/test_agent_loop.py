@@ -1,16 +1,23 @@
 """An agent's task through a real swarm: a model behind `fake-llm`, real tools, the journal on a real server."""
 
+import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from picoclaw.capabilities.agent.budget.limits import Budget
+from picoclaw.swarm.cancel import cancel_request
+from picoclaw.swarm.entries import Done
 from picoclaw.swarm.journal import read_journal
 from picoclaw.swarm.records import Result
-from picoclaw.swarm.submission import Ended
+from picoclaw.swarm.steps import Intent, Note, Outcome
+from picoclaw.swarm.submission import Ended, Event, Progress, Said, watch
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.agents import agent, settings_for
 from picoclaw.tests.support.fake_llm import fake_llm
-from picoclaw.tests.support.swarm import Lab, ask, end_of
+from picoclaw.tests.support.swarm import Lab, ask, end_of, entries
+from picoclaw.tests.support.waiting import wait_for_async
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(90)]
 
@@ -27,8 +34,6 @@ WRITES: dict[str, Any] = {
 
 
 async def steps_of(swarm: Swarm, request: str) -> list[str]:
-    from picoclaw.swarm.steps import Intent, Note, Outcome
-
     told = []
     for step in await read_journal(swarm, request, "task"):
         match step:
@@ -66,3 +71,131 @@ async def test_a_task_goes_from_a_question_by_tools_to_an_answer(
             "intent 3 turn", "outcome 3 ok", "intent 4 tool", "outcome 4 ok",
             "intent 5 turn", "outcome 5 ok",
         ]  # fmt: skip
+
+
+async def test_watchers_see_what_is_said_and_change_nothing(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with fake_llm(WRITES) as llm:
+        await lab.coordinator()
+        await lab.worker(agent(settings_for(llm, monkeypatch)))
+        swarm = await lab.door()
+        request = await ask(swarm, "write and read", demand="noop")
+
+        async def watched(until: type[Event]) -> list[Event]:
+            seen: list[Event] = []
+            async for event in watch(swarm, request):
+                seen.append(event)
+                if isinstance(event, until):
+                    break
+            return seen
+
+        async with asyncio.timeout(40):
+            goes, stays = await asyncio.gather(watched(Said), watched(Ended))
+        assert isinstance(goes[-1], Said)
+        said = "".join(event.text for event in stays if isinstance(event, Said))
+        assert said == "I write.\nThe file says: hi\n"
+        assert any(isinstance(event, Progress) and "uses bash" in event.message for event in stays)
+        assert llm.billed() == 3
+
+
+async def test_a_task_that_is_cancelled_in_the_midst_of_a_turn_ends_at_once(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = {"rules": [{"answer": {"text": "never", "slow": "60s"}}]}
+    with fake_llm(slow) as llm:
+        await lab.coordinator()
+        await lab.worker(agent(settings_for(llm, monkeypatch)))
+        swarm = await lab.door()
+        request = await ask(swarm, "take long", demand="noop")
+
+        async def asked() -> bool:
+            return bool(await asyncio.to_thread(llm.calls))
+
+        await wait_for_async(asked, 20)
+        await cancel_request(swarm, request, why="enough")
+        ended = await end_of(swarm, request, 20)
+        assert ended.head.state == "cancelled"
+
+
+async def test_a_drained_worker_s_task_goes_on_elsewhere_without_a_second_turn(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = {
+        "rules": [
+            {"when": {"turn": 1}, "answer": {"tools": [{"bash": {"command": "echo one > a.txt"}}]}},
+            {"when": {"turn": 2, "model": "."}, "times": 1, "answer": {"text": "never", "slow": "60s"}},
+            {"when": {"turn": 2}, "answer": {"tools": [{"bash": {"command": "cat a.txt"}}]}},
+            {"answer": "Then: ${result}"},
+        ]
+    }
+    with fake_llm(script) as llm:
+        await lab.coordinator()
+        one = await lab.worker(agent(settings_for(llm, monkeypatch)), drain=timedelta(seconds=0.2))
+        swarm = await lab.door()
+        request = await ask(swarm, "two workers", demand="noop")
+
+        async def asked_twice() -> bool:
+            return len(await asyncio.to_thread(llm.calls)) == 2
+
+        await wait_for_async(asked_twice, 20)
+        await lab.worker(agent(settings_for(llm, monkeypatch)))
+        await one.stop()
+        ended = await end_of(swarm, request, 40)
+        assert "Then: one" in summary_of(ended), "what the first attempt wrote is there"
+        steps = await steps_of(swarm, request)
+        assert steps.count("intent 3 turn") == 2
+        assert steps.count("intent 1 turn") == 1
+
+
+async def test_a_spent_budget_makes_the_request_partial_and_says_so(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = {
+        "rules": [
+            {"when": {"tools": True}, "answer": {"tools": [{"bash": {"command": "date +%N"}}]}},
+            {"answer": "So far nothing."},
+        ]
+    }
+    with fake_llm(script) as llm:
+        await lab.coordinator()
+        await lab.worker(agent(settings_for(llm, monkeypatch), budget=Budget(turns=3)))
+        swarm = await lab.door()
+        request = await ask(swarm, "count", demand="noop")
+        ended = await end_of(swarm, request, 40)
+        assert ended.head.partial
+        assert "So far nothing." in summary_of(ended)
+        assert "(partial: this task may ask 3 turns)" in summary_of(ended)
+        assert llm.billed() == 3
+
+
+async def test_a_task_s_schema_makes_data_of_its_answer(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"n": {"type": "integer"}},
+        "required": ["n"],
+        "additionalProperties": False,
+    }
+    with fake_llm({"rules": [{"answer": {"json": {"n": 3}}}]}) as llm:
+        await lab.coordinator()
+        await lab.worker(agent(settings_for(llm, monkeypatch)))
+        swarm = await lab.door()
+        request = await ask(swarm, "count", demand="noop", input={"schema": schema})
+        ended = await end_of(swarm, request, 40)
+        assert ended.head.state == "done", ended.head
+        (done,) = [entry for entry in await entries(swarm, request, "task") if isinstance(entry, Done)]
+        assert done.result.data == {"n": 3}
+
+
+async def test_a_wrong_key_and_an_unreachable_model_are_said_in_words(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = {"keys": ["sk-right"], "rules": [{"answer": "never"}]}
+    with fake_llm(script) as llm:
+        await lab.coordinator()
+        await lab.worker(agent(settings_for(llm, monkeypatch)))
+        swarm = await lab.door()
+        request = await ask(swarm, "ask", demand="noop")
+        ended = await end_of(swarm, request, 40)
+        assert ended.head.state == "failed"
+        assert "ANTHROPIC_API_KEY" in ended.head.reason

@@ -403,6 +403,6 @@ async def test_it_says_what_it_took(tmp_path: Path) -> None:
     ended = await run.go()
     assert ended.state.usage == Usage(input=20, output=10, usd=0.02)
     assert run.spent.turns == 2
-    assert run.said == ["Hm.", "done"]
+    assert run.said == ["Hm.\n", "done\n"]
     assert any("uses look" in line for line in run.told)
     assert ended.state.began is not None

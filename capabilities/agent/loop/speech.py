@@ -18,6 +18,8 @@ class Speech:
         self._say = say
         self._pieces: list[str] = []
         self._waiting = 0
+        self._ended = True
+        """What was said ends with its line."""
         self._woken = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -30,6 +32,8 @@ class Speech:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         if error is None:
+            if not self._ended:
+                self._pieces.append("\n")
             await self._flush()
 
     def add(self, text: str) -> None:
@@ -37,6 +41,7 @@ class Speech:
         if self._waiting < MOST:
             self._pieces.append(text)
             self._waiting += len(text)
+            self._ended = text.endswith("\n") if text else self._ended
             self._woken.set()
 
     async def _run(self) -> None:
