@@ -79,7 +79,8 @@ def list_approvals(
 
 def _list(ctx: click.Context, form: Format, request: str | None, *, everything: bool, watch: bool) -> int:
     async def work(swarm: "Swarm") -> int:
-        from ...swarm.approvals.store import list_asked, list_open
+        from ...swarm.approvals.listing import list_asked
+        from ...swarm.approvals.store import list_open
         from ...swarm.look import server_time
         from ...swarm.resolve import resolve
         from .rows import listing

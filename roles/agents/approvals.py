@@ -8,8 +8,9 @@ from datetime import timedelta
 
 from ...capabilities.agent.approvals.asking import Answer, Asking, asking_id
 from ...errors import SwarmError, UsageError
+from ...swarm.approvals.listing import Asked, list_asked
 from ...swarm.approvals.record import ApprovalRecord
-from ...swarm.approvals.store import Asked, ask, expire, list_asked, read, subject_of
+from ...swarm.approvals.store import ask, expire, read, subject_of
 from ...swarm.follow import Followed
 from ...swarm.records import QueuedTask
 from ...swarm.swarm import Swarm

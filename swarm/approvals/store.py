@@ -1,35 +1,21 @@
 """The questions of agents in JetStream: asked once, answered once by compare-and-set, removed with their request."""
 
 import asyncio
-import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from ...errors import AppendRefused, NotFound, RecordRefused, SwarmTimeout, UsageError
-from ..foreign import warn_foreign
+from ...errors import AppendRefused, NotFound, SwarmTimeout, UsageError
 from ..kv import Bucket
-from ..log import snapshot
 from ..look import server_time
 from ..resolve import the_one
 from ..subjects import REQUEST_ID, Names
 from ..swarm import Swarm
 from ..wire import NOT_FOUND, PATIENCE, ApiError, NobodyListens, Wire
+from .listing import Asked, list_asked, read_record
 from .record import ApprovalRecord, Verdict
-
-log = logging.getLogger(__name__)
 
 EXPIRED = "nobody answered in time"
 AT_ONCE = 16
 """Tasks looked at at the same time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A question as it stands."""
-
-    record: ApprovalRecord
-    seq: int
-    """What an answer expects."""
 
 
 def _bucket(swarm: Swarm) -> Bucket:
@@ -51,7 +37,7 @@ async def ask(swarm: Swarm, record: ApprovalRecord) -> Asked:
     bucket = _bucket(swarm)
     while True:
         stored, revision = await bucket.read(key_of(record), patient=PATIENCE)
-        found = None if stored is None else _read(bucket.subject(key_of(record)), stored.data)
+        found = None if stored is None else read_record(bucket.subject(key_of(record)), stored.data)
         if found is not None and found.digest == record.digest:
             return Asked(found, revision)
         try:
@@ -81,26 +67,8 @@ async def expire(swarm: Swarm, asked: Asked, *, at: float) -> ApprovalRecord | N
 async def read(swarm: Swarm, record: ApprovalRecord) -> Asked | None:
     """Return a question as it stands now; None: it was removed."""
     stored, revision = await _bucket(swarm).read(key_of(record), patient=PATIENCE)
-    found = None if stored is None else _read(key_of(record), stored.data)
+    found = None if stored is None else read_record(key_of(record), stored.data)
     return None if found is None else Asked(found, revision)
-
-
-async def list_asked(swarm: Swarm, request: str | None = None, step: str | None = None) -> list[Asked]:
-    """Return the questions of everybody, a request or a task, the oldest first, answered ones too."""
-    bucket = _bucket(swarm)
-    subject = bucket.subject(".".join([*filter(None, (request, step)), ">"]))
-    try:
-        stored = await snapshot(swarm.wire, bucket.stream, subject, deliver="last_per_subject")
-    except ApiError as error:
-        if error.code in NOT_FOUND:
-            return []
-        raise
-    found = []
-    for message in stored:
-        record = _read(message.subject, message.data) if message.data else None
-        if record is not None:
-            found.append(Asked(record, message.seq))
-    return sorted(found, key=lambda asked: (asked.record.asked_at, asked.record.id))
 
 
 async def list_open(swarm: Swarm, request: str | None = None) -> list[Asked]:
@@ -170,11 +138,3 @@ async def remove_approvals(wire: Wire, names: Names, request: str) -> None:
     except ApiError as error:
         if error.code not in NOT_FOUND:
             raise
-
-
-def _read(subject: str, data: bytes) -> ApprovalRecord | None:
-    try:
-        return ApprovalRecord.from_bytes(data)
-    except RecordRefused as error:
-        warn_foreign(log, subject, error)
-        return None

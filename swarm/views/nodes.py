@@ -118,6 +118,8 @@ class Around:
     """Server time, in seconds since the epoch."""
     held_to: HeldTo = field(default_factory=HeldTo)
     """The caps and quotas of the swarm."""
+    asks: Mapping[str, str] = field(default_factory=dict)
+    """By task, the question that its agent asks people."""
 
     @property
     def offers(self) -> Sequence[Offer]:

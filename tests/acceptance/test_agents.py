@@ -88,6 +88,8 @@ def test_an_agent_is_created_asked_approved_described_and_deleted(
     (question,) = wait_for(asked, 30)
     assert "echo pushed > pushed.txt" in question["text"]
     assert question["rules"] == ["ask bash: echo pushed*"]
+    (waiting,) = json.loads(run("get", "tasks", "--status", "running", "--json"))
+    assert waiting["reason"].startswith(f"waiting for approval {question['id']}: bash")
     assert "allowed" in run("approve", question["id"][:6])
     assert "answered already" in run("deny", question["id"], code=2)
     assert door.finish(40) == 0, door.output

@@ -10,7 +10,8 @@ import pytest
 from picoclaw.capabilities.agent.approvals.asking import Answer, Asking
 from picoclaw.capabilities.executor import Context
 from picoclaw.errors import NotFound, UsageError
-from picoclaw.swarm.approvals.store import Asked, decide, list_asked, list_open
+from picoclaw.swarm.approvals.listing import Asked, list_asked
+from picoclaw.swarm.approvals.store import decide, list_open
 from picoclaw.swarm.prune import remove_request
 from picoclaw.swarm.records import QueuedTask, Result
 from picoclaw.swarm.swarm import Swarm
