@@ -11,6 +11,7 @@ from picoclaw.capabilities.agent.workspace import delta as delta_module
 from picoclaw.capabilities.agent.workspace.change import branch_of
 from picoclaw.capabilities.agent.workspace.manifest import Manifest, scan
 from picoclaw.capabilities.agent.workspace.workspace import Workspace, open_workspace
+from picoclaw.capabilities.removal import remove
 from picoclaw.capabilities.repository.reference import refer
 from picoclaw.errors import FinalError
 from picoclaw.swarm.records import ArtifactRef, QueuedTask, RepositoryRef, Task
@@ -256,3 +257,33 @@ async def test_without_a_repository_the_files_come_back(tmp_path: Path) -> None:
     for number in range(30):
         (workspace.root / f"{number}.txt").write_text("x")
     assert [ref.filename for ref in await workspace.finish(task())] == ["workspace.tar.gz"]
+
+
+async def test_a_tree_made_to_break_tools_is_handed_in_without_what_they_cannot_bear(tmp_path: Path) -> None:
+    mine = await sent(tmp_path, git=True)
+    asked = task(mine.repository)
+    workspace = await open_workspace(asked, mine.context)
+    (workspace.root / "main.py").write_text("print('two')\n")
+    folder = os.open(workspace.root, os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("deep", dir_fd=folder)
+        inner = os.open("deep", os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = inner
+    os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+    os.close(folder)
+    os.mkfifo(workspace.root / "pipe")
+    (workspace.root / "shut").mkdir()
+    (workspace.root / "shut" / "file").write_text("x")
+    (workspace.root / "shut").chmod(0)
+    (workspace.root / ".git" / "objects").rename(workspace.root / "objects")
+    saved = await workspace.save()
+    assert saved is not None
+    another, lacking = await resumed(workspace, asked, [saved])
+    assert "pipe" in lacking
+    assert (another.root / "main.py").read_text() == "print('two')\n"
+    handed = await workspace.finish(asked)
+    patch = await mine.context.artifacts.get(handed[0])
+    assert b"+print('two')" in patch
+    for one in (workspace, another):
+        remove(one.root)
