@@ -1,5 +1,6 @@
 """From settings to models: what the loop, the coordinator and the checks at a node's start call."""
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -18,6 +19,8 @@ from .prices import known_prices
 from .rates import Rates
 from .resilient import ResilientClient, Told
 
+log = logging.getLogger(__name__)
+
 _CHECK = timedelta(seconds=10)
 
 
@@ -35,7 +38,7 @@ def connect_models(
     """Return the one client of all models; nothing is loaded or asked before its first question.
 
     `environ` holds the providers' keys; `run` is the run directory (that of this user's home); `told` hears
-    of retries and fallbacks. Raises ConfigError for a wrong `llm.prices` file.
+    of retries and fallbacks, else the log does. Raises ConfigError for a wrong `llm.prices` file.
     """
     clients: dict[str, ModelClient] = {}
 
@@ -51,7 +54,7 @@ def connect_models(
         rates=Rates.of(settings, run if run is not None else run_dir(picoclaw_home())),
         retries=settings.retries,
         total=settings.total_timeout,
-        told=told,
+        told=told or _logged,
     )
 
 
@@ -82,6 +85,10 @@ async def problems(
         except (ModelRefused, ModelUnavailable) as error:
             wrong[model] = error
     return wrong
+
+
+def _logged(line: str) -> None:
+    log.warning("%s", line)
 
 
 def _made(model: Model, settings: LlmSettings, environ: Mapping[str, str]) -> _Adapter:
