@@ -1,5 +1,6 @@
 """Agents: profiles of the user's files, of the registry and of picoclaw, each on its own lane."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,5 +15,7 @@ def executors(_: Sequence[Path], told: Told) -> tuple[Executor, ...]:
     """Return one executor for each agent. Raises ConfigError for a file that is wrong."""
     from ..agent.profiles.known import known_profiles
     from ..agent.profiles.served import ProfileExecutor
+    from ..agent.skills.adverts import SkillAdverts
 
-    return tuple(ProfileExecutor(profile, told) for profile in known_profiles(told))
+    adverts = SkillAdverts(told.settings, os.environ)
+    return tuple(ProfileExecutor(profile, told, adverts) for profile in known_profiles(told))

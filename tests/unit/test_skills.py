@@ -23,7 +23,9 @@ from picoclaw.capabilities.agent.skills.shelf import SHIPPED, find_skills, skill
 from picoclaw.capabilities.agent.skills.template import skill_template
 from picoclaw.capabilities.agent.skills.tool import SkillSource, SkillTool
 from picoclaw.capabilities.agent.tools.toolbox import Kit
-from picoclaw.config.settings import Settings, SkillsSettings
+from picoclaw.capabilities.registry import load_executors, missing
+from picoclaw.capabilities.told import Told
+from picoclaw.config.settings import AgentsSettings, Settings, SkillsSettings
 from picoclaw.errors import ConfigError, NotFound, UsageError
 from picoclaw.tests.support.agent_tools import Hand
 
@@ -379,3 +381,22 @@ def test_the_source_gives_up_nothing_when_a_skill_is_unknown_or_not_ready(
     assert "lacks is not ready: needs no-such-program on the PATH" in caplog.text
     assert "did you mean 'ready'" in caplog.text
     assert "broken/SKILL.md:1" in caplog.text
+
+
+def test_a_node_advertises_the_skills_of_its_agents_and_says_what_they_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "x")
+    write(tmp_path / "skills" / "ready")
+    write(tmp_path / "skills" / "lacks", "---\nname: lacks\ndescription: b\nneeds: no-such-program\n---\nx\n")
+    write(tmp_path / "skills" / "unused")
+    agents = tmp_path / "agents"
+    agents.mkdir()
+    (agents / "coder.yaml").write_text("name: coder\nmodel: anthropic/x\nskills: [ready, lacks]\n")
+    settings = Settings(
+        skills=SkillsSettings(path=(tmp_path / "skills",)), agents=AgentsSettings(path=(agents,))
+    )
+    executors = load_executors((), Told(settings=settings))
+    assert missing("ready", executors) == ""
+    assert missing("lacks", executors) == "needs no-such-program on the PATH"
+    assert "unused" not in executors

@@ -7,6 +7,7 @@ from ....swarm.records import QueuedTask, Result
 from ...executor import Context, Readiness
 from ...told import Told
 from ..models.named import readiness as model_readiness
+from ..skills.adverts import SkillAdverts
 from .profile import Profile
 
 
@@ -16,6 +17,8 @@ class ProfileExecutor:
 
     profile: Profile
     told: Told
+    adverts: SkillAdverts | None = None
+    """What its skills let the node offer besides."""
 
     @property
     def agent(self) -> str:
@@ -28,7 +31,11 @@ class ProfileExecutor:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        return frozenset(self.profile.capabilities)
+        return frozenset(self.profile.capabilities) | self._of_skills
+
+    @property
+    def _of_skills(self) -> frozenset[str]:
+        return frozenset() if self.adverts is None else self.adverts.capabilities(self.profile.skills)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -37,7 +44,11 @@ class ProfileExecutor:
         return self.profile.models or tuple(filter(None, (llm.model, *llm.fallbacks)))
 
     def readiness(self, capability: str) -> Readiness:
-        """Return whether one of its models can be asked from here; no network."""
+        """Return whether one of its models can be asked from here, and its skill is ready; no network."""
+        if self.adverts is not None and capability not in self.profile.capabilities:
+            lacking = self.adverts.lacking(capability, self.profile.skills)
+            if lacking:
+                return Readiness(False, lacking)
         refused = dict(self.told.refused)
         reasons: dict[str, None] = {}
         for model in self.models:
