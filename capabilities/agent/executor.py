@@ -23,6 +23,7 @@ from .profiles.profile import Profile
 from .prompt import system_prompt, task_prompt
 from .sandbox.environment import tool_environment
 from .sources import sources
+from .tools.bash import Bash
 from .tools.tool import Alongside
 from .tools.toolbox import Kit, built_in, toolbox
 from .workspace.workspace import open_workspace
@@ -91,7 +92,10 @@ class AgentExecutor:
             ended = await run(work, tool_environment(self.settings.agents))
             change = await opened.finish(task)
         result = result_of(ended, schema)
-        return result.model_copy(update={"artifacts": (*change, *result.artifacts)})
+        log = "; ".join(
+            [result.log or "", *(tool.said for tool in box if isinstance(tool, Bash) and tool.said)]
+        )
+        return result.model_copy(update={"artifacts": (*change, *result.artifacts), "log": log})
 
 
 def result_of(ended: Ended, schema: Mapping[str, Any] | None) -> Result:

@@ -249,10 +249,13 @@ async def test_without_bubblewrap_it_is_said_or_refused(hand: Hand, monkeypatch:
     monkeypatch.setenv("PATH", str(nowhere))
     chosen = choose(AgentsSettings())
     assert chosen.sandbox is not None
-    assert chosen.sandbox.said.startswith("no sandbox (bubblewrap is not on the PATH)")
+    assert chosen.sandbox.said.startswith("no sandbox (bubblewrap is not on the PATH), where")
     assert "apt install bubblewrap" in chosen.lacks
-    assert (await hand.use(bash("auto"), command="echo done")).text == "done"
-    assert hand.context.said == [f"bash: {chosen.sandbox.said}"]
+    tool = bash("auto")
+    assert tool.said == ""
+    assert (await hand.use(tool, command="echo done")).text == "done"
+    assert tool.said == f"commands ran in {chosen.sandbox.said}"
+    assert hand.context.said == [f"commands run in {chosen.sandbox.said}"]
     refused = await hand.use(bash("bubblewrap"), command="echo done")
     assert refused.error
     assert "commands do not run on this node" in refused.text

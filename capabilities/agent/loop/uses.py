@@ -13,6 +13,7 @@ from ....swarm.steps import Intent, Note, Outcome
 from ..approvals.asking import Answer, Asking
 from ..approvals.decide import decide
 from ..models.conversation import ToolCall
+from ..tools.inside.confined import touched
 from ..tools.tool import Place, Tool, ToolResult
 from .answers import mismatch
 from .clean import clean, cut, is_long, plain
@@ -118,7 +119,10 @@ async def _ruled_out(work: Work, call: ToolCall, number: int, arguments: Mapping
         return ""
     if verdict is not None:
         return "a person said no to this: do something else, or end with what there is"
-    ruling = decide(work.terms.policy, call.name, arguments, root=str(work.workspace.root))
+    root = work.workspace.root
+    path = arguments.get("path")
+    also = await asyncio.to_thread(touched, root, path) if isinstance(path, str) else ()
+    ruling = decide(work.terms.policy, call.name, arguments, root=str(root), also=also)
     if ruling.decision == "allow":
         return ""
     if ruling.decision == "deny":

@@ -38,7 +38,7 @@ class Bubblewrap:
     @property
     def said(self) -> str:
         net = "with the network" if self.network else "without network"
-        return f"a bubblewrap sandbox {net}: it sees its workspace, and the system read-only"
+        return f"a bubblewrap sandbox {net}, where they see the workspace, and the system read-only"
 
     def wrap(self, command: Command, job: Job) -> Command:
         argv = [

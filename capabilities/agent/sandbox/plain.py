@@ -15,7 +15,7 @@ class Plain:
 
     @property
     def said(self) -> str:
-        return f"no sandbox ({self.why}): commands reach all that the node's user can"
+        return f"no sandbox ({self.why}), where they reach all that the node's user can"
 
     def wrap(self, command: Command, job: Job) -> Command:
         env = {**command.env, "HOME": str(job.home), "TMPDIR": str(job.tmp)}

@@ -38,7 +38,7 @@ class Sandbox(Protocol):
 
     @property
     def said(self) -> str:
-        """What people and models are told of it, in one sentence without its end."""
+        """What people are told of it, after `commands run in`."""
         ...
 
     def wrap(self, command: Command, job: Job) -> Command:

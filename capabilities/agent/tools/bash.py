@@ -91,6 +91,12 @@ class Bash:
     disk: int = DISK
     _chosen: Chosen | None = None
 
+    @property
+    def said(self) -> str:
+        """How the commands of the job were kept from the machine, in one sentence; empty where none ran."""
+        sandbox = self._chosen.sandbox if self._chosen is not None else None
+        return f"commands ran in {sandbox.said}" if sandbox is not None else ""
+
     async def use(self, arguments: Mapping[str, JsonValue], place: Place) -> ToolResult:
         """Run `command` for at most `timeout` seconds."""
         command, seconds = str(arguments["command"]), arguments.get("timeout")
@@ -123,7 +129,7 @@ class Bash:
         if self._chosen is None:
             self._chosen = await asyncio.to_thread(choose, self.settings)
             if self._chosen.sandbox is not None and self._chosen.sandbox.name == "none":
-                await place.context.progress(f"bash: {self._chosen.sandbox.said}")
+                await place.context.progress(f"commands run in {self._chosen.sandbox.said}")
         if self._chosen.sandbox is None:
             return f"commands do not run on this node: agents.sandbox is bubblewrap, and {self._chosen.lacks}"
         return self._chosen.sandbox
