@@ -44,8 +44,7 @@ def capabilities(ctx: click.Context, check: str | None, everything: bool, as_jso
     \b
     --json: a list of objects with name, ready, by (analyzers, command, function,
     agent, or empty where nothing serves it), needs, place, description; with
-    --check
-    one such object.
+    --check one such object.
     """
     from ..capabilities.inventory import inventory, look_up
     from ..config.names import canonical_capability

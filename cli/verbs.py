@@ -32,6 +32,7 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "approvals": Verb("approvals.command", "approvals", "List what agents ask people."),
         "approve": Verb("approvals.answers", "approve", "Allow what an agent asks."),
         "deny": Verb("approvals.answers", "deny", "Deny what an agent asks."),
+        "message": Verb("message_command", "message", "Tell a running agent something."),
         "cancel": Verb("cancel_command", "cancel", "Cancel a request or task."),
         "retry": Verb("retry_command", "retry", "Run again what did not finish of a request."),
         "dlq": Verb("dlq_command", "dlq", "Show dead letters, tasks given up, and send them again."),

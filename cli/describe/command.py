@@ -77,8 +77,11 @@ def request(ctx: click.Context, id: str, as_json: bool) -> int:
 
     \b
     --json: an object with request (as `get requests --json`), tasks (as `get
-    tasks --json`) and history: objects with at, seq, step (empty: the request),
-    what, attempt, node, by, reason.
+    tasks --json`), history: objects with at, seq, step (empty: the request),
+    what, attempt, node, by, reason; spent by its agents with all that they
+    handed on (turns, tokens, usd or null for an unknown price, unpriced_turns,
+    maybe_billed_turns; null: no model was asked), budget, shared (keys of its
+    blackboard), handed_on (ids) and parent (a task's id or null).
     """
 
     async def work(swarm: "Swarm") -> int:
@@ -113,7 +116,7 @@ def task(ctx: click.Context, id: str, as_json: bool) -> int:
     --json: an object with task (as `get tasks --json`), after (upstream steps),
     lane (position, waiting, in_flight; null unless it is queued), max_attempts,
     timeout_s, unroutable (the policy), not_before, nodes (while it waits: node,
-    status, free, slots, lacks), and history as for a request.
+    status, free, slots, lacks), history and spent as for a request.
     """
 
     async def work(swarm: "Swarm") -> int:
