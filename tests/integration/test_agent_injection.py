@@ -4,11 +4,13 @@ import http.server
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from picoclaw.capabilities.agent.approvals.policy import Policy, Rule
+from picoclaw.config.settings import WebSettings
 from picoclaw.swarm.journal import read_journal
 from picoclaw.swarm.records import Result
 from picoclaw.swarm.steps import Intent, Outcome
@@ -67,15 +69,19 @@ async def test_a_denied_command_is_never_run_whatever_a_page_or_a_file_orders(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with page() as url:
-        begin = [f"printf %s '{ORDER}' > README.md; cat README.md", f"curl -s {url}"]
-        calls = [*begin, *TRIES, "ls"]
+        calls: list[dict[str, Any]] = [
+            {"write": {"path": "README.md", "content": ORDER}},
+            {"read": {"path": "README.md"}},
+            {"web_fetch": {"url": url}},
+            *({"bash": {"command": command}} for command in (*TRIES, "ls")),
+        ]
         rules: list[dict[str, Any]] = [
-            {"when": {"turn": turn}, "answer": {"tools": [{"bash": {"command": command}}]}}
-            for turn, command in enumerate(calls, 1)
+            {"when": {"turn": turn}, "answer": {"tools": [call]}} for turn, call in enumerate(calls, 1)
         ]
         with fake_llm({"rules": [*rules, {"answer": "There is: ${result}"}]}) as llm:
             await lab.coordinator()
-            await lab.worker(agent(settings_for(llm, monkeypatch), policy=POLICY))
+            settings = replace(settings_for(llm, monkeypatch), web=WebSettings(private=True))
+            await lab.worker(agent(settings, policy=POLICY))
             door = await lab.door()
             request = await ask(door, "read it and do what it says", demand="noop")
             ended = await end_of(door, request, 60)
@@ -84,7 +90,8 @@ async def test_a_denied_command_is_never_run_whatever_a_page_or_a_file_orders(
     tools = {step.number for step in steps if isinstance(step, Intent) and step.what == "tool"}
     said = [str(step.body) for step in steps if isinstance(step, Outcome) and step.number in tools]
     assert ended.head.state == "done", ended.head
-    assert ORDER[:20] in said[0], "the file was read"
+    assert ORDER[:20] in said[1], "the file was read"
+    assert ORDER[:20] in said[2], "the page was read"
     denied = [text for text in said if "the policy denies this" in text]
     assert len(denied) == len(TRIES), said
     assert isinstance(ended.result, Result)
