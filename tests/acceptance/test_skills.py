@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from picoclaw.tests.support.command import RunPicoclaw
+from picoclaw.tests.support.git_daemon import git_daemon
 from picoclaw.tests.support.processes import alive
 from picoclaw.tests.support.repositories import make_repository, run_git
 from picoclaw.tests.support.waiting import wait_for
@@ -124,9 +125,30 @@ def test_a_killed_node_leaves_no_server(tmp_path: Path) -> None:
         node.stdout.close() if node.stdout else None
 
 
-def test_a_skill_of_a_repository_at_a_commit(run_picoclaw: RunPicoclaw, tmp_path: Path) -> None:
+def test_a_skill_of_a_repository_at_a_commit(run_picoclaw: RunPicoclaw, home: Path, tmp_path: Path) -> None:
     text = "---\nname: theirs\ndescription: b\n---\nx\n"
     repository = make_repository(tmp_path / "source", {"skills/theirs/SKILL.md": text}, git=True)
     commit = run_git(repository, "rev-parse", "HEAD")
+    file = repository / "skills" / "theirs" / "SKILL.md"
+    file.write_text(text + "later\n")
+    hook = repository / ".git" / "hooks" / "post-checkout"
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    hook.chmod(0o755)
+    run_git(repository, "commit", "--all", "--quiet", "--message", "later")
+    skill = home / ".picoclaw" / "skills" / "theirs"
+
+    with git_daemon(repository, tmp_path / "daemon.log") as url:
+        done = run_picoclaw("skills", "install", f"{url}#{commit}", "--json")
+        assert done.returncode == 0, done.stderr
+        (told,) = json.loads(done.stdout)
+        assert (told["source"], told["commit"]) == (url, commit)
+        assert (skill / "SKILL.md").read_text() == text
+        other = run_picoclaw("skills", "install", url)
+        assert (other.returncode, "--force" in other.stderr) == (2, True)
+        assert run_picoclaw("skills", "install", url, "--force").returncode == 0
+        assert (skill / "SKILL.md").read_text() == text + "later\n"
+        gone = run_picoclaw("skills", "install", f"{url}#{'a' * 40}")
+        assert (gone.returncode, "has no commit" in gone.stderr) == (2, True), gone.stderr
+    assert not (tmp_path / "ran").exists()
     refused = run_picoclaw("skills", "install", f"file://{repository}#{commit}")
     assert (refused.returncode, "not fetched" in refused.stderr) == (2, True), refused.stderr
