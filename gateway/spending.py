@@ -41,6 +41,19 @@ async def task_spent(swarm: "Swarm", request: str, step: str) -> Sum | None:
     return None if spent == NOTHING else as_sum(spent)
 
 
+async def request_spent(swarm: "Swarm", request: str) -> Sum | None:
+    """Return what a request has spent that no agent handed on, with all that it did; None: no model was asked."""
+    from ..swarm.sharing.accounts import Accounts
+    from ..swarm.sharing.spending import spent
+
+    try:
+        account, _ = await Accounts(swarm.wire, swarm.names).read(tree_key(request))
+    except SwarmError:
+        return None  # nodes of an earlier version made no such bucket
+    found = spent(account)
+    return found if found.turns else None
+
+
 async def tree_spent(swarm: "Swarm", state: "RequestState") -> TreeSpent:
     """Return what a request has spent with all that it handed on; of one that was handed on, itself alone."""
     from ..swarm.sharing.accounts import Accounts

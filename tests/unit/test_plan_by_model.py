@@ -60,6 +60,14 @@ def test_a_plan_becomes_tasks_that_carry_the_request() -> None:
     assert (first.max_attempts, first.unroutable) == (3, "wait")
 
 
+def test_one_tasks_answer_is_the_report_itself() -> None:
+    plans = [
+        make_plan(read_plan(answer(*tasks)), REQUEST, OFFERS, BY_MODEL)
+        for tasks in ((planned("a"),), (planned("a"), planned("b")))
+    ]
+    assert [plan.join for plan in plans] == ["plain", "model"]
+
+
 def test_an_answer_may_be_fenced_or_stand_in_prose() -> None:
     body = answer(planned("a"))
     for text in (body, f"Here it is:\n```json\n{body}\n```\nDone.", f"Surely! {body} I hope that helps."):

@@ -9,7 +9,7 @@ from ....swarm.fold import TaskHead
 from ....swarm.records import Plan, Planning, Request, Result, Task
 from .answer import Change
 from .limits import LIMITS, PlanLimits
-from .make import check, task_of
+from .make import check, join_of, task_of
 
 _NEEDS = re.compile(r"^\s*NEEDS:\s*(\S.*)$", re.MULTILINE)
 MOST_CONCERN = 500
@@ -102,5 +102,5 @@ def change_plan(
         return task.model_copy(update={"after": tuple(instead.get(step, step) for step in task.after)})
 
     tasks = (*map(moved, plan.tasks), *(task_of(added, request, limits) for added in change.add))
-    changed = plan.model_copy(update={"tasks": tasks, "planning": planning})
+    changed = plan.model_copy(update={"tasks": tasks, "join": join_of(tasks), "planning": planning})
     return check(changed, offers, limits, new), tuple(dict.fromkeys(change.drop))

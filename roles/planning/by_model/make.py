@@ -30,10 +30,14 @@ def make_plan(
         raise PlanError(
             f"the plan has {len(answer.tasks)} tasks, {limits.tasks} are allowed: put more work in each"
         )
-    plan = Plan(
-        tasks=tuple(task_of(task, request, limits) for task in answer.tasks), join=BY_MODEL, planning=planning
-    )
+    tasks = tuple(task_of(task, request, limits) for task in answer.tasks)
+    plan = Plan(tasks=tasks, join=join_of(tasks), planning=planning)
     return check(plan, offers, limits)
+
+
+def join_of(tasks: Sequence[Task]) -> str:
+    """Return how the results of a plan by a model are joined: one task's answer is the report itself."""
+    return BY_MODEL if len(tasks) > 1 else "plain"
 
 
 def check(
