@@ -15,6 +15,7 @@ from picoclaw.capabilities.agent.mcp.naming import SchemaRefused, description, s
 from picoclaw.capabilities.agent.mcp.read import read_servers
 from picoclaw.capabilities.agent.mcp.readiness import readiness
 from picoclaw.capabilities.agent.mcp.server import Http, Server, Stdio, expand, secrets_of
+from picoclaw.capabilities.child.mask import mask_for
 from picoclaw.errors import ConfigError
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(30)]
@@ -145,8 +146,10 @@ def test_readiness_says_what_is_missing_and_never_a_value(tmp_path: Path) -> Non
 def test_variables_and_what_of_them_is_secret() -> None:
     environ = {"A": "one-value", "B": ""}
     assert expand("x${A}y${B:-z}${C}", environ) == "xone-valueyz"
-    server = Server(name="s", place="", way=Stdio(argv=("x", "--key=${A}"), env={"MODE": "fast"}))
-    assert secrets_of(server, environ)["A_SECRET"] == "one-value"
+    told = {"ROOT": "/srv/data", "GH": "key-by-its-variable", "MY_TOKEN": "key-by-its-own-name"}
+    way = Stdio(argv=("x", "${ROOT}"), env={"API_KEY": "${GH}", "PLACE": "${ROOT}", "X": "${MY_TOKEN}"})
+    mask = mask_for(secrets_of(Server(name="s", place="", way=way), told))
+    assert mask.text(" ".join(told.values())) == "/srv/data *** ***"
 
 
 @given(st.text(), st.text())

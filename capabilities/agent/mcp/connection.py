@@ -54,9 +54,7 @@ class Connection:
 
     def __init__(self, server: Server, environ: Mapping[str, str], folder: Path) -> None:
         self.server = server
-        self.mask: Mask = mask_for(
-            {f"{name}_SECRET": value for name, value in secrets_of(server, environ).items()}
-        )
+        self.mask: Mask = mask_for(secrets_of(server, environ))
         self._environ = environ
         self._folder = folder
         self._lock = asyncio.Lock()

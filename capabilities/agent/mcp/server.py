@@ -83,8 +83,9 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
 
 
 def secrets_of(server: Server, environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Return by a name that says secret each value of a variable that the server is given."""
+    """Return, by the names that may say so, what the server is given and should not come back from it."""
     names = {found[1] for text in server.way.texts for found in VARIABLE.finditer(text)}
-    given = {f"{name}_SECRET": environ[name] for name in names if environ.get(name)}
+    given = {name: environ[name] for name in names if environ.get(name)}
     own = server.way.env if isinstance(server.way, Stdio) else server.way.headers
-    return {**given, **{name: expand(text, environ) for name, text in own.items()}}
+    # A variable with a harmless name may be given as one with a telling name, and the other way round.
+    return {**given, **{f"own {name}": expand(text, environ) for name, text in own.items()}}

@@ -7,10 +7,12 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ....config.durations import format_duration
 from ....config.settings import Settings
 from ....config.spelling import did_you_mean
 from ....errors import ConfigError
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from .tool import McpTool
 
 log = logging.getLogger(__name__)
+
+CLOSING = timedelta(seconds=30)
+"""More than a server takes that is ended because it did not answer."""
 
 
 def servers_of(settings: Settings) -> tuple[Server, ...]:
@@ -119,8 +124,15 @@ async def _look(one: Opened) -> None:
     from .tool import mcp_tool
 
     name = one.connection.server.name
+    # It may hand out its list in as many pages as it likes.
+    within = 2 * one.connection.server.limits.connect + CLOSING
     try:
-        told = await one.connection.tools()
+        async with asyncio.timeout(within.total_seconds()):
+            told = await one.connection.tools()
+    except TimeoutError:
+        one.why = f"MCP server {name}: it did not tell its tools within {format_duration(within)}"
+        log.warning("MCP server %s is left out: %s", name, one.why)
+        return
     except (ServerLost, MCPError) as error:
         one.why = one.connection.mask.text(str(error))[:600]
         log.warning("MCP server %s is left out: %s", name, one.why)

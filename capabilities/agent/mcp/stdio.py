@@ -172,21 +172,22 @@ async def _read(
     unanswered = 0
     async with into:
         while chunk := await process.stdout.read(CHUNK):
-            held += chunk
             unanswered += len(chunk)
-            *lines, rest = held.split(b"\n")
+            first, *others = chunk.split(b"\n")
+            held += first
+            lines: list[bytes | bytearray] = [held, *others[:-1]] if others else []
+            held = bytearray(others[-1]) if others else held
             for line in lines:
                 message = _message(line)
                 if message is None:
                     continue
                 if isinstance(message.message, JSONRPCResponse | JSONRPCError):
-                    unanswered = len(rest)
+                    unanswered = len(held)
                 try:
                     await into.send(message)
                 except (anyio.ClosedResourceError, anyio.BrokenResourceError):
                     unanswered = program.limit + 1  # nobody listens any more: the rest is drained below
                     break
-            held = bytearray(rest)
             if unanswered > program.limit:
                 program.flooded = True
                 program.why = program.why or (
