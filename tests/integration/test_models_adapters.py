@@ -317,6 +317,25 @@ async def test_a_key_is_checked_before_any_work(llm: FakeLlm, environ: dict[str,
     assert len(llm.calls()) == before, "a check asks no model"
 
 
+async def test_one_jobs_end_leaves_the_connections_of_others(
+    llm: FakeLlm, environ: dict[str, str], model: str, tmp_path: Any
+) -> None:
+    """Beside it, and after it."""
+    llm.play({"rules": [{"answer": {"text": "word " * 20, "slow": {"between": "20ms"}}}]})
+    last = connect_models(ONCE, environ=environ, run=tmp_path)
+    asking_still = asyncio.create_task(ask(last, asking(model)))
+    for _ in range(2):
+        other = connect_models(ONCE, environ=environ, run=tmp_path)
+        turn, _ = await ask(other, asking(model))
+        assert turn.stop == "end"
+        await other.close()
+    await asking_still
+    await last.close()
+    after = connect_models(ONCE, environ=environ, run=tmp_path)
+    await ask(after, asking(model))
+    await after.close()
+
+
 async def test_the_loop_goes_on_while_litellm_is_loaded(
     llm: FakeLlm, models: ResilientClient, environ: dict[str, str]
 ) -> None:

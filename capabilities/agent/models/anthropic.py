@@ -10,6 +10,7 @@ from ....errors import ModelRefused, ModelUnavailable
 from . import failures
 from .anthropic_answer import Answer, Cut, Malformed
 from .anthropic_question import parameters
+from .breathing import breathing
 from .client import OnText, Question
 from .conversation import Turn
 from .named import Access, Model, PackageMissing, read_model
@@ -51,7 +52,7 @@ class AnthropicClient:
                     timeout=httpx2.Timeout(question.timeout.total_seconds(), connect=_CONNECT),
                 )
                 asked = True
-                async with aclosing(_events(stream)) as events:
+                async with aclosing(breathing(_events(stream))) as events:
                     async for event in events:
                         silence.reschedule(_later(question.timeout))
                         answer.take(event)

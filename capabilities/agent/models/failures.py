@@ -8,6 +8,8 @@ from email.utils import parsedate_to_datetime
 from ....errors import ContextTooLong, ModelKeyRefused, ModelRefused, ModelUnavailable
 
 _LONGEST = timedelta(hours=24)
+_KEY = 8
+"""Characters of a shorter key stand in any text; a rehearsal's is `fake`."""
 _LONG = 300
 """Characters of a provider's own words that go into a message of ours."""
 _AGAIN = frozenset({408, 409, 421, 423, 425, 429})
@@ -108,7 +110,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> time
 
 def quoted(words: str, key: str | None) -> str:
     """Return a provider's own words for a message: one line, short, without the key; empty for none."""
-    if key:
+    if key and len(key) >= _KEY:
         words = words.replace(key, "***")
     words = re.sub(r"(sk-|key-|Bearer )[\w*.-]{6,}", r"\1***", words)
     words = " ".join("".join(c if c.isprintable() else " " for c in words).split())

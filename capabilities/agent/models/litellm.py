@@ -3,13 +3,15 @@
 import asyncio
 import os
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
 from ....errors import ContextTooLong, ModelRefused, ModelUnavailable
 from . import failures
+from .breathing import breathing
 from .client import OnText, Question
 from .conversation import Turn
 from .litellm_answer import Cut, StreamedAnswer, whole_turn
@@ -45,9 +47,11 @@ class LitellmClient:
                 if on_text is None:
                     return whole_turn(model, got)
                 answer = StreamedAnswer(model, on_text)
-                async for chunk in _closing(got):
-                    silence.reschedule(asyncio.get_running_loop().time() + question.timeout.total_seconds())
-                    answer.take(chunk)
+                later = question.timeout.total_seconds()
+                async with aclosing(breathing(_closing(got))) as chunks:
+                    async for chunk in chunks:
+                        silence.reschedule(asyncio.get_running_loop().time() + later)
+                        answer.take(chunk)
                 return answer.turn()
         except TimeoutError:
             raise failures.silent(str(model), question.timeout) from None
@@ -85,9 +89,12 @@ class LitellmClient:
         _users.discard(self)
         if _users:
             return
+        import litellm
         from litellm.llms.custom_httpx.async_client_cleanup import close_litellm_async_clients
 
         await close_litellm_async_clients()  # type: ignore[no-untyped-call]
+        # Else the next one is handed what was closed.
+        litellm.in_memory_llm_clients_cache.flush_cache()  # type: ignore[no-untyped-call]
 
     def _in_words(
         self, litellm: ModuleType, model: Model, error: Exception, limit: timedelta
@@ -149,7 +156,7 @@ def _http(model: str) -> Any:
     return httpx2
 
 
-async def _closing(stream: Any) -> AsyncIterator[Any]:
+async def _closing(stream: Any) -> AsyncGenerator[Any, None]:
     try:
         async for chunk in stream:
             yield chunk
