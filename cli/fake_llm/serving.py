@@ -145,6 +145,8 @@ async def _serve(
     playing = open_playing()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:  # as under nohup
+            continue
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with serving(playing, port=port) as found:
         if port_file is not None:
@@ -161,6 +163,7 @@ async def _serve(
                 err=True,
             )
         await stop.wait()
+        _remove(port_file)
     if playing.models is not None:
         await playing.models.close()
     total = playing.ledger.total
@@ -188,3 +191,9 @@ def _write(path: Path, port: int) -> None:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise UsageError(f"{path} cannot be written ({error.strerror}): name another --port-file") from None
+
+
+def _remove(path: Path | None) -> None:
+    """Take the port's file away: whoever waits for it the next time must not read an old port."""
+    if path is not None:
+        path.unlink(missing_ok=True)

@@ -61,7 +61,7 @@ def test_a_script_a_port_file_and_json(spawn_picoclaw: SpawnPicoclaw, tmp_path: 
     assert ask(told["environment"], "I am Ada") == "Hello Ada"
     server.signal(signal.SIGTERM)
     assert server.finish() == 0
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".port")]
+    assert not [path for path in tmp_path.iterdir() if "port" in path.name]
 
 
 def test_a_wrong_script_port_or_place_is_told(run_picoclaw: RunPicoclaw, tmp_path: Path) -> None:
