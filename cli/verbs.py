@@ -34,6 +34,8 @@ VERBS: Mapping[str, Verb] = MappingProxyType(
         "deny": Verb("approvals.answers", "deny", "Deny what an agent asks."),
         "message": Verb("message_command", "message", "Tell a running agent something."),
         "cancel": Verb("cancel_command", "cancel", "Cancel a request or task."),
+        "pause": Verb("pause_command", "pause", "Hold a request's agents between two steps."),
+        "resume": Verb("pause_command", "resume", "Let a paused request go on."),
         "retry": Verb("retry_command", "retry", "Run again what did not finish of a request."),
         "dlq": Verb("dlq_command", "dlq", "Show dead letters, tasks given up, and send them again."),
         "limits": Verb("limits.command", "limits", "Show and set what the whole swarm is held to."),

@@ -15,6 +15,7 @@ from ..swarm.records import QueuedTask, RepositoryRef
 from ..swarm.swarm import Swarm
 from .agents.approvals import JobApprovals
 from .agents.delegation import JobDelegation
+from .agents.pauses import JobPauses
 from .agents.purse import Purse, purse_of
 from .agents.sharing import JobBlackboard, JobMail
 from .jobs import Slot
@@ -113,6 +114,11 @@ class JobContext:
     def approvals(self) -> JobApprovals:
         """Questions that a person has to answer."""
         return JobApprovals(self.swarm, self.queued, self.slot)
+
+    @property
+    def pauses(self) -> JobPauses:
+        """Whether somebody holds this task's request."""
+        return JobPauses(self.swarm, self.queued, self.slot)
 
     @property
     def purse(self) -> Purse:

@@ -10,6 +10,7 @@ from .fold import RequestHead, fold_request
 from .follow import Followed
 from .journal import remove_journals
 from .log import decode, scan
+from .pause import remove_pause
 from .sharing.accounts import remove_accounts
 from .sharing.blackboard import remove_board
 from .subjects import FIRED, REQUEST_ID, REQUEST_STEP, split_log_subject
@@ -96,6 +97,7 @@ async def remove_request(swarm: Swarm, request: str) -> int:
     await remove_board(swarm.wire, swarm.names, request)
     await remove_approvals(swarm.wire, swarm.names, request)
     await remove_accounts(swarm.wire, swarm.names, request)
+    await remove_pause(swarm, request)
     answer = await swarm.wire.api(
         f"STREAM.PURGE.{swarm.names.log}", {"filter": swarm.names.log_filter(request)}
     )

@@ -11,6 +11,7 @@ from ...swarm.records import Result
 from ...swarm.steps import Step
 from ..executor import Context
 from .approvals.asking import Answer, Asking
+from .approvals.policy import Policy
 from .budget.account import Breach, Estimate, Granted, Holder, Spent
 from .budget.limits import Budget
 
@@ -112,10 +113,11 @@ class Delegation(Protocol):
         input: dict[str, JsonValue],
         timeout: timedelta,
         budget: Budget,
+        policy: Policy,
     ) -> Result:
         """Put a request on the swarm and wait for its end; the same key is the same request.
 
-        `demand` empty: a coordinator plans it. It counts on `budget`, this task's own, too. Raises FinalError in words when it does not end done, and
+        `demand` empty: a coordinator plans it. It counts on `budget`, this task's own, too, and is held to `policy`, this agent's own. Raises FinalError in words when it does not end done, and
         UsageError when its depth or width is over the limit.
         """
         ...
@@ -130,6 +132,18 @@ class Approvals(Protocol):
         Unanswered when it expires, it is denied. Cancelling the wait leaves the question open: whoever
         takes the task over asks again and meets the answer.
         """
+        ...
+
+
+class Pauses(Protocol):
+    """Whether somebody holds the request of this task."""
+
+    async def held(self) -> str:
+        """Return in words who does, and why; empty: nobody."""
+        ...
+
+    async def wait(self) -> None:
+        """Wait until nobody does; the task holds no slot meanwhile."""
         ...
 
 
@@ -159,3 +173,6 @@ class AgentContext(Context, Protocol):
 
     @property
     def approvals(self) -> Approvals: ...
+
+    @property
+    def pauses(self) -> Pauses: ...

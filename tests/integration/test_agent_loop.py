@@ -1,20 +1,28 @@
 """An agent's task through a real swarm: a model behind `fake-llm`, real tools, the journal on a real server."""
 
 import asyncio
+import json
+import subprocess
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from picoclaw.capabilities.agent.budget.limits import Budget
+from picoclaw.config.settings import AgentsSettings
 from picoclaw.swarm.cancel import cancel_request
 from picoclaw.swarm.entries import Done
 from picoclaw.swarm.journal import read_journal
+from picoclaw.swarm.pause import read_pause
+from picoclaw.swarm.prune import remove_request
 from picoclaw.swarm.records import Result
 from picoclaw.swarm.steps import Intent, Note, Outcome
 from picoclaw.swarm.submission import Ended, Event, Progress, Said, watch
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.agents import agent, settings_for
+from picoclaw.tests.support.command import RunPicoclaw
 from picoclaw.tests.support.fake_llm import fake_llm
 from picoclaw.tests.support.swarm import Lab, ask, end_of, entries
 from picoclaw.tests.support.waiting import wait_for_async
@@ -199,3 +207,55 @@ async def test_a_wrong_key_and_an_unreachable_model_are_said_in_words(
         ended = await end_of(swarm, request, 40)
         assert ended.head.state == "failed"
         assert "ANTHROPIC_API_KEY" in ended.head.reason
+
+
+async def test_a_paused_request_s_agent_waits_without_a_slot_and_goes_on_when_it_may(
+    lab: Lab, run_picoclaw: RunPicoclaw, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+
+    async def verb(*args: str) -> subprocess.CompletedProcess[str]:
+        where = ("--swarm.nats.urls", lab.nats.urls[0], "--swarm.hid", str(lab.hid))
+        return await asyncio.to_thread(run_picoclaw, *args, *where)
+
+    script = {
+        "rules": [
+            {"when": {"user": "quick"}, "answer": "Quick."},
+            {
+                "when": {"turn": 1},
+                "answer": {"tools": [{"bash": {"command": f"until [ -e {gate} ]; do sleep 0.1; done"}}]},
+            },
+            {"answer": "Done."},
+        ]
+    }
+    with fake_llm(script) as llm:
+        await lab.coordinator()
+        settings = replace(settings_for(llm, monkeypatch), agents=AgentsSettings(sandbox="none"))
+        await lab.worker(agent(settings), slots=1)
+        swarm = await lab.door()
+        request = await ask(swarm, "slow", demand="noop")
+
+        async def uses_a_tool() -> bool:
+            return "intent 2 tool" in await steps_of(swarm, request)
+
+        await wait_for_async(uses_a_tool, 20)
+        paused = await verb("pause", request, "--why", "wait for ann", "--json")
+        assert json.loads(paused.stdout) == {"id": request, "state": "paused", "changed": True}
+        assert "was paused already" in (await verb("pause", request)).stdout
+
+        gate.touch()
+
+        async def holds() -> bool:
+            return (await steps_of(swarm, request))[-1] == "note paused"
+
+        await wait_for_async(holds, 20)
+        assert "Quick." in summary_of(await end_of(swarm, await ask(swarm, "quick", demand="noop"), 30))
+        assert llm.billed() == 2
+        assert "goes on" in (await verb("resume", request)).stdout
+        ended = await end_of(swarm, request, 30)
+        assert "Done." in summary_of(ended)
+        assert "was not paused" in (await verb("resume", request)).stdout
+        refused = await verb("pause", request)
+        assert (refused.returncode, "was done already" in refused.stderr) == (2, True)
+        await remove_request(swarm, request)
+        assert await read_pause(swarm, request) is None

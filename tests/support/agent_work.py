@@ -195,6 +195,16 @@ class Rehearsal:
         return self
 
     @property
+    def pauses(self) -> "Rehearsal":
+        return self
+
+    async def held(self) -> str:
+        return "paused by ann" if self.paused else ""
+
+    async def wait(self) -> None:
+        self.paused = False
+
+    @property
     def approvals(self) -> "Approver":
         return Approver(self)
 
@@ -242,6 +252,8 @@ class Rehearsal:
             else sum(isinstance(one, Assistant) for one in question.messages)
         )
 
+    paused: bool = False
+    """Until it is waited for."""
     by_count: bool = False
     """What it says depends on how often it was asked, not on the conversation."""
 

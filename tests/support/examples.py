@@ -1,12 +1,13 @@
 """One example of every record of the swarm, with every field set: what the golden files hold."""
 
 from picoclaw.swarm import entries, steps
-from picoclaw.swarm.agents.record import AgentRecord, RuleRecord
+from picoclaw.swarm.agents.record import AgentRecord
 from picoclaw.swarm.approvals.record import ApprovalRecord
 from picoclaw.swarm.cron.record import Schedule
 from picoclaw.swarm.lanes import LaneRecord
 from picoclaw.swarm.limits.record import SwarmLimits
 from picoclaw.swarm.membership.heartbeat import Heartbeat
+from picoclaw.swarm.pause import PauseRecord
 from picoclaw.swarm.records import (
     ArtifactRef,
     Broadcast,
@@ -18,6 +19,7 @@ from picoclaw.swarm.records import (
     Payer,
     Plan,
     Planning,
+    PolicyRecord,
     QueuedTask,
     Record,
     RepositoryRef,
@@ -25,6 +27,7 @@ from picoclaw.swarm.records import (
     Result,
     Retried,
     Retry,
+    RuleRecord,
     Task,
 )
 from picoclaw.swarm.sharing.blackboard import Shared, SharedBody
@@ -44,9 +47,10 @@ RETRIED = Retried(request="r-qrstuvwxyz234567", steps=("code",))
 FIRING = Firing(schedule="nightly", at=1795000000.0)
 RULE = RuleRecord(tool="bash", what="git push*", decision="ask")
 BUDGET = Limited(usd=2.5, tokens=200_000, turns=40, on_breach="ask")
+POLICY = PolicyRecord(rules=(RULE,), default="deny")
 PARENT = Parent(
     task="r-abcdefghijklmnop.code", root="r-abcdefghijklmnop", depth=1,
-    payers=(Payer(task="r-abcdefghijklmnop.code", limits=BUDGET),),
+    payers=(Payer(task="r-abcdefghijklmnop.code", limits=BUDGET),), policies=(POLICY,),
 )  # fmt: skip
 SUM = Sum(turns=3, tokens=12_000, usd=0.25, unpriced=1, maybe_billed=1)
 RUNNING = Running(attempt=2, base=SUM, spent=SUM, reserved=SUM)
@@ -168,6 +172,7 @@ EXAMPLES: dict[str, Record] = {
         **WRITTEN, why="a person asked", owner="claw-c", run="8899aabbccddeeff"
     ),
     "policy_rule": RULE,
+    "policy": POLICY,
     "approval": ApprovalRecord(
         id="a-abcdefghijkl", request="r-abcdefghijklmnop", step="code", about="tool", number=4, digest="ef" * 32,
         tool="bash", call="toolu_1", text="bash command=git push", rules=("ask bash: git push*",), node="claw-1a2b3c4d",
@@ -179,6 +184,7 @@ EXAMPLES: dict[str, Record] = {
         tools=("bash", "mcp__*"), skills=("git",), mcp=("github",), capabilities=("code",), budget=BUDGET,
         wall_s=1800.0, rules=(RULE,), default="deny", max_tokens=4096, created_at=1795000000.5, created_by="ann@box",
     ),
+    "pause": PauseRecord(request="r-abcdefghijklmnop", by="ann@box", why="wrong prices", since=1795000000.5),
     "step_takeover": steps.Takeover(**STEP, attempt=2, node="claw-1a2b3c4d", run="8899aabbccddeeff"),
     "step_intent": steps.Intent(
         **STEP, number=3, what="tool", name="bash", call="toolu_1", repeatable=False, digest="ef" * 32,

@@ -25,7 +25,7 @@ from picoclaw.capabilities.agent.models.conversation import (
     User,
 )
 from picoclaw.errors import ContextTooLong, FinalError, ModelUnavailable
-from picoclaw.swarm.steps import Intent, Outcome
+from picoclaw.swarm.steps import Intent, Note, Outcome
 from picoclaw.tests.support.agent_work import MODEL, Recorder, Rehearsal, says, uses
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(60)]
@@ -406,3 +406,10 @@ async def test_it_says_what_it_took(tmp_path: Path) -> None:
     assert run.said == ["Hm.\n", "done\n"]
     assert any("uses look" in line for line in run.told)
     assert ended.state.began is not None
+
+
+async def test_a_paused_run_waits_before_its_next_step_and_writes_that_down(tmp_path: Path) -> None:
+    run = Rehearsal(tmp_path, [uses("look"), says("done")], [Recorder("look")], paused=True)
+    assert (await run.go()).text == "done"
+    assert [step.what for step in run.steps if isinstance(step, Note)] == ["paused", "resumed"]
+    assert any("paused by ann" in line for line in run.told)

@@ -19,6 +19,7 @@ from .decide import (
     WrapUp,
     decide,
 )
+from .pausing import wait_while_paused
 from .state import State
 from .turns import ask_model, wrap_up
 from .uses import ask_about_uncertain, use_again, use_tools
@@ -50,6 +51,7 @@ async def run(work: Work, environment: Mapping[str, str]) -> Ended:
 
 async def _run(work: Work, environment: Mapping[str, str]) -> Ended:
     while True:
+        await wait_while_paused(work)
         match decide(work.state, work.rules):
             case Again(intents):
                 ended = await _again(work, intents, environment)
