@@ -12,6 +12,7 @@ from picoclaw.swarm.sharing.spending import spent, tree_key
 from picoclaw.swarm.steps import Note
 from picoclaw.swarm.submission import Ended
 from picoclaw.tests.support.agents import agent, settings_for
+from picoclaw.tests.support.executors import Runs, executors
 from picoclaw.tests.support.fake_llm import fake_llm
 from picoclaw.tests.support.swarm import Lab, ask, end_of
 
@@ -100,3 +101,33 @@ async def test_a_spent_budget_ends_in_a_partial_result_that_says_so(
             assert total.tokens <= budget.tokens
     told = [step for step in await read_journal(door, request, "task") if isinstance(step, Note)]
     assert len(told) == 1
+
+
+async def test_a_coordinators_model_is_paid_from_the_same_budget(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plan(step: str) -> dict[str, Any]:
+        return {
+            "step": step, "title": "", "demand": "research", "text": "find", "after": [], "needs": "all", "schema": "",
+        }  # fmt: skip
+
+    script: dict[str, Any] = {
+        "rules": [
+            {
+                "when": {"system": "^You plan"},
+                "answer": {"json": {"reason": "few", "tasks": [plan("one"), plan("two")]}},
+            },
+            {"answer": "never asked"},
+        ]
+    }
+    with fake_llm(script) as llm:
+        door = await lab.door()
+        await lab.coordinator(llm=settings_for(llm, monkeypatch).llm)
+        await lab.worker(executors(Runs("research")))
+        request = await ask(door, "Compare two queues", budget=Limited(turns=1))
+        ended = await end_of(door, request, 40)
+        assert ended.head.state == "done"
+        assert llm.billed() == 1
+        account, _ = await Accounts(door.wire, door.names).read(tree_key(request))
+        assert spent(account).turns == 1
+        assert "no money is left" in str(result_of(ended).data)
