@@ -169,6 +169,27 @@ class Payer(Record):
     limits: Limited
 
 
+Decision = Literal["allow", "ask", "deny"]
+
+
+class RuleRecord(Record):
+    """One rule of an agent's policy."""
+
+    kind_name: ClassVar[str] = "policy rule"
+    tool: str
+    what: str | None = None
+    decision: Decision
+
+
+class PolicyRecord(Record):
+    """What an agent is held to."""
+
+    kind_name: ClassVar[str] = "policy"
+    rules: tuple[RuleRecord, ...] = ()
+    default: Decision = "allow"
+    """What holds where no rule fits."""
+
+
 class Parent(Record):
     """Where a request comes from that an agent handed to the swarm."""
 
@@ -181,6 +202,8 @@ class Parent(Record):
     """1: handed on by a task of the root."""
     payers: tuple[Payer, ...] = ()
     """The tasks above it that have budgets of their own, the nearest last."""
+    policies: tuple[PolicyRecord, ...] = ()
+    """What the agents above it are held to: whoever they hand work to is, too."""
 
 
 class Task(Record):

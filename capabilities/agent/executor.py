@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import JsonValue
@@ -11,6 +11,7 @@ from ...config.settings import Settings
 from ...errors import FinalError
 from ...swarm.records import QueuedTask, Result
 from ..executor import Context
+from .approvals.handed_on import held_to
 from .context import AgentContext
 from .loop.answers import data_of, mismatch
 from .loop.run import Ended, run
@@ -52,6 +53,7 @@ class AgentExecutor:
                 "ANTHROPIC_API_KEY"
             )
         profile = inline(self.profile, dict(task.task.input))
+        profile = replace(profile, policy=held_to(profile.policy, task))
         kit = Kit(profile=profile, settings=self.settings)
         async with AsyncExitStack() as stack:
             opened = await open_workspace(task, context)

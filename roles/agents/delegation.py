@@ -10,6 +10,8 @@ from datetime import timedelta
 
 from pydantic import JsonValue
 
+from ...capabilities.agent.approvals.handed_on import to_records
+from ...capabilities.agent.approvals.policy import Policy
 from ...capabilities.agent.budget.limits import Budget
 from ...config.durations import format_duration
 from ...errors import (
@@ -66,9 +68,10 @@ class JobDelegation:
         input: dict[str, JsonValue],
         timeout: timedelta,
         budget: Budget,
+        policy: Policy,
     ) -> Result:
         """Put a request on the swarm and wait for its end; raises FinalError, UsageError."""
-        request = self._request(text, demand, key, input, timeout, budget)
+        request = self._request(text, demand, key, input, timeout, budget, policy)
         await self._count(request.id)
         async with self.slot.parked():
             await self._submit(request)
@@ -83,6 +86,7 @@ class JobDelegation:
         input: dict[str, JsonValue],
         timeout: timedelta,
         budget: Budget,
+        policy: Policy,
     ) -> Request:
         queued, above = self.queued, self.queued.parent
         depth = 1 if above is None else above.depth + 1
@@ -111,6 +115,7 @@ class JobDelegation:
                 root=queued.request if above is None else above.root,
                 depth=depth,
                 payers=payers,
+                policies=to_records(policy),
             ),
             sender=queued.id,
         )

@@ -1,21 +1,10 @@
 """Agent record: a profile as it stands in the registry, for every node to follow."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from ..records import Limited, Record
-
-Decision = Literal["allow", "ask", "deny"]
-
-
-class RuleRecord(Record):
-    """One rule of an agent's policy."""
-
-    kind_name: ClassVar[str] = "policy rule"
-    tool: str
-    what: str | None = None
-    decision: Decision
+from ..records import Decision, Limited, Record, RuleRecord
 
 
 class AgentRecord(Record):

@@ -6,6 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from picoclaw.capabilities.agent.approvals.decide import decide
+from picoclaw.capabilities.agent.approvals.handed_on import held_to
+from picoclaw.capabilities.agent.approvals.policy import Policy, Rule
 from picoclaw.capabilities.agent.budget.limits import Budget
 from picoclaw.capabilities.agent.context import Delegation
 from picoclaw.capabilities.executor import Context
@@ -25,6 +28,7 @@ from picoclaw.tests.support.waiting import wait_for_async
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
 
 SOON = timedelta(seconds=20)
+HELD = Policy(rules=(Rule(tool="bash", what="curl*", decision="deny"),))
 
 
 def swarm_side(context: Context) -> JobContext:
@@ -36,7 +40,7 @@ async def hand_on(
     delegation: Delegation, demand: str, key: str = "call-1", text: str = "a part of it"
 ) -> Result:
     return await delegation.ask(
-        text, demand=demand, key=key, input={}, timeout=SOON, budget=Budget(tokens=1000)
+        text, demand=demand, key=key, input={}, timeout=SOON, budget=Budget(tokens=1000), policy=HELD
     )
 
 
@@ -204,3 +208,25 @@ async def test_caps_and_quotas_of_one_do_not_lock_parent_and_child_out(lab: Lab)
     await lab.worker(executors(parent_of(lead)), slots=2)
     ended = await end_of(door, await ask(door, demand="lead"), 40)
     assert ended.head.state == "done"
+
+
+async def test_who_does_it_is_held_to_the_policy_of_who_handed_it_on(lab: Lab) -> None:
+    """Else an agent that may not do a thing could have another one do it; through any depth."""
+    decisions: list[str] = []
+
+    async def lead(task: QueuedTask, context: JobContext) -> Result:
+        held = held_to(Policy(), task)
+        decisions.append(decide(held, "bash", {"command": "curl x"}).decision)
+        if len(decisions) == 1:
+            await hand_on(context.delegation, "lead")
+        elif len(decisions) == 2:
+            await context.delegation.ask(
+                "more", demand="lead", key="k", input={}, timeout=SOON, budget=Budget(), policy=held
+            )
+        return Result(summary="done")
+
+    door = await lab.door()
+    await lab.coordinator()
+    await lab.worker(executors(parent_of(lead)))
+    assert (await end_of(door, await ask(door, demand="lead"), 40)).head.state == "done"
+    assert decisions == ["allow", "deny", "deny"]

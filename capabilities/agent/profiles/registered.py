@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from ....swarm.agents.record import AgentRecord, RuleRecord
-from ....swarm.records import Limited
+from ....swarm.agents.record import AgentRecord
+from ....swarm.records import Limited, RuleRecord
 from ..approvals.policy import Policy, Rule
 from ..budget.limits import Budget
 from .profile import Profile

@@ -93,6 +93,7 @@ class AgentSpawn:
                 input=inputs,
                 timeout=timeout_of(arguments),
                 budget=self.profile.budget,
+                policy=self.profile.policy,
             )
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]

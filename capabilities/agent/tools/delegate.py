@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from ....errors import FinalError, PlanError, UsageError
+from ..approvals.policy import Policy
 from ..budget.limits import Budget
 from ..models.conversation import ToolSpec
 from .swarm_side import agent_context, shown, text_of, timeout_of
@@ -19,6 +20,8 @@ class Delegate:
 
     budget: Budget
     """The agent's own, which pays for it too."""
+    policy: Policy
+    """The agent's own, which holds for whoever does it too."""
 
     @property
     def repeatable(self) -> bool:
@@ -73,6 +76,7 @@ class Delegate:
                 input=inputs,
                 timeout=timeout_of(arguments),
                 budget=self.budget,
+                policy=self.policy,
             )
         except (UsageError, PlanError, FinalError) as error:
             return ToolResult(text=str(error), error=True)
@@ -81,4 +85,4 @@ class Delegate:
 
 def tools(kit: Kit) -> tuple[Tool, ...]:
     """Return the tool."""
-    return (Delegate(kit.profile.budget),)
+    return (Delegate(kit.profile.budget, kit.profile.policy),)
