@@ -178,7 +178,7 @@ async def test_it_sees_nothing_of_this_machine_but_the_system(hand: Hand) -> Non
     tool = bash()
     for command in (
         f"cat {secret}", "cat out", f"ls {hand.root}", "cat ~root/.bashrc", f"ls {Path.home()}/.picoclaw",
-        "ls /var /run /root /mnt /srv", "cat /etc/shadow", "cat /proc/1/root/../secret",
+        "ls /var /run /root /mnt /srv", "cat /etc/shadow", "ls /etc/ssl/private", "cat /proc/1/root/../secret",
     ):  # fmt: skip
         result = await hand.use(tool, command=command)
         assert result.error, command

@@ -14,10 +14,10 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix", "
 ETC = (
     "alternatives", "bash.bashrc", "ca-certificates", "fonts", "group", "host.conf", "hosts", "java",
     "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "magic", "mime.types", "nsswitch.conf",
-    "passwd", "perl", "php", "pki", "profile", "protocols", "python3", "resolv.conf", "services", "ssl",
-    "terminfo", "timezone",
+    "passwd", "perl", "php", "pki/ca-trust", "pki/tls/certs", "profile", "protocols", "python3", "resolv.conf",
+    "services", "ssl/certs", "ssl/openssl.cnf", "terminfo", "timezone",
 )  # fmt: skip
-"""Of /etc no more than programs need: a node that runs as root could read all of it."""
+"""Of /etc no more than programs need: of a node that runs as root they could read the keys there too."""
 SHM = "/dev/shm"  # noqa: S108 - of the sandbox
 SHARED_MEMORY = 64 * 2**20
 """Bytes of it."""

@@ -35,7 +35,7 @@ def choose(settings: AgentsSettings) -> Chosen:
     if program is None:
         lacks = "bubblewrap is not on the PATH: install it, as by `apt install bubblewrap`"
     else:
-        bubblewrap = describe_system(program, settings.network, _link, os.path.exists)
+        bubblewrap = describe_system(program, settings.network, _link, _shown)
         lacks = _failure(bubblewrap)
         if not lacks:
             return Chosen(bubblewrap)
@@ -49,6 +49,11 @@ def _link(place: str) -> str | None:
         return os.readlink(place).removeprefix("/")
     except OSError:
         return None
+
+
+def _shown(place: str) -> bool:
+    # What administrators put into /opt is often for root alone, and root reads it here too.
+    return os.path.exists(place) and not (place == "/opt" and os.geteuid() == 0)
 
 
 def _failure(sandbox: Sandbox) -> str:
