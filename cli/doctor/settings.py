@@ -8,6 +8,7 @@ from ...config.load import FILE_NAME, Loaded
 from ...config.settings import Settings
 from ...errors import PicoclawError
 from ...swarm.checks.row import Row, failed, ok, warning
+from .sources import source_rows
 
 if TYPE_CHECKING:
     from ...capabilities.executor import AgentServed
@@ -43,7 +44,8 @@ def definition_rows(loaded: Loaded, home: Path) -> list[Row]:
         _read("capability files", capabilities, lambda: load_executors(capabilities, told), "capabilities"),
         _read("workflow files", workflows, lambda: load_templates(workflows), "workflows validate"),
     ]
-    return [*rows, agents, *(_ready(capabilities, told) if rows[0].status == "ok" else [])]
+    ready = _ready(capabilities, told) if rows[0].status == "ok" else []
+    return [*rows, agents, *source_rows(settings), *ready]
 
 
 def _read(name: str, paths: Sequence[Path], load: Callable[[], object], verb: str) -> Row:
@@ -83,9 +85,7 @@ def _ready(paths: Sequence[Path], told: "Told") -> list[Row]:
     if model and told.settings.llm.model:
         rows.append(warning("agents", f"{', '.join(model)} not ready", "; ".join(sorted(lacking))))
     elif model:
-        rows.append(
-            ok("capabilities", f"{', '.join(model)}: {'; '.join(sorted(lacking))}")
-        )
+        rows.append(ok("capabilities", f"{', '.join(model)}: {'; '.join(sorted(lacking))}"))
     ready_agents = [one.agent for one in agents if isinstance(one, AgentServed) and _is_ready(one)]
     return [*rows, *([ok("agents", f"ready: {', '.join(ready_agents)}")] if ready_agents else [])]
 

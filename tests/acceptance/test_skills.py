@@ -152,3 +152,17 @@ def test_a_skill_of_a_repository_at_a_commit(run_picoclaw: RunPicoclaw, home: Pa
     assert not (tmp_path / "ran").exists()
     refused = run_picoclaw("skills", "install", f"file://{repository}#{commit}")
     assert (refused.returncode, "not fetched" in refused.stderr) == (2, True), refused.stderr
+
+
+def test_doctor_names_what_is_broken_and_what_is_lacking(run_picoclaw: RunPicoclaw, home: Path) -> None:
+    folder = home / ".picoclaw"
+    for name, text in (("fine", "needs: sh\n"), ("lacks", "needs: no-such-program\n"), ("broken", "a: b: c\n")):
+        (folder / "skills" / name).mkdir(parents=True)
+        front = f"---\nname: {name}\ndescription: b\n{text}---\nx\n"
+        (folder / "skills" / name / "SKILL.md").write_text(front)
+    (folder / "mcp.yaml").write_text("servers:\n  absent: {command: no-such-program}\n")
+    told = run_picoclaw("doctor").stdout
+    assert "absent is not ready" in told
+    assert "ready: fine" in told
+    assert "lacks is not ready" in told
+    assert "broken/SKILL.md:4" in told
