@@ -154,6 +154,15 @@ def test_a_path_is_the_same_however_it_is_written(path: str) -> None:
     assert decide(policy, "read", {"path": "notes"}, root="/work", also=("secrets/a",)).decision == "deny"
 
 
+@pytest.mark.parametrize("tool", ["grep", "glob"])
+def test_looking_below_a_folder_touches_what_a_rule_names_there(tool: str) -> None:
+    policy = Policy(rules=(Rule(tool=tool, what="secrets/*", decision="deny"),))
+
+    assert decide(policy, tool, {"pattern": "x"}).decision == "deny"
+    assert decide(policy, tool, {"pattern": "x", "path": "secrets/deep"}).decision == "deny"
+    assert decide(policy, tool, {"pattern": "x", "path": "src"}).decision == "allow"
+
+
 def test_a_path_that_leaves_what_is_allowed_is_not_allowed() -> None:
     policy = Policy(rules=(Rule(tool="write", what="src/*", decision="allow"),), default="deny")
 

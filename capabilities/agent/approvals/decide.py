@@ -19,6 +19,7 @@ from .policy import Decision, Policy, Rule, stricter
 from .shell_lines import Command, read_line
 
 _FILES = frozenset({"read", "write", "edit", "glob", "grep"})
+_LOOK_BELOW = frozenset({"glob", "grep"})
 _ARGUMENT: Mapping[str, str] = {
     "bash": "command",
     "web_fetch": "url",
@@ -46,7 +47,7 @@ class _Use:
     """The first is the one that an `allow` rule must fit; a stricter rule may fit any."""
     opaque: str = ""
     sure: str | None = None
-    """The beginning of a command whose rest the shell may replace by names of files."""
+    """Its beginning, where the rest may be any name: of a command, by the shell; of a folder, what is in it."""
 
 
 @dataclass(slots=True)
@@ -154,7 +155,10 @@ def _uses(
         return given, [_of_command(command) for command in line.commands], line.opaque
     if tool in _FILES:
         path = given if isinstance(given, str) and given else "."
-        return path, [_Use((_normal_path(path, root), path, posixpath.normpath(path), *also))], ""
+        normal = _normal_path(path, root)
+        # What looks below a folder touches whatever a rule names there.
+        below = None if tool not in _LOOK_BELOW else "" if normal == "." else f"{normal}/"
+        return path, [_Use((normal, path, posixpath.normpath(path), *also), sure=below)], ""
     if tool == "web_fetch" and isinstance(given, str):
         return given, [_Use((_normal_url(given), given, *also))], ""
     if isinstance(given, str):
