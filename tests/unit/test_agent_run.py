@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from picoclaw.capabilities.agent.approvals.asking import Answer
 from picoclaw.capabilities.agent.approvals.policy import Policy, Rule
@@ -413,3 +414,31 @@ async def test_a_paused_run_waits_before_its_next_step_and_writes_that_down(tmp_
     assert (await run.go()).text == "done"
     assert [step.what for step in run.steps if isinstance(step, Note)] == ["paused", "resumed"]
     assert any("paused by ann" in line for line in run.told)
+
+
+async def test_calls_that_no_provider_should_let_through_are_answered_all_the_same(tmp_path: Path) -> None:
+    deep: JsonValue = "x"
+    for _ in range(3000):
+        deep = [deep]
+    odd = Turn(
+        message=Assistant(
+            calls=(
+                ToolCall(id="same", name="lo ok\n" + "y" * 500, arguments={}),
+                ToolCall(id="same", name="look", arguments={"deep": deep}),
+                ToolCall(id="", name="look", arguments={}),
+            ),
+            provider="anthropic",
+            blocks=[{"type": "tool_use", "id": "same"}],
+        ),
+        stop="tools",
+        model=MODEL,
+    )
+    run = Rehearsal(tmp_path, [odd, says("done")], [Recorder("look")])
+    ended = await run.go()
+    assert ended.text == "done"
+    told = answers(run)
+    assert [error for _, error in told] == [True, True, False]
+    said = next(one for one in run.asked[-1].messages if isinstance(one, Assistant))
+    assert (len({call.id for call in said.calls}), said.blocks) == (3, None)
+    assert all(len(call.name) <= 64 and call.name.isascii() for call in said.calls)
+    assert fold_all(begin(User(text="do it")), run.steps) == ended.state

@@ -13,7 +13,7 @@ from ..budget.account import Breach, Estimate, Granted, Holder, once_more
 from ..budget.limits import Budget
 from ..models.client import Question
 from ..models.conversation import MESSAGES, TURN, Turn
-from .clean import clean
+from .clean import clean, sound
 from .size import estimate
 from .speech import Speech
 from .work import Work
@@ -59,7 +59,7 @@ async def ask_model(work: Work, *, number: int | None = None) -> str:
         raise
     if work.state.wrapping:
         turn = replace(turn, message=replace(turn.message, calls=(), blocks=None))
-    body = clean(TURN.dump_python(_with_ids(turn, number), mode="json"))
+    body = clean(TURN.dump_python(sound(turn, number), mode="json"))
     await work.write(Outcome(number=number, body=body, maybe_billed=turn.maybe_billed))
     await work.context.purse.settle(work.state.spent)
     return ""
@@ -210,12 +210,3 @@ def _refusal(number: int, error: ModelRefused | ModelUnavailable) -> Outcome:
         body={"too_long": True} if isinstance(error, ContextTooLong) else None,
         maybe_billed=error.maybe_billed,
     )
-
-
-def _with_ids(turn: Turn, number: int) -> Turn:
-    """Return a turn in which every call has an id of its own, whatever its provider sent."""
-    ids = [call.id for call in turn.message.calls]
-    if all(ids) and len(set(ids)) == len(ids):
-        return turn
-    calls = tuple(replace(call, id=f"call_{number}_{n}") for n, call in enumerate(turn.message.calls))
-    return replace(turn, message=replace(turn.message, calls=calls, blocks=None))
