@@ -72,9 +72,10 @@ def show(ctx: click.Context, as_json: bool) -> int:
     --json: an object with limits (name to value: a count, seconds or bytes;
     null: no limit), set (the names that were set), caps (capability to cap,
     used and nodes), running (tasks on their lanes or running, in all and of
-    the largest request), inbox (requests that no coordinator has taken), open
-    (these, and those that were taken and have not ended) and streams (name to
-    used and size in bytes, messages, age_s).
+    the largest request), spent_today (by agents: turns, tokens, usd,
+    unpriced_turns), inbox (requests that no coordinator has taken), open (these,
+    and those that were taken and have not ended) and streams (name to used and
+    size in bytes, messages, age_s).
     """
     return _show(ctx, as_json)
 

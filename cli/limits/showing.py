@@ -54,8 +54,20 @@ def _used(name: str, found: InUse) -> str:
         return f"{sum(found.out.values())} on their lanes or running"
     if name == "tenant.queued":
         return f"{found.open} open, {found.waiting} of them in the inbox"
+    if name.startswith("budget."):
+        return _spent(name, found)
     fill = found.fills.get(name)
     return _filled(fill) if fill is not None else ""
+
+
+def _spent(name: str, found: InUse) -> str:
+    total = found.spent
+    if name == "budget.turns":
+        return f"{total.turns} asked today" if total.turns else ""
+    if name == "budget.tokens":
+        return f"{total.tokens} used today" if total.turns else ""
+    unknown = f", {total.unpriced} turns of unknown price" if total.unpriced else ""
+    return f"{total.usd:.2f} USD spent today{unknown}" if total.turns else ""
 
 
 def _filled(fill: Fill) -> str:
@@ -85,6 +97,12 @@ def as_object(found: InUse, base: Limits) -> dict[str, Any]:
             for capability in caps
         },
         "running": {"total": sum(found.out.values()), "largest": max(found.out.values(), default=0)},
+        "spent_today": {
+            "turns": found.spent.turns,
+            "tokens": found.spent.tokens,
+            "usd": round(found.spent.usd, 6),
+            "unpriced_turns": found.spent.unpriced,
+        },
         "inbox": found.waiting,
         "open": found.open,
         "streams": {

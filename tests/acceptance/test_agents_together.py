@@ -113,3 +113,5 @@ def check_message_and_spent_budget(run: Run, llm: FakeLlm) -> None:
 def test_work_is_handed_on_messages_arrive_and_budgets_end(run: Run, llm: FakeLlm) -> None:
     check_handing_on(run)
     check_message_and_spent_budget(run, llm)
+    assert run("limits", "--json")["spent_today"]["turns"] == len(llm.calls())
+    assert "asked today" in run("limits")
