@@ -2,11 +2,14 @@
 
 import asyncio
 import dataclasses
+import gzip
+import http.server
 import logging
 import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
@@ -308,3 +311,65 @@ servers:
     async with McpSource().open(kit) as tools:
         assert tools == ()
     assert "mcp.yaml:" in caplog.text
+
+
+class Hostile(http.server.BaseHTTPRequestHandler):
+    """Answers every message badly, as its path says."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        way = self.path.strip("/")
+        if way in ("401", "500"):
+            self.send_error(int(way))
+            return
+        if way == "moved":
+            self.send_response(307)
+            self.send_header("Location", "http://169.254.169.254/latest")
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream" if way == "endless" else "application/json")
+        if way == "packed":
+            self.send_header("Content-Encoding", "gzip")
+        self.end_headers()
+        try:
+            while way == "endless":
+                self.wfile.write(b": " + b"x" * 65536 + b"\n")
+            self.wfile.write(gzip.compress(b"{}") if way == "packed" else b"<html>")
+        except OSError:
+            return
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("401", "it refuses us (401): look at the headers"),
+        ("500", "status 500"),
+        ("moved", "169.254.169.254"),
+        ("endless", ""),
+        ("packed", "packs its answers"),
+        ("html", ""),
+    ],
+)
+async def test_a_hostile_server_elsewhere_is_left_out_with_a_word(way: str, words: str, hand: Hand) -> None:
+    web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+    thread = threading.Thread(target=web.serve_forever, daemon=True)
+    thread.start()
+    try:
+        server = Server(
+            name="far",
+            place="",
+            way=Http(url=f"http://127.0.0.1:{web.server_port}/{way}"),
+            limits=ServerLimits(result=2**16, connect=timedelta(seconds=5)),
+        )
+        async with connected(server, hand) as shop:
+            assert shop.one.tools == ()
+            assert shop.one.why.startswith("MCP server far: ")
+            assert words in shop.one.why, shop.one.why
+    finally:
+        await asyncio.to_thread(web.shutdown)
+        web.server_close()
+        thread.join()
