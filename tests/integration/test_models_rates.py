@@ -147,14 +147,16 @@ async def test_a_damaged_file_or_one_of_another_boot_is_begun_anew(tmp_path: Pat
         pass
 
 
-async def test_times_that_lie_far_ahead_are_of_another_clock(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "change", [{"grants": [["a", time.monotonic() + 10**9, 1]]}, {"boot": "another"}], ids=["ahead", "boot"]
+)
+async def test_times_of_another_clock_count_for_nothing(tmp_path: Path, change: dict[str, object]) -> None:
     rates = Rates(folder=tmp_path, limits=Limits(requests=1))
     async with rates.place("p", "p/m", 1, SOON):
         pass
     path = tmp_path / "p.json"
     data = json.loads(path.read_text(encoding="utf-8"))
-    data["grants"] = [["a", time.monotonic() + 10**9, 1]]
-    path.write_text(json.dumps(data), encoding="utf-8")
+    path.write_text(json.dumps(data | change), encoding="utf-8")
     async with rates.place("p", "p/m", 1, SOON):
         pass
 

@@ -112,7 +112,9 @@ def test_any_retry_after_is_read_or_left_alone(text: str) -> None:
     assert wait is None or timedelta(0) <= wait <= timedelta(days=1)
 
 
-@given(st.integers(300, 599), st.text(max_size=400), st.sampled_from(["sk-abc-123456", None]))
+@given(
+    st.integers(300, 599), st.text(max_size=400), st.sampled_from(["sk-abc-123456", "AIzaSy0123456789", None])
+)
 def test_every_status_is_an_error_in_one_line_without_the_key(
     status: int, words: str, key: str | None
 ) -> None:

@@ -1,6 +1,7 @@
-"""Schemas as Anthropic takes them: what meets the one meets the other, or it is told in words."""
+"""Questions in the providers' words: what goes out is what they take, whatever the conversation holds."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -8,11 +9,13 @@ from jsonschema import Draft202012Validator
 from pydantic import JsonValue
 
 from picoclaw.capabilities.agent.fake_llm.strict_schema import check_anthropic
+from picoclaw.capabilities.agent.models.anthropic_answer import Answer, Cut
 from picoclaw.capabilities.agent.models.anthropic_question import parameters
 from picoclaw.capabilities.agent.models.client import Question
 from picoclaw.capabilities.agent.models.conversation import Assistant, ToolAnswer, ToolCall, User
 from picoclaw.capabilities.agent.models.held_schema import held
 from picoclaw.capabilities.agent.models.litellm_question import is_strict
+from picoclaw.capabilities.agent.models.named import read_model
 
 pytestmark = pytest.mark.unit
 
@@ -93,6 +96,31 @@ def test_thinking_goes_back_unchanged_and_only_where_it_came_from() -> None:
     assert ours["messages"][1]["content"][0] == block
     theirs = parameters(Question(model="m", system="", messages=(User(text="q"), other, User(text="r"))), "m")
     assert theirs["messages"][1]["content"] == [{"type": "text", "text": "a"}]
+
+
+def test_blocks_of_another_provider_are_not_sent_even_in_the_same_form() -> None:
+    other = Assistant(text="a", provider="openrouter", blocks=[{"type": "thinking", "thinking": "Hm"}])
+    told = parameters(Question(model="m", system="", messages=(User(text="q"), other, User(text="r"))), "m")
+    assert told["messages"][1]["content"] == [{"type": "text", "text": "a"}]
+
+
+def test_a_calls_id_of_another_provider_is_made_one_that_anthropic_takes() -> None:
+    ids = ("call/with+signs=", "x" * 65, "call_1")
+    calls = tuple(ToolCall(id=one, name="read", arguments={}) for one in ids)
+    answers = tuple(ToolAnswer(call=one, name="read", text="x") for one in ids)
+    told = parameters(
+        Question(model="m", system="", messages=(User(text="q"), Assistant(calls=calls), *answers)), "m"
+    )
+    asked = [block["id"] for block in told["messages"][1]["content"]]
+    assert asked == [block["tool_use_id"] for block in told["messages"][2]["content"]]
+    assert all(re.fullmatch("[a-zA-Z0-9_-]{1,64}", one) for one in asked)
+    assert len(set(asked)) == 3
+    assert asked[2] == "call_1"
+
+
+def test_a_stream_without_its_end_is_no_answer() -> None:
+    with pytest.raises(Cut):
+        Answer(lambda _: None).turn(read_model("claude-opus-5"))
 
 
 @pytest.mark.parametrize(
