@@ -351,7 +351,7 @@ class Hostile(http.server.BaseHTTPRequestHandler):
         ("moved", "169.254.169.254"),
         ("endless", ""),
         ("packed", "packs its answers"),
-        ("html", ""),
+        ("html", "no message of MCP: is it the right address?"),
     ],
 )
 async def test_a_hostile_server_elsewhere_is_left_out_with_a_word(way: str, words: str, hand: Hand) -> None:

@@ -15,6 +15,7 @@ from mcp.client.session import ClientSession
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     CONNECTION_CLOSED,
+    PARSE_ERROR,
     CallToolRequest,
     CallToolRequestParams,
     CallToolResult,
@@ -300,4 +301,6 @@ class Connection:
 def _reason(error: BaseException) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    if isinstance(error, MCPError) and error.code == PARSE_ERROR:
+        return "its answer is no message of MCP: is it the right address?"
     return " ".join(str(error).split())[:300] or type(error).__name__
