@@ -63,7 +63,7 @@ class ModelReviewExecutor:
         known = listed([finding for review in reviews for finding in review.findings], SHOWN)
         try:
             answered = await self._ask(task, context, ask(reviews, known, change=_named(change)))
-            why = answered.summary.rpartition("(partial: ")[2][:300] if answered.partial else why
+            why = _partial(answered) or why
         except (FinalError, ModelUnavailable) as error:
             why = str(error)[:300]
         answer = read_answer(answered.data) if answered is not None and answered.data is not None else None
@@ -84,6 +84,12 @@ class ModelReviewExecutor:
         own = {"text": text, "schema": SCHEMA}
         asked = task.model_copy(update={"task": task.task.model_copy(update={"input": own})})
         return await AgentExecutor(REVIEWER, self.settings).execute(asked, context)
+
+
+def _partial(answered: Result) -> str:
+    """Return why the agent's answer is none; empty where it is whole."""
+    said = answered.summary.strip().rpartition("(partial: ")[2].removesuffix(")")
+    return said[:300] if answered.partial else ""
 
 
 def _reviews(data: JsonValue) -> list[Review]:
