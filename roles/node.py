@@ -203,6 +203,7 @@ class Node:
             role=settings.role,
             leads=settings.role == "coordinator" or None,
             promotable=settings.may_lead or None,
+            sandbox=_sandbox(self.settings) if settings.role != "coordinator" else None,
             slots=settings.max_concurrent,
             labels=dict(settings.labels),
             host=platform.node(),
@@ -277,3 +278,13 @@ class Node:
                     await self.stop.wait()
             except TimeoutError:
                 continue
+
+
+def _sandbox(settings: Settings) -> str | None:
+    """Return what commands of agents run in here; None without a model, or where they do not run."""
+    if not settings.llm.model:
+        return None
+    from ..capabilities.agent.sandbox.choose import choose
+
+    chosen = choose(settings.agents).sandbox
+    return chosen.name if chosen is not None else None

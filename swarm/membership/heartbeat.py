@@ -41,6 +41,8 @@ class Heartbeat(Record):
     """It coordinates, whatever its role: True of coordinators and of workers that were promoted."""
     promotable: bool | None = None
     """It takes the role of a coordinator while nobody has it; None: it does not."""
+    sandbox: str | None = None
+    """What commands of agents run in on it: `bubblewrap` or `none`; None: it has no model for agents."""
     started: float
     """Seconds that the run had lived when it sent this one."""
     born: float = 0.0
@@ -83,6 +85,7 @@ class Advert:
     agents: tuple[str, ...] = ()
     leads: bool | None = None
     promotable: bool | None = None
+    sandbox: str | None = None
     host: str = ""
     pid: int = 0
     version: str = ""

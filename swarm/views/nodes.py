@@ -28,6 +28,8 @@ class NodeRow:
     """It says that it coordinates; ask `coordinates`, which knows nodes of older versions too."""
     promotable: bool = False
     """It takes the coordinator's role while nobody has it."""
+    sandbox: str | None = None
+    """What commands of agents run in on it; None: it runs none."""
     tasks: tuple[str, ...] = ()
     slots: int
     heard_s: float
@@ -96,6 +98,7 @@ def node_row(beat: Heartbeat, sign: Sign, now: float) -> NodeRow:
         agents=beat.agents,
         leads=bool(beat.leads),
         promotable=bool(beat.promotable),
+        sandbox=beat.sandbox,
         tasks=() if status == "offline" else beat.tasks,
         slots=beat.slots,
         heard_s=heard,

@@ -14,7 +14,7 @@ from .plain import Plain
 from .sandbox import Command, Job, Sandbox
 
 PROGRAM = "bwrap"
-PROBE = timedelta(seconds=10)
+PROBE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
