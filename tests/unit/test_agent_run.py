@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -362,7 +363,11 @@ async def test_a_letter_is_told_once(tmp_path: Path) -> None:
 
 
 async def test_a_conversation_that_does_not_fit_is_put_in_short(tmp_path: Path) -> None:
-    turns = [uses("look", arguments={"n": n}) for n in range(12)]
+    plain = [uses("look", arguments={"n": n}) for n in range(12)]
+    turns = [
+        replace(turn, message=replace(turn.message, calls=(replace(turn.message.calls[0], id=f"call{n}"),)))
+        for n, turn in enumerate(plain)
+    ]
     run = Rehearsal(
         tmp_path,
         [*turns, says("done")],
