@@ -16,10 +16,13 @@ from picoclaw.capabilities.agent.approvals.asking import Answer
 from picoclaw.capabilities.agent.approvals.policy import Policy, Rule
 from picoclaw.capabilities.agent.budget.limits import Budget
 from picoclaw.capabilities.agent.context import Letter
+from picoclaw.capabilities.agent.loop.compaction import kept_of
 from picoclaw.capabilities.agent.loop.decide import SAME_CALL
+from picoclaw.capabilities.agent.loop.size import size_of
 from picoclaw.capabilities.agent.loop.state import begin, fold_all
 from picoclaw.capabilities.agent.models.conversation import (
     Assistant,
+    Message,
     ToolAnswer,
     ToolCall,
     Turn,
@@ -447,3 +450,14 @@ async def test_calls_that_no_provider_should_let_through_are_answered_all_the_sa
     assert (len({call.id for call in said.calls}), said.blocks) == (3, None)
     assert all(len(call.name) <= 64 and call.name.isascii() for call in said.calls)
     assert fold_all(begin(User(text="do it")), run.steps) == ended.state
+
+
+@pytest.mark.parametrize("most", range(0, 400, 7))
+def test_what_stays_of_a_conversation_begins_with_an_answer_of_the_model(most: int) -> None:
+    messages: tuple[Message, ...] = (User(text="do it"),)
+    for n in range(6):
+        call = ToolCall(id=f"c{n}", name="look", arguments={})
+        messages += (Assistant(calls=(call,)), ToolAnswer(call=call.id, name="look", text="seen" * n))
+    kept = kept_of(messages, most)
+    assert kept == 0 or isinstance(messages[-kept], Assistant)
+    assert size_of(messages[len(messages) - kept :]) <= most + kept
