@@ -137,9 +137,7 @@ def _limit(limits: dict[str, int | None]) -> None:
 # --- watching it ---
 
 
-def watch(
-    program: int, control: int, woken: int, grace_s: float, bounds: dict[str, Any]
-) -> dict[str, Any]:
+def watch(program: int, control: int, woken: int, grace_s: float, bounds: dict[str, Any]) -> dict[str, Any]:
     """Wait for the program's end, ending it when ordered or beyond its bounds; return how it ended."""
     kill_at: float | None = None
     look_at = time.monotonic()
