@@ -11,7 +11,7 @@ import pytest
 from picoclaw.tests.support.command import RunPicoclaw, SpawnPicoclaw
 from picoclaw.tests.support.fake_llm import KEY, FakeLlm, fake_llm
 from picoclaw.tests.support.nats import NatsServer
-from picoclaw.tests.support.nodes import Nodes, serving
+from picoclaw.tests.support.nodes import serving
 from picoclaw.tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]

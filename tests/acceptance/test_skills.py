@@ -156,7 +156,11 @@ def test_a_skill_of_a_repository_at_a_commit(run_picoclaw: RunPicoclaw, home: Pa
 
 def test_doctor_names_what_is_broken_and_what_is_lacking(run_picoclaw: RunPicoclaw, home: Path) -> None:
     folder = home / ".picoclaw"
-    for name, text in (("fine", "needs: sh\n"), ("lacks", "needs: no-such-program\n"), ("broken", "a: b: c\n")):
+    for name, text in (
+        ("fine", "needs: sh\n"),
+        ("lacks", "needs: no-such-program\n"),
+        ("broken", "a: b: c\n"),
+    ):
         (folder / "skills" / name).mkdir(parents=True)
         front = f"---\nname: {name}\ndescription: b\n{text}---\nx\n"
         (folder / "skills" / name / "SKILL.md").write_text(front)
