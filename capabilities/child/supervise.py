@@ -200,7 +200,7 @@ def _disk_passed(bounds: dict[str, Any]) -> bool:
     if "free" in bounds and bounds["free"] - free <= bounds["disk"] // 4:
         return False
     bounds["free"] = free
-    return _size_of(bounds["folder"]) > bounds["disk"]
+    return _size_of(bounds["folder"]) > int(bounds["disk"])
 
 
 def _size_of(folder: str) -> int:
