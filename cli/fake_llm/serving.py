@@ -30,7 +30,7 @@ Examples:
 
 \b
 In another terminal, the printed lines and then, for example:
-  picoclaw run "What is in this folder?" -c general
+  picoclaw run "What is in this folder?"
 
 \b
 Exit codes: 0 ended by Ctrl-C or a signal, 2 wrong usage, a wrong script, or
