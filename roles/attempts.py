@@ -42,6 +42,7 @@ from ..swarm.rules import (
 from ..swarm.swarm import Swarm
 from .context import JobContext
 from .jobs import Job, JobTable, Slot
+from .traced import execute
 
 log = logging.getLogger(__name__)
 
@@ -209,7 +210,9 @@ class Attempts:
             self._swarm, queued, job.attempt, self._cache, self._scratch, Slot(self._jobs, job)
         )
         limit = queued.task.timeout_s
-        job.execution = asyncio.create_task(executor.execute(queued, context), name=f"execute {job.id}")
+        job.execution = asyncio.create_task(
+            execute(executor, queued, context, self._swarm), name=f"execute {job.id}"
+        )
         if job.fenced or job.draining:
             job.stop()
         try:

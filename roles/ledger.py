@@ -48,6 +48,8 @@ class Ledger:
     _schedule: Schedule | None = None
     lost: str = ""
     """Why it can no longer be carried out: with a body went what was to be done; empty: nothing is missing."""
+    trace: str | None = None
+    """W3C `traceparent` of the request's span; None: nobody traces."""
     _limited: bool = False
     _early: list[Followed] | None = field(default_factory=list)
     """What the log said before the history was read; None once that is done."""
@@ -292,6 +294,7 @@ class Ledger:
             inputs=self.schedule.inputs(step),
             budget=self.request.budget,
             parent=self.request.parent,
+            trace=self.trace,
         )
 
 

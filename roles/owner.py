@@ -32,6 +32,7 @@ from .repeating import Repeated, repeat
 from .thinking.changing import Changes
 from .thinking.mind import Mind
 from .thinking.planning import plan_by_model
+from .traced import plan_span, request_span
 
 log = logging.getLogger(__name__)
 
@@ -103,10 +104,12 @@ class Owner:
             else:
                 await self.ledger.load()
             head = self.ledger.head
-            if not (self.ledger.planned or self.ledger.lost or head.cancelling or head.terminal):
-                await self._plan()
-            async with background() as tasks:
-                await self._carry(tasks)
+            with request_span(self.ledger):
+                if not (self.ledger.planned or self.ledger.lost or head.cancelling or head.terminal):
+                    with plan_span(self.ledger):
+                        await self._plan()
+                async with background() as tasks:
+                    await self._carry(tasks)
         except Fenced:
             log.info("Request passed to another coordinator", extra={"request": self.request_id})
         except Purged as error:

@@ -329,6 +329,8 @@ class Request(Record):
     """Set: an agent's task handed it on, and waits for it."""
     ref: ArtifactRef | None = None
     """Where the whole request lies when it was too large for a message."""
+    trace: str | None = None
+    """W3C `traceparent` of the span that it is part of, where whoever sent it traces."""
     sender: str = ""
 
 
@@ -355,6 +357,8 @@ class QueuedTask(Record):
     """The request's."""
     ref: ArtifactRef | None = None
     """Where the whole message lies when it was too large."""
+    trace: str | None = None
+    """W3C `traceparent` of the request's span, where its coordinator traces."""
 
     @property
     def id(self) -> str:

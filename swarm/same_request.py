@@ -10,7 +10,7 @@ CHANGE = "change"
 """The input that holds what changed since a commit."""
 _APART = {
     "sender", "ref", "firing", "priority", "deadline_s", "task_timeout_s", "task_deadline_s", "repository", "input",
-    "budget", "parent",
+    "budget", "parent", "trace",
 }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from .records import Broadcast, Limited, Parent, RepositoryRef, Request, Result,
 from .same_request import same_request
 from .subjects import REQUEST_STEP, request_id, split_log_subject
 from .swarm import Swarm
+from .tracing.spans import traceparent
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,7 @@ def new_request(
         budget=budget,
         parent=parent,
         sender=sender,
+        trace=traceparent(),
     )
 
 

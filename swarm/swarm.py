@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from .queue import Queue
 from .records import DeadLetter, QueuedTask
 from .streams import Limits, ensure_shared, ensure_streams
 from .subjects import Names
+from .tracing.begin import begin_tracing
+from .tracing.spans import OFF, Tracing
 from .wire import ApiError, NobodyListens, Wire
 
 log = logging.getLogger(__name__)
@@ -71,6 +74,7 @@ class Swarm:
     """Asks whom somebody here watches whether they are there; runs once the members are followed."""
     tasks: Background
     """Tasks that live as long as the swarm is open; a failure of one ends it."""
+    tracing: Tracing = OFF
     _reconnected: list[Callable[[], None]] = field(default_factory=list)
     _followers: list[Follower] = field(default_factory=list)
     _reviving: asyncio.Task[None] | None = None
@@ -344,12 +348,15 @@ async def open_swarm(
                 members=members,
                 prober=Prober(members),
                 tasks=tasks,
+                tracing=begin_tracing(me.node, os.environ) if me.node else OFF,
             )
             opened.append(swarm)
             try:
                 yield swarm
             finally:
                 opened.clear()
+                if swarm.tracing is not OFF:
+                    await asyncio.to_thread(swarm.tracing.close)
     finally:
         await _close(client)
 

@@ -27,6 +27,7 @@ from .sources import sources
 from .tools.bash import Bash
 from .tools.tool import Alongside
 from .tools.toolbox import Kit, built_in, toolbox
+from .traced import agent_span
 from .workspace.workspace import open_workspace
 
 
@@ -91,7 +92,8 @@ class AgentExecutor:
                     tool.spec.name for tool in box if isinstance(tool, Alongside) and tool.alongside
                 ),
             )
-            ended = await run(work, tool_environment(self.settings.agents))
+            with agent_span(profile.name):
+                ended = await run(work, tool_environment(self.settings.agents))
             change = await opened.finish(task)
         result = result_of(ended, schema)
         log = "; ".join(

@@ -75,14 +75,14 @@ REQUEST = Request(
     id="r-abcdefghijklmnop", key_digest="cd" * 32, text="Review this repository", demand="code",
     capability="code", repository=REPOSITORY, template="code-review", plan="model", workflow={"name": "code-review"}, input={"depth": 2}, priority=3, deadline_s=600.0,
     unroutable="fail", max_attempts=2, task_timeout_s=60.5, task_deadline_s=300.0, retry=RETRY, broadcast=BROADCAST, retried=RETRIED, firing=FIRING, ref=ARTIFACT,
-    budget=BUDGET, parent=PARENT,
+    budget=BUDGET, parent=PARENT, trace="00-0123456789abcdef0123456789abcdef-0123456789abcdef-01",
     sender="claw-1a2b3c4d",
 )  # fmt: skip
 DELIVERY = Delivery(seq=7, count=2)
 QUEUED_TASK = QueuedTask(
     request="r-abcdefghijklmnop", task=TASK, priority=2, queued_seq=41, attempt=2, excused=1, lane="node:claw-1",
     text="Review this repository", inputs={"code": RESULT}, ref=ARTIFACT,
-    budget=BUDGET, parent=PARENT,
+    budget=BUDGET, parent=PARENT, trace="00-0123456789abcdef0123456789abcdef-0123456789abcdef-01",
 )  # fmt: skip
 STEP = {"id": "0011223344556677", "at": 1795000000.25}
 WRITTEN = {"id": "0011223344556677", "by": "claw-1a2b3c4d", "at": 1795000000.25}

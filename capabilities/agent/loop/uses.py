@@ -15,6 +15,7 @@ from ..approvals.decide import decide
 from ..models.conversation import ToolCall
 from ..tools.inside.confined import touched
 from ..tools.tool import Place, Tool, ToolResult
+from ..tools.traced import use_traced
 from .answers import mismatch
 from .clean import clean, cut, is_long, plain
 from .state import call_digest
@@ -102,7 +103,7 @@ async def _use(work: Work, call: ToolCall, number: int, environment: Mapping[str
 
 async def _result(tool: Tool, arguments: Mapping[str, JsonValue], place: Place) -> ToolResult:
     try:
-        return await tool.use(arguments, place)
+        return await use_traced(tool, arguments, place)
     except (JobCancelled, BudgetSpent):
         raise
     except Exception as error:

@@ -15,6 +15,7 @@ from .named import Model, read_model
 from .prices import Prices
 from .rates import Rates
 from .retrying import Again, Failed, GiveUp, Next, Standing, decide
+from .traced import ask_traced
 
 _PATIENCE = timedelta(seconds=60)
 """Longest wait for a place in this machine's own limits before the chain goes on."""
@@ -115,7 +116,7 @@ class ResilientClient:
             ) as place:
                 asking.in_flight = True
                 try:
-                    turn = await client.ask(question, asking.on_text)
+                    turn = await ask_traced(client, question, asking.on_text)
                 except ModelUnavailable as error:
                     place.rest = error.delay
                     raise
