@@ -130,5 +130,13 @@ class AgentServed(Protocol):
     async def execute(self, task: QueuedTask, context: Context) -> Result: ...
 
 
+@runtime_checkable
+class OfAProgram(Protocol):
+    """An agent that is a program of others: there where it is installed, and nobody's mistake where not."""
+
+    @property
+    def program(self) -> str: ...
+
+
 Executors = Mapping[str, Executor]
 """Capability by wire name, and `agent:NAME`, to the executor that serves it."""

@@ -58,7 +58,7 @@ def _read(name: str, paths: Sequence[Path], load: Callable[[], object], verb: st
 
 
 def _ready(paths: Sequence[Path], told: "Told") -> list[Row]:
-    from ...capabilities.executor import AgentServed
+    from ...capabilities.executor import AgentServed, OfAProgram
     from ...capabilities.inventory import inventory
     from ...capabilities.registry import NEEDS_MODEL, load_executors
     from ...swarm.demand import AGENT_PREFIX
@@ -80,6 +80,8 @@ def _ready(paths: Sequence[Path], told: "Told") -> list[Row]:
         readiness = agent.readiness(AGENT_PREFIX + agent.agent)
         if agent.own and not readiness.ready:
             rows.append(warning("agents", f"{agent.agent} is not ready", readiness.needs))
+        elif isinstance(agent, OfAProgram) and not readiness.ready:
+            rows.append(ok("agents", f"{agent.agent}, optional: {readiness.needs}"))
     lacking = {one.needs for one in offered if one.name in NEEDS_MODEL and not one.ready}
     model = [one.name for one in offered if one.name in NEEDS_MODEL and not one.ready]
     if model and told.settings.llm.model:
