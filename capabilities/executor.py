@@ -135,7 +135,11 @@ class OfAProgram(Protocol):
     """An agent that is a program of others: there where it is installed, and nobody's mistake where not."""
 
     @property
-    def program(self) -> str: ...
+    def program(self) -> str:
+        """Its name, and the agent's."""
+        ...
+
+    def readiness(self, capability: str) -> Readiness: ...
 
 
 Executors = Mapping[str, Executor]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..capabilities.executor import Executor, Executors, UserDefined
+from ..capabilities.executor import Executor, Executors, OfAProgram, UserDefined
 from ..capabilities.registry import find_executor, missing, offer
 from ..config.names import ROLE_MARKS, canonical_capability
 from ..config.settings import SwarmSettings
@@ -42,7 +42,18 @@ class Offering:
             general=self.offer.general,
             not_ready=dict(self.not_ready),
             agents=tuple(sorted(self.offer.agents)),
+            optional=self._optional(),
         )
+
+    def _optional(self) -> dict[str, str]:
+        """Return the programs of others that would be agents here, with what they need."""
+        if not self.offer.general:
+            return {}
+        programs = [
+            (name, executor) for name, executor in self.executors.items() if isinstance(executor, OfAProgram)
+        ]
+        found = {executor.program: executor.readiness(name) for name, executor in sorted(programs)}
+        return {program: look.needs for program, look in found.items() if not look.ready}
 
     def check_strict(self, settings: SwarmSettings) -> None:
         """Raise ConfigError where `strict` is set and a declared capability is not ready."""

@@ -59,6 +59,8 @@ async def describe_node(swarm: "Swarm", row: "NodeRow", around: "Around", as_jso
     )
     for name, why in row.not_ready.items():
         echo(f"Not ready:       {safe(name)}: {safe(why, REASON)}")
+    for name, why in sorted(row.optional.items()):
+        echo(f"Optional:        agent {safe(name)}: {safe(why, REASON)}")
     if row.agents:
         echo("\nAgents:")
         for agent in row.agents:

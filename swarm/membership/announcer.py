@@ -167,6 +167,7 @@ class Announcer:
             leads=advert.leads,
             promotable=advert.promotable,
             sandbox=advert.sandbox,
+            optional=dict(advert.optional),
             started=round(asyncio.get_running_loop().time() - self._born, 3),
             born=self._joined_at,
             host=advert.host,

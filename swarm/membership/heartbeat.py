@@ -43,6 +43,8 @@ class Heartbeat(Record):
     """It takes the role of a coordinator while nobody has it; None: it does not."""
     sandbox: str | None = None
     """What commands of agents run in on it: `bubblewrap` or `none`; None: it has no model for agents."""
+    optional: dict[str, str] = Field(default_factory=dict)
+    """Agents that are programs of others and not ready here, with what they need; nobody asked for them."""
     started: float
     """Seconds that the run had lived when it sent this one."""
     born: float = 0.0
@@ -86,6 +88,7 @@ class Advert:
     leads: bool | None = None
     promotable: bool | None = None
     sandbox: str | None = None
+    optional: Mapping[str, str] = field(default_factory=dict)
     host: str = ""
     pid: int = 0
     version: str = ""

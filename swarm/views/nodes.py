@@ -30,6 +30,8 @@ class NodeRow:
     """It takes the coordinator's role while nobody has it."""
     sandbox: str | None = None
     """What commands of agents run in on it; None: it runs none."""
+    optional: Mapping[str, str] = field(default_factory=dict)
+    """Agents that are programs of others and not ready on it, with what they need."""
     tasks: tuple[str, ...] = ()
     slots: int
     heard_s: float
@@ -99,6 +101,7 @@ def node_row(beat: Heartbeat, sign: Sign, now: float) -> NodeRow:
         leads=bool(beat.leads),
         promotable=bool(beat.promotable),
         sandbox=beat.sandbox,
+        optional=dict(beat.optional),
         tasks=() if status == "offline" else beat.tasks,
         slots=beat.slots,
         heard_s=heard,

@@ -137,8 +137,8 @@ EXAMPLES: dict[str, Record] = {
         timeout_s=60.0, slots=5, tasks=("r-abcdefghijklmnop.security",), draining=True, goodbye=True,
         capabilities=("code", "security"), named=("security",), marks=("coordination",), general=True,
         not_ready={"research": "a model"}, labels={"region": "us"}, agents=("coder",), leads=True,
-        promotable=True, sandbox="bubblewrap", started=93.125, born=1794999900.5, host="box", pid=4711,
-        version="0.1.0", store=1,
+        promotable=True, sandbox="bubblewrap", optional={"codex": "needs codex on the PATH"}, started=93.125,
+        born=1794999900.5, host="box", pid=4711, version="0.1.0", store=1,
     ),
     "entry_queued": entries.Queued(
         **WRITTEN, attempt=2, excused=1, demand="code", priority=1, reason="node offline: claw-2",
