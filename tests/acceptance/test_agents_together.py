@@ -110,6 +110,7 @@ def check_message_and_spent_budget(run: Run, llm: FakeLlm) -> None:
         assert wrong[0] in run("dispatch", "look", *wrong, code=2)
 
 
+@pytest.mark.long
 def test_work_is_handed_on_messages_arrive_and_budgets_end(run: Run, llm: FakeLlm) -> None:
     check_handing_on(run)
     check_message_and_spent_budget(run, llm)

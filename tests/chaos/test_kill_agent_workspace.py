@@ -36,7 +36,8 @@ SCRIPT: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("when", ["after", pytest.param("before", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("when", ["after", "before"])
 async def test_what_was_edited_before_the_kill_is_there_after_it(
     when: When,
     start_nats: StartNats,

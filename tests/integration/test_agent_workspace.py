@@ -259,6 +259,7 @@ async def test_without_a_repository_the_files_come_back(tmp_path: Path) -> None:
     assert [ref.filename for ref in await workspace.finish(task())] == ["workspace.tar.gz"]
 
 
+@pytest.mark.long
 async def test_a_tree_made_to_break_tools_is_handed_in_without_what_they_cannot_bear(tmp_path: Path) -> None:
     mine = await sent(tmp_path, git=True)
     asked = task(mine.repository)

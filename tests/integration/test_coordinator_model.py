@@ -260,7 +260,10 @@ async def test_what_a_model_was_paid_for_is_not_asked_again_by_the_next_coordina
     await holds(swarm, request)
 
 
-@pytest.mark.parametrize("asked_for", [PLANNER, LOOKER, WRITER])
+@pytest.mark.parametrize(
+    "asked_for",
+    [PLANNER, pytest.param(LOOKER, marks=pytest.mark.long), pytest.param(WRITER, marks=pytest.mark.long)],
+)
 async def test_a_request_is_cancelled_while_a_model_thinks(lab: Lab, llm: FakeLlm, asked_for: str) -> None:
     answers = {
         PLANNER: plan(task("one"), task("bad", demand="bad")),
