@@ -48,6 +48,9 @@ def main() -> None:
 
 
 async def _serve(told: dict[str, object]) -> int:
+    from ...swarm.nats_import import import_nats
+
+    import_nats()
     from pydantic import TypeAdapter
 
     from ...config.settings import (
