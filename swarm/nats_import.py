@@ -1,10 +1,10 @@
-"""Import nats-py without what it would only use for WebSockets.
+"""Import nats-py without what it only uses for WebSockets.
 
-It imports aiohttp where that is installed (litellm brings it), which takes as long as all the rest of it; no
-address that picoclaw takes is one of a WebSocket.
+It imports aiohttp where that is installed (litellm brings it), which takes as long as all the rest of it.
 """
 
 import importlib
+import importlib.util
 import sys
 
 
@@ -17,3 +17,10 @@ def import_nats() -> None:
         importlib.import_module("nats.aio.client")
     finally:
         del sys.modules["aiohttp"]
+
+
+def import_websockets() -> None:
+    """Give nats-py what it needs for the address of a WebSocket, where that is installed."""
+    transport = importlib.import_module("nats.aio.transport")
+    if transport.aiohttp is None and importlib.util.find_spec("aiohttp") is not None:
+        transport.aiohttp = importlib.import_module("aiohttp")

@@ -29,6 +29,12 @@ from picoclaw.tests.support.waiting import wait_for, wait_for_async
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
 
+
+def programs() -> list[psutil.Process]:
+    """What this process has started, but for the servers that its tests share."""
+    return [one for one in psutil.Process().children(recursive=True) if one.name() != "nats-server"]
+
+
 SUPPORT = Path(__file__).parents[1] / "support"
 WORKSHOP = (sys.executable, str(SUPPORT / "mcp_server.py"))
 ROGUE = (sys.executable, "-S", str(SUPPORT / "mcp_rogue.py"))
@@ -132,7 +138,7 @@ async def test_a_program_serves_tools_and_sees_nothing_that_it_was_not_given(
         assert wrong.error
         failed = await shop.use("fail", why="no")
         assert failed.error
-        program = psutil.Process().children(recursive=True)
+        program = programs()
         assert program
     assert not psutil.wait_procs(program, timeout=0)[1]
 
@@ -204,7 +210,7 @@ async def test_misdeeds_of_a_call_are_told_in_words(misdeed: str, words: str, ha
         assert answer.error
         assert words in answer.text, answer.text
     assert psutil.Process().memory_info().rss - before < 100 * 2**20
-    assert not psutil.Process().children(recursive=True)
+    assert not programs()
 
 
 async def test_garbage_between_its_messages_does_no_harm(hand: Hand) -> None:
@@ -241,14 +247,14 @@ async def test_one_that_is_not_there_keeps_nobody_from_work(misdeed: str, words:
     async with connected(rogue(misdeed, connect=timedelta(seconds=1)), hand) as shop:
         assert shop.one.tools == ()
         assert words in shop.one.why
-    assert not psutil.Process().children(recursive=True)
+    assert not programs()
 
 
 async def test_nothing_is_left_of_one_that_stays_and_forks_away(hand: Hand) -> None:
     async with connected(rogue("stays"), hand) as shop:
         assert (await shop.use("add", a=1)).text == "well"
-        assert len(psutil.Process().children(recursive=True)) == 3
-    assert not psutil.Process().children(recursive=True)
+        assert len(programs()) == 3
+    assert not programs()
 
 
 async def test_a_job_that_is_cancelled_leaves_no_server(hand: Hand) -> None:
@@ -264,7 +270,7 @@ async def test_a_job_that_is_cancelled_leaves_no_server(hand: Hand) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not psutil.Process().children(recursive=True)
+    assert not programs()
 
 
 async def test_a_server_elsewhere_by_http(hand: Hand) -> None:
