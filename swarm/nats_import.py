@@ -21,6 +21,6 @@ def import_nats() -> None:
 
 def import_websockets() -> None:
     """Give nats-py what it needs for the address of a WebSocket, where that is installed."""
-    transport = importlib.import_module("nats.aio.transport")
-    if transport.aiohttp is None and importlib.util.find_spec("aiohttp") is not None:
-        transport.aiohttp = importlib.import_module("aiohttp")
+    names = vars(importlib.import_module("nats.aio.transport"))
+    if names["aiohttp"] is None and importlib.util.find_spec("aiohttp") is not None:
+        names["aiohttp"] = importlib.import_module("aiohttp")
