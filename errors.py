@@ -28,7 +28,12 @@
     │   └── SwarmTimeout              no answer in time
     └── ExecutionError                why a task's job ended without a result
         ├── FinalError                trying again cannot help: the task fails
+        │   ├── ModelRefused          a model that says no to every such question
+        │   │   ├── ModelKeyRefused   the provider's key is missing or wrong
+        │   │   └── ContextTooLong    the conversation is longer than the model reads
+        │   └── BudgetSpent           no money, tokens, turns or time are left for it
         ├── RetryableError            trying again may help: another attempt
+        │   └── ModelUnavailable      a model that does not answer now
         └── JobCancelled              the job was told to stop
 
 Each message says what happened, to what, and what to do next.
@@ -181,3 +186,34 @@ class RetryableError(ExecutionError):
 
 class JobCancelled(ExecutionError):
     """Raised inside a job that was told to stop: cancelled, fenced or past its deadline."""
+
+
+class ModelRefused(FinalError):
+    """Raised when a model refuses a question, and would again: unknown model, invalid request.
+
+    `maybe_billed` counts earlier questions without an answer that may have been paid for.
+    """
+
+    def __init__(self, message: str, *, maybe_billed: int = 0) -> None:
+        super().__init__(message)
+        self.maybe_billed = maybe_billed
+
+
+class ModelKeyRefused(ModelRefused):
+    """Raised when a provider's key is missing, wrong or has no rights; never holds the key."""
+
+
+class ContextTooLong(ModelRefused):
+    """Raised when a conversation is longer than what the model reads."""
+
+
+class BudgetSpent(FinalError):
+    """Raised when no money, tokens, turns or time are left; says which, and of whom."""
+
+
+class ModelUnavailable(RetryableError):
+    """Raised when a model does not answer now; `maybe_billed` counts the turns that may have been paid for."""
+
+    def __init__(self, message: str, *, delay: timedelta | None = None, maybe_billed: int = 0) -> None:
+        super().__init__(message, delay=delay)
+        self.maybe_billed = maybe_billed

@@ -108,5 +108,39 @@ class WithRetry(Protocol):
     def retry(self) -> Retry | None: ...
 
 
+@runtime_checkable
+class AgentServed(Protocol):
+    """An executor that is an agent; it serves the lane `agent:NAME` beside its capabilities."""
+
+    @property
+    def agent(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def own(self) -> bool:
+        """Whether a file of this machine defines it, as opposed to the registry or picoclaw itself."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[str]: ...
+
+    def readiness(self, capability: str) -> Readiness: ...
+
+    async def execute(self, task: QueuedTask, context: Context) -> Result: ...
+
+
+@runtime_checkable
+class OfAProgram(Protocol):
+    """An agent that is a program of others: there where it is installed, and nobody's mistake where not."""
+
+    @property
+    def program(self) -> str:
+        """Its name, and the agent's."""
+        ...
+
+    def readiness(self, capability: str) -> Readiness: ...
+
+
 Executors = Mapping[str, Executor]
-"""Capability by wire name to the executor that serves it."""
+"""Capability by wire name, and `agent:NAME`, to the executor that serves it."""

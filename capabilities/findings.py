@@ -48,6 +48,33 @@ class ToolRun(Record):
     """Of a tool that is a program of the node: the languages that nothing else here may read."""
 
 
+class Explained(Record):
+    """Why a finding of an analyzer matters, by a model."""
+
+    kind_name: ClassVar[str] = "explanation"
+    path: str
+    line: int
+    rule: str
+    tool: str
+    why: str
+
+
+class ModelWord(Record):
+    """What a model said on a review, as far as it was verified against the repository."""
+
+    kind_name: ClassVar[str] = "word of a model"
+    model: str = ""
+    summary: str = ""
+    explained: tuple[Explained, ...] = ()
+    """The most important first."""
+    seen: int = 0
+    """Findings of its own, which stand among the others with the tool `model`."""
+    dropped: int = 0
+    """Remarks that named a finding, file or line that there is not, or were too many."""
+    why_not: str = ""
+    """Why no model read the repository; empty where one did."""
+
+
 class Review(Record):
     """What one reviewer of a repository returns, as the `data` of its Result."""
 
@@ -65,6 +92,8 @@ class Review(Record):
     """Languages that at least one tool read."""
     left_out: int | None = None
     """Of the review of a change: findings in places that it did not touch. None: nothing was left out."""
+    model: ModelWord | None = None
+    """None: no model was to read it."""
     notes: tuple[str, ...] = ()
     """What the reader must know: unreadable files, links not followed, languages nobody read."""
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..config.names import GENERAL, PARENTS
-from .executor import Executors, UserDefined
+from ..swarm.demand import AGENT_PREFIX
+from .executor import AgentServed, Executors, UserDefined
 from .registry import NEEDS_MODEL, missing
 
-By = Literal["analyzers", "command", "function", "all that is ready", ""]
+By = Literal["analyzers", "command", "function", "agent", "all that is ready", ""]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,8 @@ def inventory(executors: Executors, *, everything: bool = False) -> tuple[Offere
 
     `everything` adds the languages that nothing here serves.
     """
-    names = {*executors, *NEEDS_MODEL, *(PARENTS if everything else ())}
+    here = {name for name in executors if not name.startswith(AGENT_PREFIX)} - {GENERAL}
+    names = {*here, *NEEDS_MODEL, *(PARENTS if everything else ())}
     return (*(look_up(name, executors) for name in sorted(names)), look_up(GENERAL, executors))
 
 
@@ -55,4 +57,6 @@ def look_up(name: str, executors: Executors) -> Offered:
         told = executor.described
         by: By = "function" if told.kind == "function" else "command"
         return Offered(name=name, by=by, place=told.place, description=told.text, needs=needs)
+    if isinstance(executor, AgentServed):
+        return Offered(name=name, by="agent", description=f"agent {executor.agent}", needs=needs)
     return Offered(name=name, by="analyzers", description="review of a repository", needs=needs)

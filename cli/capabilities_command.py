@@ -43,8 +43,8 @@ def capabilities(ctx: click.Context, check: str | None, everything: bool, as_jso
 
     \b
     --json: a list of objects with name, ready, by (analyzers, command, function,
-    or empty where nothing serves it), needs, place, description; with --check
-    one such object.
+    agent, or empty where nothing serves it), needs, place, description; with
+    --check one such object.
     """
     from ..capabilities.inventory import inventory, look_up
     from ..config.names import canonical_capability
@@ -66,25 +66,33 @@ def capabilities(ctx: click.Context, check: str | None, everything: bool, as_jso
 
 def _executors(loaded: "Loaded") -> "tuple[Executors, list[str]]":
     """Return what the files that can be read define, and what is wrong with the others."""
+    from ..capabilities.agent.profiles.known import known_profiles
     from ..capabilities.definitions.files import definition_files
     from ..capabilities.registry import load_executors
+    from ..capabilities.told import Told
     from ..swarm.embedded.rundir import picoclaw_home
 
     paths = loaded.settings.capabilities.path or (picoclaw_home() / "capabilities",)
+    told = Told(settings=loaded.settings, home=picoclaw_home())
+    mistakes: list[str] = []
     try:
-        return load_executors(paths), []
+        known_profiles(told)
+    except ConfigError as error:
+        mistakes.append(str(error))
+        told = Told()
+    try:
+        return load_executors(paths, told), mistakes
     except ConfigError:
         files = definition_files(paths)
     right: list[Path] = []
-    mistakes: list[str] = []
     for file in files:
         try:
-            load_executors([*right, file])
+            load_executors([*right, file], told)
         except ConfigError as error:
             mistakes.append(str(error))
         else:
             right.append(file)
-    return load_executors(right), mistakes
+    return load_executors(right, told), mistakes
 
 
 def _hint(name: str, known: Sequence[str]) -> None:

@@ -63,7 +63,13 @@ Then, as the first line of the file, for editors with YAML support:
   # yaml-language-server: $schema=config.schema.json
 Exit codes: 0 done, 2 wrong usage.
 """
-USUAL_FOLDERS = {"capabilities.path": "~/.picoclaw/capabilities", "workflows.path": "~/.picoclaw/workflows"}
+USUAL_FOLDERS = {
+    "capabilities.path": "~/.picoclaw/capabilities",
+    "workflows.path": "~/.picoclaw/workflows",
+    "agents.path": "~/.picoclaw/agents",
+    "mcp.path": "~/.picoclaw/mcp.yaml",
+    "skills.path": "~/.picoclaw/skills",
+}
 PATH_EXAMPLES = """\b
 Examples:
   picoclaw config path

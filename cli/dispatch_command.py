@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
-from .completion.offered import NODE
+from ..swarm.demand import AGENT_PREFIX
+from .completion.offered import AGENT, NODE
 from .flags import connection_flags, load_settings
 from .grouped import GroupedCommand
 from .printing.output import echo, echo_json, safe, safe_lines
@@ -45,6 +46,7 @@ Examples:
   picoclaw dispatch "Back it up" -c backup -l site=berlin --input full:=true
   picoclaw dispatch --file request.md -c docs --node worker-1
   picoclaw dispatch "Clean up" -c clean --broadcast --quorum 60% --within 30s
+  picoclaw dispatch "Mend the login" --agent coder --repo .
   git log -1 | picoclaw dispatch --file - -c docs
   picoclaw dispatch "Back it up" -c backup --at "tomorrow 02:00"
   picoclaw dispatch "Back it up" -c backup --cron "0 2 * * *" --name backup
@@ -59,6 +61,7 @@ Exit codes: 0 done, 1 failed or cancelled, 2 wrong usage, 3 no connection,
 @click.argument("text", required=False)
 @click.option("--file", metavar="FILE", help="Read the text from there (- for stdin).")
 @click.option("--capability", "-c", metavar="NAME", help="One task for this capability; no planning.")
+@click.option("--agent", metavar="NAME", type=AGENT, help="One task for this agent; no planning.")
 @click.option("--node", metavar="NAME", type=NODE, help="One task for this node; it waits for it.")
 @click.option("--label", "-l", "labels", multiple=True, metavar="K=V", help="Only nodes with this label.")
 @click.option(
@@ -83,6 +86,7 @@ def dispatch(
     text: str | None,
     file: str | None,
     capability: str | None,
+    agent: str | None,
     node: str | None,
     labels: tuple[str, ...],
     inputs: tuple[str, ...],
@@ -114,12 +118,20 @@ def dispatch(
     from .workflows.find import templates_here
 
     loaded = load_settings(ctx)
-    for flag, given in (("--capability", capability), ("--node", node), ("--label", labels)):
+    if agent is not None and (capability is not None or node is not None):
+        other = "--capability" if capability is not None else "--node"
+        raise UsageError(f"{other} and --agent do not go together: an agent takes what it is asked")
+    for flag, given in (
+        ("--capability", capability),
+        ("--agent", agent),
+        ("--node", node),
+        ("--label", labels),
+    ):
         if given and template:
             raise UsageError(f"{flag} and --template do not go together: a template says it for each task")
     asked = read_asked(
         read_text(text, file),
-        capability=capability,
+        capability=capability if agent is None else AGENT_PREFIX + agent,
         repo=repo,
         template=template,
         node=node,

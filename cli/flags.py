@@ -22,7 +22,13 @@ _FILE = "picoclaw.config_file"
 
 _USUAL = frozenset({"swarm.hid", "swarm.nats.urls", "swarm.nats.embedded", "swarm.nats.credentials"})
 
-TITLES: dict[Group, str] = {"node": "Node", "connection": "Connection", "files": "Files", "log": "Log"}
+TITLES: dict[Group, str] = {
+    "node": "Node",
+    "connection": "Connection",
+    "llm": "Models",
+    "files": "Files",
+    "log": "Log",
+}
 
 
 class SettingOption(click.Option):
@@ -65,8 +71,9 @@ class SettingOption(click.Option):
 
 
 def node_flags(command: F) -> F:
-    """Declare every setting, and `--config`, on a click command."""
-    return _declare(command, [SettingOption(key) for key in KEYS.values()])
+    """Declare every setting, and `--config`, on a click command; of the models', help shows the first."""
+    options = [SettingOption(key, hidden=_is_further_llm(key)) for key in KEYS.values()]
+    return _declare(command, options)
 
 
 def connection_flags(command: F) -> F:
@@ -82,6 +89,10 @@ def connection_flags(command: F) -> F:
 def all_flags(command: F) -> F:
     """Declare every setting on a verb that asks what a node's command line means; help shows none."""
     return _declare(command, [SettingOption(key, hidden=True) for key in KEYS.values()])
+
+
+def _is_further_llm(key: Key) -> bool:
+    return key.group == "llm" and key.name != "llm.model"
 
 
 def given_flags(ctx: click.Context) -> dict[str, object]:

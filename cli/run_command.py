@@ -119,6 +119,7 @@ class _Wanted:
 
 
 async def _run(loaded: "Loaded", asked: "Asked", wanted: _Wanted) -> int:
+    from ..gateway.spending import request_spent, spent_words
     from ..swarm.submission import submit
     from .printing.live import LiveLines
 
@@ -131,8 +132,9 @@ async def _run(loaded: "Loaded", asked: "Asked", wanted: _Wanted) -> int:
         lines.say(f"request {request.id}" + ("" if new else " (sent before: following it)"))
         ended = await follow(swarm, request.id, lines, stays=not nodes)
         seconds = time.monotonic() - began
+        paid = spent_words(await request_spent(swarm, request.id)) or "$0.00 (no model was asked)"
         places = _saved(ended, request.id, wanted)
-    return _print(ended, request.id, wanted, lines, places, seconds, nodes)
+    return _print(ended, request.id, wanted, lines, places, f"{seconds:.1f} s, {paid}", nodes)
 
 
 @asynccontextmanager
@@ -145,12 +147,16 @@ async def _swarm(
             if found is not None:
                 yield found, []
                 return
+        from .local.llm import local_llm
         from .local.swarm import local_swarm
+        from .printing.output import safe
         from .request.check_first import check_first
 
-        await check_first(asked)
-        lines.say("bringing up a local swarm: nats-server, coordinator, four specialists")
-        local = await stack.enter_async_context(local_swarm())
+        llm = local_llm(loaded)
+        await check_first(asked, llm)
+        agents = f", agents by {safe(llm.model)}" if llm is not None else ""
+        lines.say(f"bringing up a local swarm: nats-server, coordinator, four specialists{agents}")
+        local = await stack.enter_async_context(local_swarm(llm=llm))
         for node in local.nodes:
             serves = f" for {', '.join(node.capabilities)}" if node.capabilities else ""
             lines.say(f"  pid {node.process.pid:<7} {node.name:<20} {node.role}{serves}")
@@ -238,7 +244,7 @@ def _print(
     wanted: _Wanted,
     lines: "LiveLines",
     places: list[Path],
-    seconds: float,
+    took: str,
     nodes: "list[LocalNode]",
 ) -> int:
     from .dispatch_command import headline, print_end
@@ -251,7 +257,7 @@ def _print(
         click.echo("", err=True)
         if said := headline(ended):
             lines.say(said)
-        lines.say(f"{ended.head.state} in {seconds:.1f} s, $0.00 (no model was asked)")
+        lines.say(f"{ended.head.state} in {took}")
         for place in places:
             lines.say(f"report: {place}")
         if wanted.sarif is not None and not stdout_taken:

@@ -33,6 +33,9 @@ def open_session(
     loaded: "Loaded", *, make: bool = False, name: str = "picoclaw", home: Path | None = None
 ) -> "AbstractAsyncContextManager[Swarm]":
     """Open the swarm as every door does, and print what happens to the connection."""
+    from ..swarm.nats_import import import_nats
+
+    import_nats()
     from ..gateway import session
 
     return session.open_session(loaded, make=make, name=name, home=home, tell=echo_warning)

@@ -43,7 +43,8 @@ def watch(ctx: click.Context, id: str, as_json: bool) -> int:
     \b
     --json: one object per line. event is log (at, seq, step, what, attempt, node,
     by, reason, as in `describe --json`), progress (at, step, node, message,
-    fraction), or end: as `picoclaw result --json` prints it.
+    fraction), said (at, step, node, text: a piece of an agent's answer as it
+    comes), or end: as `picoclaw result --json` prints it.
     """
     from .session import quiet_logs
 
@@ -104,7 +105,7 @@ def _why_it_waits(found: "Found", around: "Around") -> list[str]:
 async def _as_lines(swarm: "Swarm", found: "Found") -> int:
     from ..swarm.look import server_time
     from ..swarm.subjects import REQUEST_STEP
-    from ..swarm.submission import Ended, LogEvent
+    from ..swarm.submission import Ended, LogEvent, Said
     from ..swarm.views.history import history_row
     from .printing.forms import history_json
     from .printing.output import iso
@@ -118,6 +119,9 @@ async def _as_lines(swarm: "Swarm", found: "Found") -> int:
             step = "" if event.step == REQUEST_STEP else event.step
             row = history_row(event.entry, seq=event.seq, at=event.at, step=step)
             echo_line({"event": "log", **history_json(row)})
+        elif isinstance(event, Said):
+            said = {"at": iso(swarm.members.server.now()), "step": event.step, "node": event.node}
+            echo_line({"event": "said", **said, "text": event.text})
         else:
             echo_line(
                 {

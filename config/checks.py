@@ -18,7 +18,9 @@ TEMPORAL_UNAVAILABLE = "Temporal connection failed (workflows disabled)"
 _EMBEDDED = "swarm.nats.embedded"
 _TOKEN = "swarm.nats.token"  # noqa: S105 - the name of a key
 _CREDENTIALS = "swarm.nats.credentials"
-_PATHS = ("capabilities.path", "workflows.path")
+_PRICES = "llm.prices"
+_PATHS = ("capabilities.path", "workflows.path", "agents.path", "mcp.path", "skills.path")
+_POLICY = "agents.policy"
 _TLS = ("swarm.nats.tls.ca", "swarm.nats.tls.cert", "swarm.nats.tls.key")
 
 
@@ -84,7 +86,7 @@ def check_files(
     A relative path counts from the YAML file that gives it, else from the current folder. `refuse`
     gets a ConfigError for each that is not there.
     """
-    for name in (_CREDENTIALS, *_TLS):
+    for name in (_CREDENTIALS, *_TLS, _PRICES, _POLICY):
         text = values.get(name)
         if not isinstance(text, str):
             continue

@@ -11,9 +11,10 @@ from typing import Literal
 
 Kind = Literal[
     "bool", "int", "duration", "capabilities", "urls", "labels",
-    "path", "paths", "choice", "name", "text", "token", "credentials",
+    "path", "paths", "choice", "name", "text", "token", "credentials", "model", "models", "address",
+    "variables",
 ]  # fmt: skip
-Group = Literal["node", "connection", "files", "log"]
+Group = Literal["node", "connection", "llm", "files", "log"]
 
 ENV_PREFIX = "PICOCLAW_"
 
@@ -29,6 +30,10 @@ _METAVARS: Mapping[Kind, str] = {
     "text": "TEXT",
     "token": "TOKEN",
     "credentials": "FILE",
+    "model": "MODEL",
+    "models": "MODEL,MODEL",
+    "address": "URL",
+    "variables": "NAME,NAME",
 }
 
 
@@ -77,7 +82,7 @@ class Key:
     @property
     def is_list(self) -> bool:
         """Whether the value is a comma list, whose flag may be repeated."""
-        return self.kind in ("capabilities", "urls", "labels", "paths")
+        return self.kind in ("capabilities", "urls", "labels", "paths", "models", "variables")
 
     @property
     def implies_enabled(self) -> bool:
@@ -165,6 +170,45 @@ _TABLE = (
     Key("swarm.temporal.address", "text", "node", "Temporal server (none)."),
     Key("swarm.temporal.enabled", "bool", "node", "Use Temporal when it has an address."),
     Key("swarm.temporal.task_queue", "name", "node", "Temporal task queue (picoclaw-swarm)."),
+    Key("llm.model", "model", "llm", "The model of agents: PROVIDER/NAME (none)."),
+    Key("llm.fallbacks", "models", "llm", "Models that are asked, in turn, where it does not answer (none)."),
+    Key("llm.coordinator.model", "model", "llm", "The coordinator's model (llm.model)."),
+    Key("llm.base_url", "address", "llm", "Address of llm.model's provider (the provider's own)."),
+    Key("llm.timeout", "duration", "llm", "Longest silence of a model (300s).", minimum=0.1),
+    Key(
+        "llm.total_timeout",
+        "duration",
+        "llm",
+        "Longest wait for one answer, retries included (900s).",
+        minimum=0.1,
+    ),
+    Key("llm.retries", "int", "llm", "Times that each model is asked again (4).", minimum=0, maximum=20),
+    Key("llm.max_tokens", "int", "llm", "Tokens of one answer at most (8192).", minimum=1, maximum=1_000_000),
+    Key("llm.prices", "path", "llm", "Prices of your own, in YAML (none)."),
+    Key(
+        "llm.requests_per_minute",
+        "int",
+        "llm",
+        "Questions a minute to one provider from this machine (none).",
+        minimum=1,
+        maximum=1_000_000,
+    ),
+    Key(
+        "llm.tokens_per_minute",
+        "int",
+        "llm",
+        "Tokens a minute to one provider from this machine (none).",
+        minimum=1000,
+        maximum=10**12,
+    ),
+    Key(
+        "llm.at_once",
+        "int",
+        "llm",
+        "Questions at once to one provider from this machine (none).",
+        minimum=1,
+        maximum=1000,
+    ),
     Key(
         "capabilities.path",
         "paths",
@@ -176,6 +220,39 @@ _TABLE = (
         "paths",
         "files",
         "Files or folders that define workflows (~/.picoclaw/workflows).",
+    ),
+    Key("agents.path", "paths", "files", "Files or folders that define agents (~/.picoclaw/agents)."),
+    Key(
+        "agents.policy",
+        "path",
+        "files",
+        "What every agent on this machine is held to, in YAML (~/.picoclaw/policy.yaml).",
+    ),
+    Key(
+        "agents.sandbox",
+        "choice",
+        "llm",
+        "What commands of agents run in (auto).",
+        choices=("auto", "bubblewrap", "none"),
+    ),
+    Key("agents.network", "bool", "llm", "Let commands of agents reach the network (false)."),
+    Key("agents.env", "variables", "llm", "Variables that commands of agents see (none)."),
+    Key("web.private", "bool", "llm", "Let agents fetch from private addresses (false)."),
+    Key(
+        "web.search",
+        "choice",
+        "llm",
+        "Who answers web searches of agents (none).",
+        choices=("none", "searxng", "brave", "tavily"),
+    ),
+    Key("web.search_url", "address", "llm", "Address of that search service (its own)."),
+    Key("mcp.path", "paths", "files", "Files or folders that name MCP servers (~/.picoclaw/mcp.yaml)."),
+    Key("skills.path", "paths", "files", "Folders of skills (~/.picoclaw/skills)."),
+    Key(
+        "skills.from_repository",
+        "bool",
+        "files",
+        "Take skills from a task's repository too (false).",
     ),
     Key(
         "log.level",

@@ -17,13 +17,18 @@ from .origin import DEFAULT, Origin
 from .profiles import PROFILE, PROFILES
 from .refuse import Refuse, raise_it
 from .settings import (
+    AgentsSettings,
     FilesSettings,
+    LlmSettings,
     LogSettings,
     NatsSettings,
+    RoleLlmSettings,
     Settings,
+    SkillsSettings,
     SwarmSettings,
     TemporalSettings,
     TlsSettings,
+    WebSettings,
 )
 from .spelling import did_you_mean
 from .values import Raw, alias_notes, parse_value, to_raw
@@ -116,8 +121,13 @@ def build(values: Mapping[str, object]) -> Settings:
             nats=NatsSettings(**under("swarm.nats."), tls=TlsSettings(**under("swarm.nats.tls."))),
             temporal=TemporalSettings(**under("swarm.temporal.")),
         ),
+        llm=LlmSettings(**under("llm."), coordinator=RoleLlmSettings(**under("llm.coordinator."))),
         capabilities=FilesSettings(**under("capabilities.")),
         workflows=FilesSettings(**under("workflows.")),
+        agents=AgentsSettings(**under("agents.")),
+        web=WebSettings(**under("web.")),
+        mcp=FilesSettings(**under("mcp.")),
+        skills=SkillsSettings(**under("skills.")),
         log=LogSettings(**under("log.")),
     )
 

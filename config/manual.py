@@ -27,6 +27,11 @@ KIND_WORDS: Mapping[Kind, str] = MappingProxyType(
         "text": "text",
         "token": "a secret",
         "credentials": "a secret, or the file that holds it",
+        "model": "a model: `PROVIDER/NAME`, such as `anthropic/claude-opus-5`, `openai/gpt-5.5`, "
+        "`openrouter/MAKER/NAME` or `ollama/qwen3`; a bare `claude-…` is Anthropic's",
+        "models": "models: a comma list or a YAML list",
+        "address": "an address `http://` or `https://`",
+        "variables": "names of environment variables: a comma list or a YAML list",
     }
 )
 
@@ -76,10 +81,60 @@ MEANING: Mapping[str, str] = MappingProxyType(
         "swarm.temporal.address": "Where Temporal is. Empty: none, and the task log does its work.",
         "swarm.temporal.enabled": "Whether Temporal is used where it has an address. Unset: yes.",
         "swarm.temporal.task_queue": "The Temporal task queue of this swarm.",
+        "llm.model": "The model that agents think with. Its key comes from its provider's own variable, such as "
+        "`ANTHROPIC_API_KEY` or `OPENAI_API_KEY`; no setting holds one. Without a model, what needs one is not "
+        "ready; all else works. A profile or a task may name another.",
+        "llm.fallbacks": "Models that are asked, in turn, where the one before does not answer, has no valid "
+        "key, or cannot read so long a conversation.",
+        "llm.coordinator.model": "The model that plans and joins. Unset: that of `llm.model`.",
+        "llm.base_url": "Where the provider of `llm.model` is: a gateway, a server of your own, or "
+        "`picoclaw fake-llm serve`. OpenAI's way of speaking wants the `/v1` at its end, Anthropic's does not. "
+        "Other providers take their own variables, such as `OPENAI_BASE_URL` or `OLLAMA_HOST`.",
+        "llm.timeout": "How long a model may be silent: until its whole answer comes, or between two pieces of "
+        "one that it streams.",
+        "llm.total_timeout": "How long one answer may take, with every retry, wait and fallback.",
+        "llm.retries": "How often one model is asked again when it is overloaded, limits us, fails or is cut "
+        "off. Nothing else retries. The waits grow, with chance in them; what the provider asks for is obeyed.",
+        "llm.max_tokens": "How long one answer of a model may be.",
+        "llm.prices": "A YAML file of prices and context windows that go before the ones that come with "
+        "picoclaw. A price that is in neither is unknown, and never taken for zero.",
+        "llm.requests_per_minute": "How many questions a minute go to one provider from all of your processes "
+        "on this machine together.",
+        "llm.tokens_per_minute": "How many tokens a minute, read and written, go to one provider from all of "
+        "your processes on this machine together.",
+        "llm.at_once": "How many questions to one provider are under way at once from all of your processes on "
+        "this machine together.",
         "capabilities.path": "Files, or folders of files, that define commands and functions as capabilities. "
         "The folder in the home may be missing; a path that is given must be there.",
         "workflows.path": "Files, or folders of files, that define workflow templates. The folder in the home "
         "may be missing; a path that is given must be there.",
+        "agents.path": "Files, or folders of files, that define agents. The folder in the home may be missing; "
+        "a path that is given must be there.",
+        "agents.policy": "Rules that every agent on this machine is held to beside its own: whatever a profile "
+        "allows, the strictest rule decides. The file in the home may be missing; one that is given must be "
+        "there.",
+        "agents.sandbox": "What the commands of agents run in. `bubblewrap` shows them the system read-only, the "
+        "task's folder, and no other file or process of this machine; without the program, or where the machine "
+        "forbids it, agents then run no commands. `auto` takes it where it works, else runs them without, "
+        "which `picoclaw doctor` and each such result say.",
+        "agents.network": "Whether the commands of agents reach the network from their sandbox: also this "
+        "machine's own services. Without a sandbox they always do.",
+        "agents.env": "Variables of the node's environment that the commands of agents see, beside PATH, locale "
+        "and time zone. Keys of model providers are refused.",
+        "web.private": "Whether agents fetch pages from addresses that are not public, such as this machine's "
+        "or its network's: also by name or by redirection.",
+        "web.search": "The service that answers an agent's web searches: `searxng` at `web.search_url`, `brave` "
+        "with its key in `BRAVE_API_KEY`, or `tavily` with its in `TAVILY_API_KEY`. With `none` agents have no "
+        "such tool.",
+        "web.search_url": "The address of the search service, such as that of your own SearXNG.",
+        "mcp.path": "Files, or folders of files, that name MCP servers whose tools agents may use: YAML, or the "
+        "JSON with `mcpServers` that other programs keep. The file in the home may be missing; a path that is "
+        "given must be there.",
+        "skills.path": "Folders of skills, each skill a folder with a `SKILL.md`. The folder in the home may be "
+        "missing; a path that is given must be there.",
+        "skills.from_repository": "Whether agents also take the skills in `.picoclaw/skills` of a task's "
+        "repository. Whoever writes that repository then instructs your agents; the rules of their profiles "
+        "still hold.",
         "log.level": "From which level on something is logged.",
         "log.format": "`auto` is text at a terminal and JSON elsewhere, one object a line.",
     }
@@ -117,8 +172,31 @@ EXAMPLES: Mapping[str, Raw] = MappingProxyType(
         "swarm.temporal.address": "localhost:7233",
         "swarm.temporal.enabled": "false",
         "swarm.temporal.task_queue": "reviews",
+        "llm.model": "anthropic/claude-opus-5",
+        "llm.fallbacks": ("openai/gpt-5.5", "ollama/qwen3"),
+        "llm.coordinator.model": "anthropic/claude-sonnet-5",
+        "llm.base_url": "http://localhost:8080",
+        "llm.timeout": "2m",
+        "llm.total_timeout": "30m",
+        "llm.retries": "2",
+        "llm.max_tokens": "16384",
+        "llm.prices": "/etc/picoclaw/prices.yaml",
+        "llm.requests_per_minute": "50",
+        "llm.tokens_per_minute": "100000",
+        "llm.at_once": "4",
         "capabilities.path": ("/etc/picoclaw/capabilities",),
         "workflows.path": ("/etc/picoclaw/workflows",),
+        "agents.path": ("/etc/picoclaw/agents",),
+        "agents.policy": "/etc/picoclaw/policy.yaml",
+        "agents.sandbox": "bubblewrap",
+        "agents.network": "true",
+        "agents.env": ("HTTPS_PROXY", "JAVA_HOME"),
+        "web.private": "true",
+        "web.search": "searxng",
+        "web.search_url": "https://search.example.org",
+        "mcp.path": ("/etc/picoclaw/mcp.yaml",),
+        "skills.path": ("/etc/picoclaw/skills",),
+        "skills.from_repository": "true",
         "log.level": "debug",
         "log.format": "json",
     }
@@ -135,8 +213,18 @@ _UNSET: Mapping[str, str] = MappingProxyType(
         "swarm.nats.tls.ca": "the system's",
         "swarm.temporal.address": "none",
         "swarm.temporal.enabled": "unset: yes where there is an address",
+        "llm.coordinator.model": "that of `llm.model`",
+        "llm.base_url": "the provider's own",
+        "llm.requests_per_minute": "no limit",
+        "llm.tokens_per_minute": "no limit",
+        "llm.at_once": "no limit",
         "capabilities.path": "`~/.picoclaw/capabilities`, if it is there",
         "workflows.path": "`~/.picoclaw/workflows`, if it is there",
+        "agents.path": "`~/.picoclaw/agents`, if it is there",
+        "agents.policy": "`~/.picoclaw/policy.yaml`, if it is there",
+        "web.search_url": "unset: the service's own",
+        "mcp.path": "`~/.picoclaw/mcp.yaml`, if it is there",
+        "skills.path": "`~/.picoclaw/skills`, if it is there",
     }
 )
 """What holds where the default is no value that one could write."""

@@ -31,7 +31,7 @@ def masked(key: Key, value: object) -> object:
             return str(value)
         case tuple():
             return [masked(key, item) for item in value]
-        case str() if key.kind in ("urls", "text"):
+        case str() if key.kind in ("urls", "text", "address"):
             return redact_url(value)
         case dict():
             return dict(value)

@@ -84,7 +84,7 @@ def _forms(key: Key) -> list[dict[str, Any]]:
                 pairs,
                 {"type": "array", "items": pairs, "minItems": 1},
             ]
-        case "capabilities" | "paths":
+        case "capabilities" | "paths" | "models" | "variables":
             return [
                 {"type": "string", "pattern": r"\S"},
                 {"type": "array", "items": {"type": ["string", "number"]}, "minItems": 1},

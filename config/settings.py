@@ -91,11 +91,79 @@ class SwarmSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoleLlmSettings:
+    """What is different for one role."""
+
+    model: str = ""
+    """Empty: `llm.model`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LlmSettings:
+    """Which models agents think with, how long they are waited for, and how much is asked of them."""
+
+    model: str = ""
+    """`provider/name`; empty: none, and what needs a model is not ready."""
+    fallbacks: tuple[str, ...] = ()
+    """Who is asked next, in turn, where a model cannot answer."""
+    base_url: str | None = field(default=None, repr=False)
+    """The address of the provider of `model`; may hold a password."""
+    timeout: timedelta = timedelta(minutes=5)
+    """Longest silence: of the whole answer, or between two pieces of a stream."""
+    total_timeout: timedelta = timedelta(minutes=15)
+    """Longest wait for one answer, with all retries and fallbacks."""
+    retries: int = 4
+    """Times that one model is asked again when it is not available; 0 to 20."""
+    max_tokens: int = 8192
+    """Of one answer."""
+    prices: Path | None = None
+    """A file of prices that go before the ones that come with picoclaw."""
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    at_once: int | None = None
+    """These three: to each provider, from all of this user's processes on this machine together."""
+    coordinator: RoleLlmSettings = RoleLlmSettings()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilesSettings:
     """Where a kind of definition file lies."""
 
     path: tuple[Path, ...] = ()
     """Files, or folders of them; empty: the folder of that kind under `~/.picoclaw`, if it is there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentsSettings(FilesSettings):
+    """Where agents are defined, and what this machine holds them to."""
+
+    policy: Path | None = None
+    """None: `~/.picoclaw/policy.yaml`, if it is there."""
+    sandbox: Literal["auto", "bubblewrap", "none"] = "auto"
+    """auto: bubblewrap where it works, else none, and said so."""
+    network: bool = False
+    """Whether a sandboxed command reaches the network."""
+    env: tuple[str, ...] = ()
+    """Variables of the node's environment that commands see beside PATH, locale and time zone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    """How agents look into the web."""
+
+    private: bool = False
+    """Fetch from addresses that are not public: this machine's, this network's."""
+    search: Literal["none", "searxng", "brave", "tavily"] = "none"
+    search_url: str | None = None
+    """None: the service's own; searxng has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkillsSettings(FilesSettings):
+    """Where skills lie, and whose are taken."""
+
+    from_repository: bool = False
+    """Take those in `.picoclaw/skills` of a task's repository too: its text then orders agents about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +180,11 @@ class Settings:
     """Everything that a node is told."""
 
     swarm: SwarmSettings = SwarmSettings()
+    llm: LlmSettings = LlmSettings()
     capabilities: FilesSettings = FilesSettings()
     workflows: FilesSettings = FilesSettings()
+    agents: AgentsSettings = AgentsSettings()
+    web: WebSettings = WebSettings()
+    mcp: FilesSettings = FilesSettings()
+    skills: SkillsSettings = SkillsSettings()
     log: LogSettings = LogSettings()

@@ -55,6 +55,25 @@ def check_url(url: str) -> str:
     return url
 
 
+def check_address(url: str) -> str:
+    """Return the `http` or `https` address of a model's provider, stripped, without a slash at its end.
+
+    Raises ConfigError for another scheme, no host, a bad port, a query.
+    """
+    url = url.strip()
+    shown = repr(redact_url(url))
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise ConfigError(f"{shown} has no valid host and port: write it as https://HOST:PORT/PATH") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ConfigError(f"{shown} is no address of a provider: write http://HOST:PORT or https://HOST/PATH")
+    if parts.query or parts.fragment or any(c.isspace() or not c.isprintable() for c in url):
+        raise ConfigError(f"{shown} holds more than an address: leave out all after its path")
+    return url.rstrip("/")
+
+
 def is_default_address(url: str) -> bool:
     """Whether it names this machine's server on the default port, where an embedded one may stand."""
     parts = urlsplit(url)

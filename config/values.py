@@ -7,9 +7,10 @@ from datetime import timedelta
 from ..errors import ConfigError
 from .durations import format_duration, parse_duration
 from .keys import Key
+from .models import check_model
 from .names import ALIASES, canonical_capability, check_label, check_name
 from .spelling import did_you_mean
-from .urls import check_url
+from .urls import check_address, check_url
 
 Raw = str | tuple[str, ...] | Mapping[str, str]
 """What a source holds: text (a comma list too), a YAML list or a YAML mapping of texts."""
@@ -41,6 +42,10 @@ def parse_value(key: Key, raw: Raw) -> object:
             return check_name(raw, "the name")
         case "text":
             return _printable(raw)
+        case "model":
+            return check_model(raw)
+        case "address":
+            return check_address(raw)
         case _:  # path, token, credentials
             if not raw.strip():
                 raise ConfigError("the value is empty: fill it in or leave the setting out")
@@ -134,10 +139,23 @@ def _list(key: Key, raw: Raw) -> tuple[str, ...]:
     return tuple(dict.fromkeys(read(item) for item in items))
 
 
+def _variable(text: str) -> str:
+    name = text.strip()
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name, re.ASCII):
+        raise ConfigError(f"{shown(name)} is no name of an environment variable: name it as in HTTP_PROXY")
+    if name.upper().endswith(("_API_KEY", "_AUTH_TOKEN")):
+        raise ConfigError(
+            f"{name} is the key of a service, and whatever a model writes could read it: leave it out"
+        )
+    return name
+
+
 _ENTRY: Mapping[str, Callable[[str], str]] = {
     "capabilities": canonical_capability,
     "urls": check_url,
     "paths": _printable,
+    "models": check_model,
+    "variables": _variable,
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import UsageError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from ..roles.planning.template import Template
-    from ..swarm.records import Broadcast, RepositoryRef, Request, Retry
+    from ..swarm.records import Broadcast, Limited, RepositoryRef, Request, Retry
     from ..swarm.submission import Unroutable
     from ..swarm.swarm import Swarm
 
@@ -41,6 +41,8 @@ class Asked:
     repo: str | None = None
     """A folder or URL; None: nothing goes along."""
     template: str | None = None
+    plan: 'Literal["model"] | None' = None
+    """`model`: a model plans it, whatever template matches."""
     priority: int = 1
     deadline: timedelta | None = None
     unroutable: "Unroutable | None" = None
@@ -54,6 +56,8 @@ class Asked:
     """Longest time of a task, all attempts and pauses together."""
     retry: "Retry | None" = None
     broadcast: "Broadcast | None" = None
+    budget: "Limited | None" = None
+    """What its agents may spend, with all that they hand on."""
     tell: Tell = ignore
 
     async def request(self, swarm: "Swarm") -> "Request":
@@ -79,8 +83,10 @@ class Asked:
             task_deadline=self.task_deadline,
             retry=self.retry,
             broadcast=self.broadcast,
+            budget=self.budget,
             repository=repository,
             template=self.template,
+            plan=self.plan,
             priority=self.priority,
             deadline=self.deadline,
             unroutable=self.unroutable,

@@ -21,7 +21,7 @@ from ..swarm.look import list_requests, look_around, read_requests, server_time
 from ..swarm.resolve import Found, resolve, the_one
 from ..swarm.retry import retry_request
 from ..swarm.subjects import REQUEST_STEP
-from ..swarm.submission import Ended, LogEvent, Progress, Unroutable, submit, wait, watch
+from ..swarm.submission import Ended, LogEvent, Progress, Said, Unroutable, submit, wait, watch
 from ..swarm.swarm import Swarm
 from ..swarm.views.history import history_row
 from ..swarm.views.nodes import NodeRow
@@ -192,12 +192,15 @@ class SwarmClient:
         identity = await self._request_id(request)
         # Whoever leaves the loop leaves the inner one too, and with it its subscriptions.
         async with aclosing(
-            cast(AsyncGenerator[LogEvent | Progress | Ended], watch(self._swarm, identity))
+            cast(AsyncGenerator[LogEvent | Progress | Said | Ended], watch(self._swarm, identity))
         ) as happened:
             async for event in happened:
                 if isinstance(event, Ended):
                     return
                 step = "" if event.step == REQUEST_STEP else event.step
+                if isinstance(event, Said):
+                    yield Event(request=identity, step=step, what="said", message=event.text, node=event.node)
+                    continue
                 if not isinstance(event, LogEvent):
                     yield Event(
                         request=identity, step=step, what="progress", message=event.message, node=event.node,

@@ -29,14 +29,14 @@ class Event:
     """The task's step; empty for the request itself."""
     what: str
     """`accepted`, `planned`, `queued`, `running`, `done`, `failed`, `cancelled`, `dead` and the like, or
-    `progress`."""
+    `progress`, or `said`: a piece of what an agent says, as it comes."""
     message: str = ""
     node: str = ""
     attempt: int | None = None
     at: float | None = None
-    """Server time in seconds since the epoch; None for progress."""
+    """Server time in seconds since the epoch; None for progress and what is said."""
     seq: int | None = None
-    """Its place in the log; None for progress, which may be lost."""
+    """Its place in the log; None for progress and what is said, which may be lost."""
     fraction: float | None = None
     """Of progress: how much is done, 0 to 1, where the job says so."""
     last: bool = False

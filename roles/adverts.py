@@ -18,6 +18,7 @@ from ..swarm.apart import apart
 from ..swarm.records import QueuedTask
 from .offering import Offering, changes
 from .planning.template import Template
+from .registered_agents import RegisteredAgents
 
 log = logging.getLogger(__name__)
 
@@ -68,19 +69,21 @@ class Definitions:
     paths: tuple[Path, ...]
     load: Callable[[], Catalogue]
     """Reads them; raises ConfigError or PlanError."""
-    _read: Signature | None = field(default=None, init=False)
+    registered: RegisteredAgents = field(default_factory=RegisteredAgents)
+    """The agents that the swarm knows, which `load` reads too."""
+    _read: tuple[Signature, object] | None = field(default=None, init=False)
 
     def first(self) -> Catalogue:
         """Read them for the first time. Raises ConfigError or PlanError."""
-        self._read = signature(self.paths)
+        self._read = self._now()
         return self.load()
 
     def again(self) -> Catalogue | None:
-        """Return the catalogue if a file changed since the last look, else None.
+        """Return the catalogue if a file or a registered agent changed since the last look, else None.
 
         A mistake in one keeps what was read before; it is logged once for each change.
         """
-        now = signature(self.paths)
+        now = self._now()
         if now == self._read:
             return None
         self._read = now
@@ -89,6 +92,9 @@ class Definitions:
         except (ConfigError, PlanError) as error:
             log.warning("definitions changed and were not taken over: %s", error)
             return None
+
+    def _now(self) -> tuple[Signature, object]:
+        return signature(self.paths), self.registered.version
 
 
 def fixed(executors: Executors, templates: tuple[Template, ...] = ()) -> Definitions:

@@ -41,7 +41,8 @@ from ..swarm.rules import (
 )
 from ..swarm.swarm import Swarm
 from .context import JobContext
-from .jobs import Job, JobTable
+from .jobs import Job, JobTable, Slot
+from .traced import execute
 
 log = logging.getLogger(__name__)
 
@@ -205,9 +206,13 @@ class Attempts:
             why = f"no executor here serves {queued.task.capability or queued.task.demand} any more"
             await self._retry(job, queued, head, why, excused=head.excused < MOST_EXCUSED)
             return
-        context = JobContext(self._swarm, queued, job.attempt, self._cache, self._scratch)
+        context = JobContext(
+            self._swarm, queued, job.attempt, self._cache, self._scratch, Slot(self._jobs, job)
+        )
         limit = queued.task.timeout_s
-        job.execution = asyncio.create_task(executor.execute(queued, context), name=f"execute {job.id}")
+        job.execution = asyncio.create_task(
+            execute(executor, queued, context, self._swarm), name=f"execute {job.id}"
+        )
         if job.fenced or job.draining:
             job.stop()
         try:

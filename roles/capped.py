@@ -129,6 +129,15 @@ class Capped:
         self.slots.unbind(job)
         self._changed.set()
 
+    async def come_back(self, job: Job) -> None:
+        """Take the slots again that a job gave back while it waited for what it had handed on."""
+        if job.queued is None or not self.slots.caps:
+            return
+        for capability in self.slots.capped(wanted_by(job.queued)):
+            while not (job.fenced or self.slots.bind((capability,), job)):
+                if not await self._wait_for(capability, job):
+                    await asyncio.sleep(AGAIN.total_seconds())
+
     def _lost(self, user: object, capability: str) -> None:
         for job in self._jobs.all():
             if job is user:
@@ -195,7 +204,7 @@ class Capped:
     async def _adopt(self) -> None:
         """Take slots for jobs that began before their capability was capped."""
         for job in self._jobs.all():
-            if job.queued is not None and job.seq and not job.ended.is_set():
+            if job.queued is not None and job.seq and not (job.parked or job.ended.is_set()):
                 for capability in self.slots.capped(wanted_by(job.queued)):
                     await self.slots.adopt(capability, job)
                     if job.ended.is_set():

@@ -10,10 +10,20 @@ from pathlib import Path
 
 from ..capabilities.executor import Artifacts
 from ..errors import SwarmError
+from ..swarm.journal import TaskJournal, take_over
 from ..swarm.records import QueuedTask, RepositoryRef
 from ..swarm.swarm import Swarm
+from .agents.approvals import JobApprovals
+from .agents.delegation import JobDelegation
+from .agents.pauses import JobPauses
+from .agents.purse import Purse, purse_of
+from .agents.sharing import JobBlackboard, JobMail
+from .jobs import Slot
 
 log = logging.getLogger(__name__)
+
+LONGEST_PIECE = 16_000
+"""Characters of streamed text in one message."""
 
 
 @dataclass(slots=True)
@@ -27,7 +37,15 @@ class JobContext:
     """Where unpacked repositories are kept, shared by the node's jobs."""
     scratch: Path
     """Where the workspaces of this run's jobs are made."""
+    slot: Slot
     _workspace: Path | None = field(default=None, init=False)
+    _journal: TaskJournal | None = field(default=None, init=False)
+    _mail: JobMail = field(init=False)
+    _purse: Purse = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._mail = JobMail(self.swarm, self.queued)
+        self._purse = purse_of(self.swarm, self.queued, self.attempt, self.slot)
 
     @property
     def artifacts(self) -> Artifacts:
@@ -35,20 +53,35 @@ class JobContext:
 
     async def progress(self, message: str, *, fraction: float | None = None) -> None:
         """Tell whoever watches; may be lost, never decides anything."""
+        await self._event("progress", message=message[:2000], fraction=fraction)
+
+    async def say(self, text: str) -> None:
+        """Stream a piece of an answer to whoever watches; may be lost, never decides anything."""
+        for begin in range(0, len(text), LONGEST_PIECE):
+            await self._event("said", text=text[begin : begin + LONGEST_PIECE])
+
+    async def _event(self, kind: str, **said: object) -> None:
         event = {
             "v": 1,
-            "kind": "progress",
+            "kind": kind,
             "node": self.swarm.me.node,
             "attempt": self.attempt,
-            "message": message[:2000],
-            "fraction": fraction,
+            **said,
             "at": time.time(),
         }
         subject = self.swarm.names.event(self.queued.request, self.queued.task.step)
         try:
             await self.swarm.wire.send(subject, json.dumps(event).encode())
         except SwarmError as error:
-            log.debug("progress lost: %s", error)
+            log.debug("%s lost: %s", kind, error)
+
+    async def journal(self) -> TaskJournal:
+        """Take the task's journal over for this attempt, and return it; the same one each time."""
+        if self._journal is None:
+            self._journal = await take_over(
+                self.swarm, self.queued.request, self.queued.task.step, attempt=self.attempt
+            )
+        return self._journal
 
     async def workspace(self) -> Path:
         """Return this job's own empty folder; it is removed when the job ends."""
@@ -61,6 +94,36 @@ class JobContext:
         from ..capabilities.repository.checkout import checkout
 
         return await checkout(repository, self.swarm.artifacts, self.cache)
+
+    @property
+    def blackboard(self) -> JobBlackboard:
+        """What the tasks of this request share."""
+        return JobBlackboard(self.swarm, self.queued)
+
+    @property
+    def mail(self) -> JobMail:
+        """Messages between agents."""
+        return self._mail
+
+    @property
+    def delegation(self) -> JobDelegation:
+        """Work that an agent hands to the swarm."""
+        return JobDelegation(self.swarm, self.queued, self.slot)
+
+    @property
+    def approvals(self) -> JobApprovals:
+        """Questions that a person has to answer."""
+        return JobApprovals(self.swarm, self.queued, self.slot)
+
+    @property
+    def pauses(self) -> JobPauses:
+        """Whether somebody holds this task's request."""
+        return JobPauses(self.swarm, self.queued, self.slot)
+
+    @property
+    def purse(self) -> Purse:
+        """The accounts that pay for this task."""
+        return self._purse
 
     async def close(self) -> None:
         """Remove the workspace, read-only folders that a job left in it included."""

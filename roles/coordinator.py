@@ -29,6 +29,7 @@ from .firing import is_fired, take_firing
 from .owner import Owner
 from .planning.template import Template
 from .releasing import Releaser
+from .thinking.mind import Mind
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +58,14 @@ class Coordinator:
         *,
         can_run_here: Callable[[str, str | None], bool],
         max_requests: int = MAX_REQUESTS,
+        mind: Mind | None = None,
     ) -> None:
+        """`mind`: the model that plans and writes reports; None: there is none."""
         self._swarm = swarm
         self._templates = templates
         self._can_run_here = can_run_here
         self._max_requests = max_requests
+        self._mind = mind
         self._owners: dict[str, Owner] = {}
         self._accepting: set[str] = set()
         self._heads: dict[str, RequestHead] = {}
@@ -299,7 +303,8 @@ class Coordinator:
         self._start(self._carry(request_id), name=f"own {request_id}")
 
     def _new_owner(self, request_id: str) -> Owner:
-        return Owner(self._swarm, request_id, self._templates, self._releaser.wake, self._can_run_here)
+        wake, can_run = self._releaser.wake, self._can_run_here
+        return Owner(self._swarm, request_id, self._templates, wake, can_run, self._mind)
 
     async def _carry(self, request_id: str, first: tuple[Accepted, int] | None = None) -> None:
         pause = RESTART_PAUSE

@@ -1,10 +1,13 @@
-"""Definitions: the user's capabilities and workflows, read from where the settings say they lie."""
+"""Definitions: the user's capabilities, agents and workflows, read from where the settings say they lie."""
 
 from pathlib import Path
 
+from ..capabilities.agent.profiles.known import FOLDER, POLICY
 from ..capabilities.registry import load_executors
+from ..capabilities.told import Told
 from ..config.settings import Settings
 from .adverts import Catalogue, Definitions
+from .registered_agents import RegisteredAgents
 from .workflow_files import load_templates, usual_folder
 
 
@@ -12,8 +15,13 @@ def definitions(settings: Settings, home: Path) -> Definitions:
     """Return the definition files of a node; `home` is `~/.picoclaw`, or where its like is."""
     capabilities = settings.capabilities.path or (home / "capabilities",)
     workflows = settings.workflows.path or (usual_folder(home),)
+    agents = settings.agents.path or (home / FOLDER,)
+    policy = settings.agents.policy or home / POLICY
+    registered = RegisteredAgents()
 
     def load() -> Catalogue:
-        return Catalogue(executors=load_executors(capabilities), templates=load_templates(workflows))
+        told = Told(settings=settings, home=home, registered=registered.records, refused=registered.refused)
+        return Catalogue(executors=load_executors(capabilities, told), templates=load_templates(workflows))
 
-    return Definitions(paths=(*capabilities, *workflows), load=load)
+    paths = (*capabilities, *workflows, *agents, policy)
+    return Definitions(paths=paths, load=load, registered=registered)

@@ -12,19 +12,16 @@ from ..swarm.records import Result
 from .late import waited_for
 from .ledger import Ledger
 from .synthesis.bodies import join_bodies
+from .synthesis.by_model.name import BY_MODEL
 from .synthesis.outcome import Outcome
 from .synthesis.room import MOST_BYTES, without_room
+from .thinking.mind import Mind
+from .thinking.writing import write_report
 
 log = logging.getLogger(__name__)
 
 
-def past_deadline(ledger: Ledger) -> bool:
-    """Return whether the request's deadline has passed, by server time since its acceptance."""
-    limit = ledger.request.deadline_s
-    return limit is not None and ledger.now - ledger.head.accepted_at > limit
-
-
-async def last_entry(ledger: Ledger) -> RequestEntry:
+async def last_entry(ledger: Ledger, mind: Mind | None = None) -> RequestEntry:
     """Return the entry that ends the request, with its report as far as there is one."""
     if ledger.lost and not ledger.head.cancelling:
         return Failed(by=ledger.me, reason="error", error=ledger.lost)
@@ -35,7 +32,9 @@ async def last_entry(ledger: Ledger) -> RequestEntry:
     outcomes = [
         await _outcome(ledger, step, bodies, fetch=step not in outside) for step in ledger.schedule.tasks
     ]
-    told = (ledger.schedule.plan, ledger.request, outcomes, bodies)
+    by_model = ledger.schedule.plan.join == BY_MODEL
+    written = await write_report(ledger, mind, outcomes, bodies) if by_model else None
+    told = (ledger.schedule.plan, ledger.request, outcomes, bodies, written)
     try:
         if sum(map(len, bodies.values())) > LARGE:
             # Reading millions of values stops every thread, and with them the heartbeat.
@@ -59,8 +58,9 @@ def _choose(
         return Cancelled(by=me, reason="person", why=ledger.head.cancelling, result=result)
     done = [outcome for outcome in outcomes if outcome.state == "done"]
     if len(done) == len(outcomes) and not failed:
+        partial = partial or any(one.result is not None and one.result.partial for one in outcomes)
         return Done(by=me, node=me, run=ledger.swarm.me.run, result=result, partial=partial)
-    if len(done) < len(outcomes) and past_deadline(ledger):
+    if len(done) < len(outcomes) and ledger.past_deadline:
         error = f"the request's deadline of {ledger.request.deadline_s:g} s passed{waited_for(outcomes)}"
         return Failed(by=me, reason="deadline", error=error, result=result)
     if failed and (done or ledger.request.broadcast is not None):

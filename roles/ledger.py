@@ -48,6 +48,8 @@ class Ledger:
     _schedule: Schedule | None = None
     lost: str = ""
     """Why it can no longer be carried out: with a body went what was to be done; empty: nothing is missing."""
+    trace: str | None = None
+    """W3C `traceparent` of the request's span; None: nobody traces."""
     _limited: bool = False
     _early: list[Followed] | None = field(default_factory=list)
     """What the log said before the history was read; None once that is done."""
@@ -82,6 +84,12 @@ class Ledger:
     def now(self) -> float:
         """Server time, seconds since the epoch."""
         return self.swarm.members.server.now()
+
+    @property
+    def past_deadline(self) -> bool:
+        """Whether the request's deadline has passed, by server time since its acceptance."""
+        limit = self.request.deadline_s
+        return limit is not None and self.now - self.head.accepted_at > limit
 
     def task_id(self, step: str) -> str:
         return task_id(self.request_id, step)
@@ -192,6 +200,13 @@ class Ledger:
         self._schedule = Schedule(plan)
         self._limited = any(task.deadline_s is not None for task in plan.tasks)
 
+    def change_plan(self, plan: Plan) -> None:
+        """Go on with a later revision of the plan, which has just been written: it holds all tasks of the one before."""
+        before = self.schedule
+        self.take_plan(plan)
+        for step, head in before.heads.items():
+            self.schedule.observe(step, head, before.results.get(step))
+
     async def append_request(self, entry: Entry) -> None:
         """Append to the request's own log, over entries that do not take it from us.
 
@@ -202,7 +217,7 @@ class Ledger:
             # The follower may have folded another owner's entry since the last look: to expect that
             # one's sequence would pass the compare-and-set.
             self.check_ownership()
-            if isinstance(entry, Planned) and self.head.planned:
+            if isinstance(entry, Planned) and self.head.revision >= (entry.revision or 1):
                 # Written by this run before a link broke, and stored only now: that one counts.
                 raise SwarmError(f"{self.request_id} has a plan already")
             try:
@@ -277,6 +292,9 @@ class Ledger:
             lane=head.demand if head.demand != task.demand else None,
             text=self.request.text,
             inputs=self.schedule.inputs(step),
+            budget=self.request.budget,
+            parent=self.request.parent,
+            trace=self.trace,
         )
 
 

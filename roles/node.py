@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import platform
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +21,7 @@ from ..capabilities.executor import Executors
 from ..config.settings import NatsSettings, Settings
 from ..errors import EmbeddedServerError, NodeNameTaken
 from ..swarm.connection import connect
+from ..swarm.demand import AGENT_PREFIX
 from ..swarm.embedded.rundir import register_node, run_dir
 from ..swarm.embedded.shared import EmbeddedServer
 from ..swarm.identity import name_revision
@@ -32,10 +33,13 @@ from ..swarm.swarm import Me, Swarm, open_swarm
 from .adverts import Adverts, Definitions
 from .coordinator import Coordinator
 from .jobs import JobTable
+from .model_check import refused_models
 from .offering import Offering, make_offering
 from .planning.template import Template
 from .promotion import Promotion, hand_over
 from .scratch import scratch_folder
+from .thinking.connecting import connect_mind
+from .thinking.mind import Mind
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -84,15 +88,25 @@ class Node:
         """
         adverts = self.adverts
         offering = await adverts.begin()
+        self.definitions.registered.refused = await refused_models(self.settings, offering)
+        if self.definitions.registered.refused:
+            offering = await adverts.begin()
         for name, why in offering.not_ready.items():
             log.warning("capability %s is declared, not ready: %s", name, why)
         offering.check_strict(self.settings.swarm)
         async with AsyncExitStack() as stack:
             nats, resolve = await self._server(stack)
+            mind = self._mind()
+            if mind is not None:
+                # Once nobody asks any more: a question that is cut would be taken for a model's failure.
+                stack.push_async_callback(mind.client.close)
             swarm = await stack.enter_async_context(self._open(nats, resolve))
             self.swarm = swarm
             await swarm.follow_limits()
             await swarm.follow_lanes()
+            registry = await self.definitions.registered.follow(swarm)
+            if self.definitions.registered.records:
+                offering = await adverts.begin()
             revision = await name_revision(swarm.wire, swarm.names, self.name, self.run)
             registration = register_node(run_dir(self.home), self.name, self.settings.swarm.role, os.getpid())
             stack.enter_context(registration)
@@ -117,7 +131,7 @@ class Node:
             )
 
             def new_coordinator() -> Coordinator:
-                return Coordinator(swarm, adverts.templates, can_run_here=adverts.can_run)
+                return Coordinator(swarm, adverts.templates, can_run_here=adverts.can_run, mind=mind)
 
             coordinator = new_coordinator() if self.settings.swarm.role == "coordinator" else None
             promotion = Promotion(swarm, announcer, new_coordinator) if self.settings.swarm.may_lead else None
@@ -125,6 +139,8 @@ class Node:
             def changed(after: Offering) -> None:
                 worker.change_offer(after.offer)
                 announcer.change(after.advertised_by(announcer.advert))
+                own = self.definitions.registered.register(registry, after.executors, by=self.name)
+                swarm.tasks.start(own, name="register agents")
 
             def templates_changed(templates: tuple[Template, ...]) -> None:
                 for planner in (coordinator, promotion):
@@ -143,6 +159,7 @@ class Node:
                 swarm.tasks.start(Janitor(swarm).run(), name="janitor")
             if promotion is not None:
                 swarm.tasks.start(promotion.run(), name="stand by as coordinator")
+            await self.definitions.registered.register(registry, offering.executors, by=self.name)
             self._greet(swarm, offering)
             self.ready.set()
             await self._until_stopped(swarm)
@@ -166,6 +183,17 @@ class Node:
             self.settings.swarm, self.name, executors, capabilities_given=self.capabilities_given
         )
 
+    def _mind(self) -> Mind | None:
+        """Return the model that plans here. Raises ConfigError for a wrong file of prices."""
+        if self.settings.swarm.role != "coordinator" and not self.settings.swarm.may_lead:
+            return None
+
+        def described() -> Mapping[str, str]:
+            records = self.definitions.registered.records
+            return {f"{AGENT_PREFIX}{record.name}": record.description for record in records}
+
+        return connect_mind(self.settings.llm, self.home, described=described)
+
     def _advert(self) -> Advert:
         settings = self.settings.swarm
         return Advert(
@@ -175,6 +203,7 @@ class Node:
             role=settings.role,
             leads=settings.role == "coordinator" or None,
             promotable=settings.may_lead or None,
+            sandbox=_sandbox(self.settings) if settings.role != "coordinator" else None,
             slots=settings.max_concurrent,
             labels=dict(settings.labels),
             host=platform.node(),
@@ -249,3 +278,13 @@ class Node:
                     await self.stop.wait()
             except TimeoutError:
                 continue
+
+
+def _sandbox(settings: Settings) -> str | None:
+    """Return what commands of agents run in here; None without a model, or where they do not run."""
+    if not settings.llm.model:
+        return None
+    from ..capabilities.agent.sandbox.choose import choose
+
+    chosen = choose(settings.agents).sandbox
+    return chosen.name if chosen is not None else None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..capabilities.executor import Executor, Executors, UserDefined
+from ..capabilities.executor import Executor, Executors, OfAProgram, UserDefined
 from ..capabilities.registry import find_executor, missing, offer
 from ..config.names import ROLE_MARKS, canonical_capability
 from ..config.settings import SwarmSettings
@@ -41,7 +41,19 @@ class Offering:
             marks=self.marks,
             general=self.offer.general,
             not_ready=dict(self.not_ready),
+            agents=tuple(sorted(self.offer.agents)),
+            optional=self._optional(),
         )
+
+    def _optional(self) -> dict[str, str]:
+        """Return the programs of others that would be agents here, with what they need."""
+        if not self.offer.general:
+            return {}
+        programs = [
+            (name, executor) for name, executor in self.executors.items() if isinstance(executor, OfAProgram)
+        ]
+        found = {executor.program: executor.readiness(name) for name, executor in sorted(programs)}
+        return {program: look.needs for program, look in found.items() if not look.ready}
 
     def check_strict(self, settings: SwarmSettings) -> None:
         """Raise ConfigError where `strict` is set and a declared capability is not ready."""
@@ -80,6 +92,8 @@ def changes(before: Offering, after: Offering) -> tuple[str, ...]:
     came = sorted(after.offer.capabilities - before.offer.capabilities)
     went = sorted(before.offer.capabilities - after.offer.capabilities)
     lines = [f"serves {', '.join(came)} from now on"] if came else []
+    lines += [f"agent {name} is ready" for name in sorted(after.offer.agents - before.offer.agents)]
+    lines += [f"agent {name} is served no more" for name in sorted(before.offer.agents - after.offer.agents)]
     for name in went:
         why = after.not_ready.get(name)
         lines.append(f"no longer serves {name}" + (f": {why}" if why else ""))

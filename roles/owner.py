@@ -7,26 +7,32 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from ..errors import PlanError
-from ..swarm.bodies import INLINE_LIMIT
+from ..swarm.background import Background, background
 from ..swarm.demand import Offer
-from ..swarm.entries import Accepted, Cancelled, Entry, Failed, Planned
+from ..swarm.entries import Accepted, Cancelled, Entry, Failed
 from ..swarm.follow import Followed
 from ..swarm.records import Plan, Request
 from ..swarm.swarm import Swarm
 from . import dispatch
-from .admission import OF_REQUEST
+from .agents.parent import end_with_parent
 from .deadlines import end_late_tasks
-from .ending import last_entry, past_deadline
+from .ending import last_entry
 from .gathering import asked_nodes, offers_to_ask, over
 from .holders import holders, look_after_holders
 from .late import late
 from .ledger import Fenced, Ledger, Purged
+from .manifest import write_plan
+from .planning.by_model.when import asks_for_model
 from .planning.plan import make_plan
 from .planning.template import Template
 from .planning.validate import validate
 from .policies import Policies
 from .quotas import check_size
 from .repeating import Repeated, repeat
+from .thinking.changing import Changes
+from .thinking.mind import Mind
+from .thinking.planning import plan_by_model
+from .traced import plan_span, request_span
 
 log = logging.getLogger(__name__)
 
@@ -42,13 +48,17 @@ class Owner:
     templates: Sequence[Template]
     wake_releaser: Callable[[], None]
     can_run_here: Callable[[str, str | None], bool]
+    mind: Mind | None = None
+    """The model that plans and writes reports; None: there is none."""
     ledger: Ledger = field(init=False)
+    changes: Changes = field(init=False)
     policies: Policies = field(init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _look: bool = True
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.swarm, self.request_id)
+        self.changes = Changes(self.ledger, self.mind, self._changed)
         self.policies = Policies(self.ledger, self.can_run_here, asyncio.get_running_loop().time)
 
     def observe(self, followed: Followed) -> None:
@@ -94,27 +104,36 @@ class Owner:
             else:
                 await self.ledger.load()
             head = self.ledger.head
-            if not (self.ledger.planned or self.ledger.lost or head.cancelling or head.terminal):
-                await self._plan()
-            await self._carry()
+            with request_span(self.ledger):
+                if not (self.ledger.planned or self.ledger.lost or head.cancelling or head.terminal):
+                    with plan_span(self.ledger):
+                        await self._plan()
+                async with background() as tasks:
+                    await self._carry(tasks)
         except Fenced:
             log.info("Request passed to another coordinator", extra={"request": self.request_id})
         except Purged as error:
             log.warning("%s", error, extra={"request": self.request_id})
 
-    async def _carry(self) -> None:
+    def _changed(self) -> None:
+        self._wake.set()
+        self.wake_releaser()
+
+    async def _carry(self, tasks: Background) -> None:
         ledger, loop = self.ledger, asyncio.get_running_loop()
         reconciled = loop.time()
         while not ledger.head.terminal:
             ledger.check_ownership()
             self._wake.clear()
+            self.changes.begin(tasks)
             if ledger.planned and not ledger.schedule.finished:
                 await self._advance()
                 if loop.time() - reconciled >= RECONCILE.total_seconds():
                     reconciled = loop.time()
                     await dispatch.reconcile(ledger)
-            if not ledger.planned or ledger.schedule.finished:
-                await ledger.append_request(await last_entry(ledger))
+                    await end_with_parent(ledger)
+            if not ledger.planned or (ledger.schedule.finished and not self.changes.pending):
+                await ledger.append_request(await last_entry(ledger, self.mind))
                 log.info("Request ended", extra={"request": self.request_id, "state": ledger.head.state})
                 continue
             try:
@@ -143,11 +162,17 @@ class Owner:
             offers = found
         try:
             # In a thread: fifty thousand tasks take seconds, and nobody's heartbeat waits for that.
-            plan = (
-                repeated.plan
-                if repeated is not None
-                else await asyncio.to_thread(_planned, ledger.request, self.templates, offers)
-            )
+            if repeated is not None:
+                plan = repeated.plan
+            elif self.mind is not None and asks_for_model(ledger.request, self.templates):
+                made = await plan_by_model(ledger, self.mind, self.templates)
+                if isinstance(made, Failed):
+                    await ledger.append_request(made)
+                if made is None or isinstance(made, Failed):
+                    return
+                plan = made
+            else:
+                plan = await asyncio.to_thread(_planned, ledger.request, self.templates, offers)
             plan = check_size(plan, self.swarm.live.record)
         except PlanError as error:
             log.warning("Request failed: %s", error, extra={"request": self.request_id})
@@ -161,26 +186,12 @@ class Owner:
             return
         if ledger.head.cancelling:
             return
-        entry = Planned(by=me.node, owner=me.node, run=me.run, plan=plan)
-        if not await self._fits(entry):
-            data = await asyncio.to_thread(plan.to_bytes)
-            ref = await self.swarm.artifacts.put(data, media_type="application/json")
-            entry = Planned(id=entry.id, by=me.node, owner=me.node, run=me.run, ref=ref)
-        await ledger.append_request(entry)
+        await write_plan(ledger, plan)
         ledger.take_plan(plan)
         if repeated is not None:
             repeated.observe(ledger)
         log.info("Request planned", extra={"request": self.request_id, "tasks": len(plan.tasks)})
         self.wake_releaser()
-
-    async def _fits(self, entry: Planned) -> bool:
-        """Return whether the log itself may hold a plan."""
-        size = len(await asyncio.to_thread(entry.to_bytes))
-        if size <= await self.swarm.inbox.inline_limit():
-            return True
-        # As much as the request itself takes was counted when it was admitted (`admission`).
-        counted = len(await asyncio.to_thread(self.ledger.request.to_bytes)) + OF_REQUEST
-        return size <= min(INLINE_LIMIT, counted)
 
     async def _advance(self) -> None:
         """End what can no longer run; look after the rest when it is time."""
@@ -191,7 +202,7 @@ class Owner:
         if ledger.lost:
             await self._end_all(Failed(by=me, reason="error", error=ledger.lost))
             return
-        if past_deadline(ledger):
+        if ledger.past_deadline:
             passed = Failed(by=me, reason="deadline", error=late())
             await self._end_all(passed, self.policies.unserved())
             return
@@ -205,7 +216,7 @@ class Owner:
                 if doomed.state == "failed"
                 else Cancelled(by=me, reason="dependency", why=doomed.why),
             )
-            for doomed in ledger.schedule.take_doomed()
+            for doomed in (() if self.changes.pending else ledger.schedule.take_doomed())
         )
         if self._look:
             self._look = False

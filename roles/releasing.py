@@ -85,6 +85,9 @@ class Releaser:
             self._turn += bool(granted) if most is not None else 1
             for owner in owners:
                 number = granted.get(owner.request_id, 0)
+                if not number and most is not None and handed_on_and_idle(owner):
+                    # Who waits for it counts in the quota: with none left, both would wait for ever.
+                    number = min(1, owner.policies.may_release(demand, slots))
                 if number:
                     steps = owner.policies.take_ready(demand, number, slots)
                     self._start(self._release(owner, steps))
@@ -98,6 +101,11 @@ class Releaser:
             for step in steps:
                 owner.ledger.schedule.give_back(step)
             self.wake()
+
+
+def handed_on_and_idle(owner: Owner) -> bool:
+    """Return whether a task waits for a request that has nothing at work."""
+    return owner.ledger.request.parent is not None and owner.out == 0
 
 
 def in_turn(wanted: Mapping[str, list[Owner]], turn: int) -> list[tuple[str, list[Owner]]]:

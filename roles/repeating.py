@@ -67,12 +67,21 @@ async def repeat(ledger: Ledger) -> Repeated | None:
     if retried.steps and not wanted:
         raise PlanError(f"{retried.request}: each of the tasks that were to run again is done")
     running = steps_to_run(schedule.plan, schedule.heads, wanted)
-    repeated = Repeated(schedule.plan)
+    repeated = Repeated(_anew(schedule.plan))
     works: list[Coroutine[Any, Any, None]] = [
         _carry(ledger, old, step, repeated) for step in schedule.tasks if step not in running
     ]
     await ledger.each(works)
     return repeated
+
+
+def _anew(plan: Plan) -> Plan:
+    """Return a plan as the first one of its request: what a model changed of it counts from there again."""
+    if plan.planning is None:
+        return plan
+    return plan.model_copy(
+        update={"planning": plan.planning.model_copy(update={"revision": 1, "settled": ()})}
+    )
 
 
 async def _carry(ledger: Ledger, old: Ledger, step: str, repeated: Repeated) -> None:

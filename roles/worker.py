@@ -50,6 +50,7 @@ class Worker:
             swarm.wire, free=lambda: jobs.free, take=self._take, node_timeout=swarm.nats.node_timeout
         )
         self._capped = Capped(swarm, jobs, self._served, self._puller.slot_freed)
+        jobs.on_parking(self._parked, self._capped.come_back)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -142,6 +143,11 @@ class Worker:
             self._jobs.remove(job)
             self._capped.ended(job)
             self._puller.slot_freed()
+
+    def _parked(self, job: Job) -> None:
+        """Offer a slot that a job gave back while it waits for what it handed on."""
+        self._capped.ended(job)
+        self._puller.slot_freed()
 
     # --- beside the jobs ---
 

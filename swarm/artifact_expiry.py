@@ -1,7 +1,7 @@
 """Artifact expiry: removes the bodies that nothing refers to any more.
 
-A body stays as long as a request's log, a queue message or a dead letter refers to it, itself or by way
-of another body: what an open request needs never expires. What nothing refers to may be on its way into
+A body stays as long as a request's log, journal or blackboard, a queue message or a dead letter refers to it, itself
+or by way of another body: what an open request needs never expires. What nothing refers to may be on its way into
 the log, so it stays while a request is open that is older than the body, up to the age `keep.artifacts`.
 """
 
@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from ..errors import BodyGone, SwarmError
 from .artifacts import meta_subject
 from .follow import Followed
-from .kv import last_message
+from .kv import Bucket, last_message
 from .log import scan, snapshot
 from .prune import READ
 from .records import ArtifactRef, read_json
@@ -130,8 +130,10 @@ class ArtifactExpiry:
         # log, a dead task to the dead letters. So first where it comes from.
         for stream in (names.tasks, names.requests):
             await self._scan_queue(stream, take)
-        for stream, kind in ((names.log, "log"), (names.dead_letters, "dead")):
+        for stream, kind in ((names.journal, "journal"), (names.log, "log"), (names.dead_letters, "dead")):
             await scan(self._swarm.wire, stream, names.wildcard(kind), take, deliver="all", timeout=READ)
+        board = Bucket(self._swarm.wire, names.blackboard)
+        await scan(self._swarm.wire, board.stream, board.subject(">"), take, deliver="all", timeout=READ)
         unread = [name for name in found if stored[name].json]
         while unread and going - found:
             name = unread.pop()

@@ -86,7 +86,8 @@ async def pack_result(
             "an executor hands over large outputs as artifacts of their own"
         )
     ref = await artifacts.put(data, media_type="application/json")
-    return Result(summary=result.summary[:2000], artifacts=result.artifacts[:100], ref=ref)
+    partial = result.partial[:500] if result.partial else None
+    return Result(summary=result.summary[:2000], artifacts=result.artifacts[:100], partial=partial, ref=ref)
 
 
 async def pack_report(

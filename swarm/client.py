@@ -9,6 +9,7 @@ from nats.aio.client import Client
 from nats.aio.subscription import Subscription
 
 from ..config.settings import NatsSettings
+from .nats_import import import_websockets
 from .permissions import PermissionWatch
 from .transport import PromptTransport
 
@@ -37,7 +38,9 @@ class SwarmClient(Client):
             "pending_bytes_limit": nats.pending_bytes_limit,
         }
         self._require_tls = require_tls
-        if not any(url.startswith(("ws://", "wss://")) for url in nats.urls):
+        if any(url.startswith(("ws://", "wss://")) for url in nats.urls):
+            import_websockets()
+        else:
             self._transport = PromptTransport()
 
     @staticmethod

@@ -147,6 +147,8 @@ class Planned(EntryBase):
     plan: Plan | None = None
     ref: ArtifactRef | None = None
     """Where the plan lies when it was too large for the log."""
+    revision: Annotated[int, Field(ge=2)] | None = None
+    """Set: it takes the place of the plan before, with all of its tasks; counted from the first, which is 1."""
 
 
 class Cancelling(EntryBase):

@@ -129,6 +129,8 @@ class RequestHead:
     owner: str = ""
     run: str = ""
     planned: bool = False
+    revision: int = 0
+    """Which plan it goes by: 1 is the first; 0: none."""
     cancelling: str = ""
     """Why somebody asked for its end; empty: nobody did."""
     partial: bool = False
@@ -157,7 +159,13 @@ def fold_request(head: RequestHead, entry: Entry | None, seq: int, at: float) ->
             return replace(base, state="running", accepted=True, owner=entry.owner, run=entry.run)
         case Planned():
             return replace(
-                base, state="running", accepted=True, planned=True, owner=entry.owner, run=entry.run
+                base,
+                state="running",
+                accepted=True,
+                planned=True,
+                revision=entry.revision or 1,
+                owner=entry.owner,
+                run=entry.run,
             )
         case Cancelling():
             return replace(

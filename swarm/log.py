@@ -1,7 +1,6 @@
 """Log: append with compare-and-set, and read, from the stream's leader.
 
-An append is never in doubt: after a time-out or a refusal the subject's last entry decides. Its id
-is mine: it succeeded; its sequence is what I expected: again; else somebody else was first.
+An append is never in doubt (`appending`).
 """
 
 import asyncio
@@ -9,18 +8,17 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
 
-from ..errors import AppendRefused, RecordRefused, SwarmError, SwarmTimeout
+from ..errors import RecordRefused, SwarmTimeout
+from .appending import Appender
 from .entries import Entry, EntryBase, read_entry
 from .fold import RequestHead, TaskHead, fold_request, fold_task
 from .follow import Followed, Follower
 from .foreign import warn_foreign
-from .kv import Stored, last_message, next_message
-from .subjects import EXPECTED_SUBJECT_SEQ, REQUEST_STEP, Names, split_log_subject
-from .wire import ANSWER, STREAM_FULL, WRONG_LAST_SEQUENCE, ApiError, NobodyListens, Wire
+from .kv import last_message
+from .subjects import REQUEST_STEP, Names, split_log_subject
+from .wire import Wire
 
 log = logging.getLogger(__name__)
-
-RETRY_PAUSE = timedelta(milliseconds=200)
 
 
 class Log:
@@ -29,6 +27,14 @@ class Log:
     def __init__(self, wire: Wire, names: Names) -> None:
         self._wire = wire
         self._names = names
+        self._appender = Appender(
+            wire=wire,
+            stream=names.log,
+            what="log",
+            full="make room by `picoclaw prune` or `picoclaw limits set size.log=…`",
+            id_of=lambda data: read_entry(data).id,
+            log=log,
+        )
 
     async def append(
         self, request: str, step: str, entry: EntryBase, *, expected: int, patience: timedelta | None = None
@@ -39,70 +45,13 @@ class Log:
         AppendRefused when somebody else was first, SwarmTimeout past the patience, SwarmError when
         the log is full.
         """
-        subject = self._names.log_of(request, step)
-        payload = entry.to_bytes()
-        headers = {EXPECTED_SUBJECT_SEQ: str(expected)}
-        loop = asyncio.get_running_loop()
-        deadline = None if patience is None else loop.time() + patience.total_seconds()
-        full_since: float | None = None
-        doubtful = False
-        while True:
-            try:
-                limit = ANSWER if patience is None else min(ANSWER, patience)
-                return await self._wire.store(subject, payload, headers=headers, timeout=limit)
-            except ApiError as error:
-                if error.code == WRONG_LAST_SEQUENCE:
-                    pass
-                elif error.code in STREAM_FULL:
-                    # What runs must be able to end: wait for the janitor, but say so.
-                    if full_since is None:
-                        full_since = loop.time()
-                        log.error(
-                            "the log is full: make room by `picoclaw prune` or `picoclaw limits set size.log=…`; "
-                            "%s waits",
-                            subject,
-                        )
-                    await asyncio.sleep(RETRY_PAUSE.total_seconds())
-                else:
-                    raise SwarmError(f"the log refused an entry for {request}.{step}: {error}") from None
-            except (SwarmTimeout, NobodyListens) as error:
-                log.debug("append to %s is in doubt: %s", subject, error)
-                doubtful = True
-            if deadline is not None and loop.time() > deadline:
-                raise SwarmTimeout(
-                    f"no answer while writing {request}.{step} to the log: check the NATS server, then "
-                    "look at the task before trying again"
-                )
-            settled = await self._settle(subject, entry.id, expected, doubtful=doubtful)
-            if settled is not None:
-                return settled
-
-    async def _settle(self, subject: str, entry_id: str, expected: int, *, doubtful: bool) -> int | None:
-        """Return my entry's sequence if it stands there, None to try again; raise when fenced."""
-        try:
-            stored = await last_message(self._wire, self._names.log, subject, timeout=ANSWER)
-            last = stored.seq if stored else 0
-            follower = None
-            if doubtful and last > expected:
-                # What was stored expecting that sequence is the very next on its subject.
-                follower = await next_message(
-                    self._wire, self._names.log, subject, expected + 1, timeout=ANSWER
-                )
-        except (SwarmTimeout, ApiError):
-            await asyncio.sleep(RETRY_PAUSE.total_seconds())
-            return None
-        if stored is not None:
-            try:
-                if read_entry(stored.data).id == entry_id:
-                    return stored.seq
-            except RecordRefused as error:
-                warn_foreign(log, subject, error)
-        if last == expected:
-            return None
-        raise AppendRefused(
-            f"{subject} moved on to {last}, expected {expected}",
-            last_seq=last,
-            written=follower is not None and _is(follower, entry_id),
+        return await self._appender.append(
+            self._names.log_of(request, step),
+            entry.id,
+            entry.to_bytes(),
+            name=f"{request}.{step}",
+            expected=expected,
+            patience=patience,
         )
 
     async def head(self, request: str, step: str, *, patient: timedelta | None = None) -> TaskHead:
@@ -147,13 +96,6 @@ class Log:
         subject = self._names.log_filter(request)
         found = await snapshot(self._wire, self._names.log, subject, deliver="last_per_subject")
         return {split_log_subject(followed.subject): followed for followed in found}
-
-
-def _is(stored: Stored, entry_id: str) -> bool:
-    try:
-        return read_entry(stored.data).id == entry_id
-    except RecordRefused:
-        return False
 
 
 def decode(followed: Followed) -> Entry | None:

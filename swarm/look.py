@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from ..errors import RecordRefused, SwarmError, UsageError
+from .approvals.listing import read_waiting
 from .bodies import unpack_plan, unpack_request
 from .demand import parse_demand
 from .entries import Accepted, Cancelled, Planned
@@ -55,7 +56,8 @@ async def look_around(swarm: Swarm, *, probe: bool = True) -> Around:
         there.sort(key=lambda member: member.sign.last_heard)
         await swarm.members.probe_all(member.beat.node for member in there[:MOST_PROBED])
     await server_time(swarm)
-    return replace(rows_now(swarm), held_to=await read_held_to(swarm))
+    around = rows_now(swarm)
+    return replace(around, held_to=await read_held_to(swarm), asks=await read_waiting(swarm, around.now))
 
 
 def rows_now(swarm: Swarm) -> Around:

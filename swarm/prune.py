@@ -4,10 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from .approvals.store import remove_approvals
 from .entries import Accepted
 from .fold import RequestHead, fold_request
 from .follow import Followed
+from .journal import remove_journals
 from .log import decode, scan
+from .pause import remove_pause
+from .sharing.accounts import remove_accounts
+from .sharing.blackboard import remove_board
 from .subjects import FIRED, REQUEST_ID, REQUEST_STEP, split_log_subject
 from .swarm import Swarm
 
@@ -79,7 +84,7 @@ async def _fired_as(swarm: Swarm, request: str) -> str:
 
 
 async def remove_request(swarm: Swarm, request: str) -> int:
-    """Remove an ended request's log, and what may be left of it in the queue; return its entries.
+    """Remove an ended request's log, journals, blackboard and accounts, and what may be left of it in the queue; return its entries.
 
     One that has not ended stays: somebody else may have removed it in between, and another sent it again.
     """
@@ -87,6 +92,12 @@ async def remove_request(swarm: Swarm, request: str) -> int:
     if not (await swarm.log.head(request, REQUEST_STEP)).terminal:
         return 0
     await swarm.queue.withdraw(request)
+    # Before the log: what is left of a request whose log has gone would be found by nobody.
+    await remove_journals(swarm, request)
+    await remove_board(swarm.wire, swarm.names, request)
+    await remove_approvals(swarm.wire, swarm.names, request)
+    await remove_accounts(swarm.wire, swarm.names, request)
+    await remove_pause(swarm, request)
     answer = await swarm.wire.api(
         f"STREAM.PURGE.{swarm.names.log}", {"filter": swarm.names.log_filter(request)}
     )

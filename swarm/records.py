@@ -150,6 +150,62 @@ class Firing(Record):
     """Server time of the firing, in seconds since the epoch."""
 
 
+class Limited(Record):
+    """What agents may spend on a request, with all that it hands on; what is None is not limited."""
+
+    kind_name: ClassVar[str] = "budget"
+    usd: Annotated[float, Field(ge=0)] | None = None
+    tokens: Annotated[int, Field(ge=0)] | None = None
+    turns: Annotated[int, Field(ge=0)] | None = None
+    on_breach: Literal["ask", "wrap_up"] = "wrap_up"
+
+
+class Payer(Record):
+    """An account that pays for a task beside its own: a task that handed the work on."""
+
+    kind_name: ClassVar[str] = "payer"
+    task: str
+    """Id of the task that handed the work on."""
+    limits: Limited
+
+
+Decision = Literal["allow", "ask", "deny"]
+
+
+class RuleRecord(Record):
+    """One rule of an agent's policy."""
+
+    kind_name: ClassVar[str] = "policy rule"
+    tool: str
+    what: str | None = None
+    decision: Decision
+
+
+class PolicyRecord(Record):
+    """What an agent is held to."""
+
+    kind_name: ClassVar[str] = "policy"
+    rules: tuple[RuleRecord, ...] = ()
+    default: Decision = "allow"
+    """What holds where no rule fits."""
+
+
+class Parent(Record):
+    """Where a request comes from that an agent handed to the swarm."""
+
+    kind_name: ClassVar[str] = "parent"
+    task: str
+    """Id of the task that waits for it."""
+    root: str
+    """Id of the request that a person asked, at the head of the tree."""
+    depth: Annotated[int, Field(ge=1, le=100)]
+    """1: handed on by a task of the root."""
+    payers: tuple[Payer, ...] = ()
+    """The tasks above it that have budgets of their own, the nearest last."""
+    policies: tuple[PolicyRecord, ...] = ()
+    """What the agents above it are held to: whoever they hand work to is, too."""
+
+
 class Task(Record):
     """One subtask of a plan: what is to be done, by what capability, under which limits."""
 
@@ -181,6 +237,25 @@ class Task(Record):
     """How long no live node may serve the demand before `fail`, `skip` or `local` acts, in seconds."""
 
 
+class Planning(Record):
+    """How a plan came about, where a model had to do with it."""
+
+    kind_name: ClassVar[str] = "planning"
+    by: Literal["model", "template", "direct"]
+    """`template`, `direct`: what was taken because the model's plan would not do."""
+    model: str = ""
+    note: str = ""
+    """Why, in words: of a plan by a model its own reason, else why that one would not do."""
+    revision: Annotated[int, Field(ge=1)] = 1
+    """Counts the plans of the request: a model may change the plan of a running one."""
+    settled: tuple[str, ...] = ()
+    """Steps whose bad end, or question, a later plan has dealt with."""
+    turns: int = 0
+    tokens: int = 0
+    usd: float | None = None
+    """What all plans of the request together took; None: no price is known."""
+
+
 class Plan(Record):
     """The manifest of a request: all its tasks, and how their results are joined."""
 
@@ -193,6 +268,8 @@ class Plan(Record):
     partial: Literal["fail"] | None = None
     """`fail`: the request ends failed unless each of its tasks is done."""
     template: str | None = None
+    planning: Planning | None = None
+    """None: a template or a dispatch, without a model."""
 
 
 class Result(Record):
@@ -204,6 +281,8 @@ class Result(Record):
     artifacts: tuple[ArtifactRef, ...] = ()
     log: str | None = None
     """The end of what was said on the way, beside the result itself."""
+    partial: str | None = None
+    """What is missing from it, in words, where whoever made it could not finish."""
     ref: ArtifactRef | None = None
     """Where the whole result lies when it was too large for the log; then `data` is absent."""
 
@@ -222,6 +301,8 @@ class Request(Record):
     """What that task is to do, where the demand says only where."""
     repository: RepositoryRef | None = None
     template: str | None = None
+    plan: Literal["model"] | None = None
+    """`model`: a model plans it, whatever template matches."""
     workflow: JsonValue = None
     """A whole template that goes before those of the coordinator; `template` then holds its name."""
     input: dict[str, JsonValue] = Field(default_factory=dict)
@@ -242,8 +323,14 @@ class Request(Record):
     """Set: the request repeats what did not finish of an earlier one."""
     firing: Firing | None = None
     """Set: a schedule of the server made it."""
+    budget: Limited | None = None
+    """What its agents may spend, with all that they hand on; of one with a parent, the root's."""
+    parent: Parent | None = None
+    """Set: an agent's task handed it on, and waits for it."""
     ref: ArtifactRef | None = None
     """Where the whole request lies when it was too large for a message."""
+    trace: str | None = None
+    """W3C `traceparent` of the span that it is part of, where whoever sent it traces."""
     sender: str = ""
 
 
@@ -264,8 +351,14 @@ class QueuedTask(Record):
     """The request in words."""
     inputs: dict[str, Result] = Field(default_factory=dict)
     """Results of the steps in `task.after`."""
+    budget: Limited | None = None
+    """The request's."""
+    parent: Parent | None = None
+    """The request's."""
     ref: ArtifactRef | None = None
     """Where the whole message lies when it was too large."""
+    trace: str | None = None
+    """W3C `traceparent` of the request's span, where its coordinator traces."""
 
     @property
     def id(self) -> str:

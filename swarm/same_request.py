@@ -9,7 +9,8 @@ from .records import Request
 CHANGE = "change"
 """The input that holds what changed since a commit."""
 _APART = {
-    "sender", "ref", "firing", "priority", "deadline_s", "task_timeout_s", "task_deadline_s", "repository", "input"
+    "sender", "ref", "firing", "priority", "deadline_s", "task_timeout_s", "task_deadline_s", "repository", "input",
+    "budget", "parent", "trace",
 }  # fmt: skip
 
 
@@ -18,7 +19,7 @@ def same_request(ours: Request, theirs: Request) -> bool:
 
     What the repositories hold is no part of that, be it in `repository` or among the inputs: whoever
     sends a nightly request twice has it done once, even where somebody committed meanwhile. Nor is who
-    sends it, how urgent it is, how long it may take, or when its schedule fired.
+    sends it, how urgent it is, how long it may take, what it may spend, or when its schedule fired.
     """
     return ours.key_digest == theirs.key_digest and _asked(ours) == _asked(theirs)
 

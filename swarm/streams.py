@@ -23,6 +23,7 @@ class Limits:
     """Sizes of the streams, in bytes, and ages."""
 
     log: int = 1 << 30
+    journal: int = 1 << 30
     inbox: int = 256 << 20
     admission: float = 0.9
     """Share of the log above which submissions are refused, so that what runs can still end."""
@@ -30,6 +31,9 @@ class Limits:
     dead_letters_age: timedelta = timedelta(days=30)
     events: int = 64 << 20
     events_age: timedelta = timedelta(minutes=10)
+    mail: int = 64 << 20
+    mail_kept: timedelta = timedelta(days=1)
+    """How long a message that no agent has read is kept."""
     members_age: timedelta = timedelta(minutes=10)
     requests_kept: timedelta = timedelta(days=7)
     """How long an ended request's log is kept."""
@@ -84,6 +88,16 @@ def stream_configs(names: Names, *, replicas: int, limits: Limits) -> tuple[dict
             **kept,
         },
         {
+            "name": names.journal,
+            "description": "the steps of agents",
+            "subjects": [names.wildcard("journal")],
+            "retention": "limits",
+            "discard": "new",
+            "max_bytes": limits.journal,
+            "allow_direct": True,
+            **kept,
+        },
+        {
             "name": names.dead_letters,
             "description": "tasks whose attempts are used up",
             "subjects": [names.wildcard("dead")],
@@ -95,6 +109,22 @@ def stream_configs(names: Names, *, replicas: int, limits: Limits) -> tuple[dict
             "allow_direct": True,
             **kept,
         },
+        {
+            "name": names.mail,
+            "description": "messages to agents",
+            "subjects": [names.wildcard("mail")],
+            "retention": "limits",
+            # Not `old`: whoever floods one mailbox would empty the others.
+            "discard": "new",
+            "max_msgs_per_subject": 1,
+            "max_bytes": limits.mail,
+            "max_age": _nanos(limits.mail_kept),
+            "allow_direct": True,
+            **kept,
+        },
+        bucket_config(names.blackboard, replicas=replicas),
+        bucket_config(names.approvals, replicas=replicas),
+        bucket_config(names.spending, replicas=replicas),
         bucket_config(names.lanes, replicas=replicas),
         bucket_config(names.leases, replicas=replicas),
         bucket_config(names.registry, replicas=replicas),

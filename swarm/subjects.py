@@ -46,6 +46,12 @@ def task_id(request: str, step: str) -> str:
     return f"{request}.{step}"
 
 
+def split_task_id(task: str) -> tuple[str, str]:
+    """Return the request and the step of a task's id."""
+    request, _, step = task.partition(".")
+    return request, step
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
     """All names of one H-id."""
@@ -75,6 +81,10 @@ class Names:
         return self._stream("LOG")
 
     @property
+    def journal(self) -> str:
+        return self._stream("JOURNAL")
+
+    @property
     def events(self) -> str:
         return self._stream("EVENTS")
 
@@ -97,8 +107,31 @@ class Names:
         return f"picoclaw_lanes_{self.slug}"
 
     @property
+    def blackboard(self) -> str:
+        """Bucket of what the tasks of a request share."""
+        return f"picoclaw_blackboard_{self.slug}"
+
+    @property
+    def approvals(self) -> str:
+        """Bucket of what agents ask people."""
+        return f"picoclaw_approvals_{self.slug}"
+
+    @property
+    def spending(self) -> str:
+        """Bucket of what was spent, by task, request tree and day."""
+        return f"picoclaw_spending_{self.slug}"
+
+    @property
+    def mail(self) -> str:
+        return self._stream("MAIL")
+
+    def letter(self, kind: str, address: str, key: str) -> str:
+        """Return where one letter lies; `*` as key is the filter of a mailbox."""
+        return self._subject("mail", kind, token(address), key if key == "*" else token(key))
+
+    @property
     def registry(self) -> str:
-        """Bucket of what operators set for the whole swarm: limits."""
+        """Bucket of what operators set for the whole swarm: limits, agents."""
         return f"picoclaw_registry_{self.slug}"
 
     @property
@@ -157,6 +190,10 @@ class Names:
     def log_filter(self, request: str = "*") -> str:
         """Return the filter for a request's whole log, or for all logs."""
         return self._subject("log", request, ">") if request != "*" else self._subject("log", ">")
+
+    def journal_of(self, request: str, step: str = "*") -> str:
+        """Return where a task's journal stands, or the filter for those of a whole request."""
+        return self._subject("journal", request, step)
 
     def event(self, request: str, step: str) -> str:
         return self._subject("event", request, step)

@@ -19,10 +19,11 @@ from .follow import Followed, Follower
 from .later import check_place, read_later
 from .limits.open_requests import check_open
 from .log import decode
-from .records import Broadcast, RepositoryRef, Request, Result, Retried, Retry, read_json
+from .records import Broadcast, Limited, Parent, RepositoryRef, Request, Result, Retried, Retry, read_json
 from .same_request import same_request
 from .subjects import REQUEST_STEP, request_id, split_log_subject
 from .swarm import Swarm
+from .tracing.spans import traceparent
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ def new_request(
     capability: str | None = None,
     repository: RepositoryRef | None = None,
     template: str | None = None,
+    plan: Literal["model"] | None = None,
     workflow: JsonValue = None,
     input: dict[str, JsonValue] | None = None,
     priority: int = 1,
@@ -51,6 +53,8 @@ def new_request(
     retry: Retry | None = None,
     broadcast: Broadcast | None = None,
     retried: Retried | None = None,
+    budget: Limited | None = None,
+    parent: Parent | None = None,
     sender: str = "",
 ) -> Request:
     """Return a request; `key` makes sending it twice the same as sending it once.
@@ -73,6 +77,7 @@ def new_request(
         capability=capability,
         repository=repository,
         template=template,
+        plan=plan,
         workflow=workflow,
         input=input or {},
         priority=priority,
@@ -84,7 +89,10 @@ def new_request(
         retry=retry,
         broadcast=broadcast,
         retried=retried,
+        budget=budget,
+        parent=parent,
         sender=sender,
+        trace=traceparent(),
     )
 
 
@@ -173,6 +181,15 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A piece of what a running agent says, as it comes; may be lost."""
+
+    step: str
+    node: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The request's end."""
 
@@ -181,7 +198,10 @@ class Ended:
     """The report, whole, where there is one."""
 
 
-Event = LogEvent | Progress | Ended
+Event = LogEvent | Progress | Said | Ended
+
+MOST_WAITING = 10_000
+"""Events that wait for a slow watcher; what comes on top, and may be lost, is."""
 
 
 async def watch(swarm: Swarm, request: str) -> AsyncIterator[Event]:
@@ -190,7 +210,7 @@ async def watch(swarm: Swarm, request: str) -> AsyncIterator[Event]:
     It survives reconnects; whoever stops listening changes nothing. Raises RequestLost when the server
     came back without what it held.
     """
-    events: asyncio.Queue[LogEvent | Progress | None] = asyncio.Queue()
+    events: asyncio.Queue[LogEvent | Progress | Said | None] = asyncio.Queue()
 
     def on_lost() -> None:
         events.put_nowait(None)
@@ -202,9 +222,9 @@ async def watch(swarm: Swarm, request: str) -> AsyncIterator[Event]:
             events.put_nowait(LogEvent(step, entry, followed.seq, followed.at))
 
     async def on_progress(message: Msg) -> None:
-        progress = _read_progress(message)
-        if progress is not None:
-            events.put_nowait(progress)
+        told = _read_event(message)
+        if told is not None and events.qsize() < MOST_WAITING:
+            events.put_nowait(told)
 
     follower = Follower(
         swarm.wire,
@@ -277,9 +297,11 @@ async def _report(swarm: Swarm, entry: Entry) -> Result | None:
     return await unpack_result(result, swarm.artifacts) if result is not None else None
 
 
-def _read_progress(message: Msg) -> Progress | None:
+def _read_event(message: Msg) -> Progress | Said | None:
     try:
         event = read_json(message.data, "the event")
+        if event["kind"] == "said":
+            return Said(split_log_subject(message.subject)[1], str(event["node"]), str(event["text"]))
         if event["kind"] != "progress":
             return None
         fraction = event.get("fraction")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ from .queue import Queue
 from .records import DeadLetter, QueuedTask
 from .streams import Limits, ensure_shared, ensure_streams
 from .subjects import Names
+from .tracing.begin import begin_tracing
+from .tracing.spans import OFF, Tracing
 from .wire import ApiError, NobodyListens, Wire
 
 log = logging.getLogger(__name__)
@@ -71,6 +74,7 @@ class Swarm:
     """Asks whom somebody here watches whether they are there; runs once the members are followed."""
     tasks: Background
     """Tasks that live as long as the swarm is open; a failure of one ends it."""
+    tracing: Tracing = OFF
     _reconnected: list[Callable[[], None]] = field(default_factory=list)
     _followers: list[Follower] = field(default_factory=list)
     _reviving: asyncio.Task[None] | None = None
@@ -154,7 +158,7 @@ class Swarm:
         )
         self.tasks.start(self._sweep(), name="sweep members")
         self.tasks.start(self.prober.run(), name="probe members")
-        await _within(caught_up.wait(), "the table of members")
+        await within(caught_up.wait(), "the table of members")
 
     async def follow_lanes(self) -> None:
         """Keep the known lanes current; returns once they are complete."""
@@ -162,13 +166,13 @@ class Swarm:
         caught_up = self.follow(
             bucket.stream, bucket.subject(">"), self.lanes.take, on_reset=self.lanes.forget_all
         )
-        await _within(caught_up.wait(), "the known lanes")
+        await within(caught_up.wait(), "the known lanes")
 
     async def follow_limits(self) -> None:
         """Keep the limits that an operator sets current; returns once they are known."""
         bucket, live = self.live.bucket, self.live
         caught_up = self.follow(bucket.stream, bucket.subject(KEY), live.take, on_reset=live.forget)
-        await _within(caught_up.wait(), "the limits of the swarm")
+        await within(caught_up.wait(), "the limits of the swarm")
 
     async def _sweep(self) -> None:
         while True:
@@ -259,7 +263,8 @@ class Swarm:
             listener()
 
 
-async def _within(done: Awaitable[object], what: str, limit: timedelta = timedelta(seconds=30)) -> None:
+async def within(done: Awaitable[object], what: str, limit: timedelta = timedelta(seconds=30)) -> None:
+    """Wait for what is read at the beginning; raises SwarmError where it takes longer."""
     try:
         async with asyncio.timeout(limit.total_seconds()):
             await done
@@ -343,12 +348,15 @@ async def open_swarm(
                 members=members,
                 prober=Prober(members),
                 tasks=tasks,
+                tracing=begin_tracing(me.node, os.environ) if me.node else OFF,
             )
             opened.append(swarm)
             try:
                 yield swarm
             finally:
                 opened.clear()
+                if swarm.tracing is not OFF:
+                    await asyncio.to_thread(swarm.tracing.close)
     finally:
         await _close(client)
 

@@ -20,7 +20,8 @@ from picoclaw.tests.support.waiting import wait_for
 
 # At import, so that nothing under test can have read them before. The second line is what changes how
 # output is drawn: width and colour.
-for name in [n for n in os.environ if n.startswith("PICOCLAW_") or n.endswith("_API_KEY")]:
+PROVIDERS = ("_API_KEY", "_AUTH_TOKEN", "_BASE_URL", "_API_BASE", "OLLAMA_HOST")
+for name in [n for n in os.environ if n.startswith("PICOCLAW_") or n.endswith(PROVIDERS)]:
     del os.environ[name]
 for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
     os.environ.pop(name, None)

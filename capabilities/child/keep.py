@@ -50,6 +50,17 @@ async def keep_files(job: Job, patterns: Iterable[str], context: Context) -> tup
     return tuple(kept)
 
 
+def mask_folder(job: Job) -> None:
+    """Take the job's secrets out of every file of its working directory; blocking."""
+    if not job.mask.secrets:
+        return
+    for folder, _, names in os.walk(job.cwd):
+        for name in names:
+            file = Path(folder, name)
+            if file.is_file() and not file.is_symlink() and os.access(file, os.R_OK):
+                _mask_file(job, file)
+
+
 def _matching(cwd: Path, patterns: tuple[str, ...]) -> list[Path]:
     root = cwd.resolve()
     found: dict[Path, int] = {}

@@ -35,6 +35,18 @@ Tell = Callable[[str, float | None], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What all processes of a child may take together; looked at some times a second (on Linux)."""
+
+    processes: int | None = None
+    memory: int | None = None
+    """Bytes."""
+    disk: int | None = None
+    """Bytes in `folder`."""
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChildOrder:
     """What is to be run, and within which limits."""
 
@@ -52,6 +64,8 @@ class ChildOrder:
     cap: int
     """Bytes of standard output, and of standard error, at which it is ended."""
     limits: Mapping[str, int | None] = field(default_factory=dict)
+    """Of each of its processes."""
+    bounds: Bounds | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +79,8 @@ class ChildEnd:
     """Why it could not be started."""
     timed_out: bool = False
     flooded: bool = False
+    exceeded: str = ""
+    """Which of its bounds it was ended at: `processes`, `memory` or `disk`."""
     stdout: Captured
     stderr: bytes
     """The end of it."""
@@ -131,6 +147,7 @@ class _Child:
             refused=str(refused["why"]) if refused else "",
             timed_out=self._timed_out,
             flooded=self._stdout.over or self._stderr.over,
+            exceeded=str(end.get("exceeded", "")),
             stdout=self._stdout,
             stderr=self._stderr.shown,
             seconds=time.monotonic() - began,
@@ -159,6 +176,7 @@ class _Child:
                 "argv": order.argv,
                 "cwd": str(order.cwd),
                 "limits": dict(order.limits),
+                "bounds": _bounds(order.bounds),
                 "grace_s": order.grace.total_seconds(),
                 "control": control,
                 "report": report,
@@ -312,6 +330,18 @@ class _Child:
         if self._control >= 0:
             os.close(self._control)
             self._control = -1
+
+
+def _bounds(bounds: Bounds | None) -> dict[str, Any]:
+    if bounds is None:
+        return {}
+    folder = str(bounds.folder) if bounds.folder is not None else None
+    return {
+        "processes": bounds.processes,
+        "memory": bounds.memory,
+        "disk": bounds.disk if folder is not None else None,
+        "folder": folder,
+    }
 
 
 @asynccontextmanager

@@ -22,6 +22,8 @@ PROGRESS = 3
 """The descriptor on which the program may tell how far it is."""
 SWEEPING_S = 3.0
 """How long processes are hunted that fork faster than they are ended."""
+LOOKING_S = 0.2
+"""Between two looks at what all of its processes take together, where that is bounded."""
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -48,7 +50,9 @@ def main() -> None:
     _let_go_of_stdin()
     # At once: should this process be killed, the node has to know whom to look for.
     os.write(report, json.dumps({"pid": program}).encode() + b"\n")
-    told: dict[str, Any] = why if program is None else watch(program, control, woken, order["grace_s"])
+    told: dict[str, Any] = why
+    if program is not None:
+        told = watch(program, control, woken, order["grace_s"], order["bounds"])
     told["left"] = sweep(program)
     os.write(report, json.dumps(told).encode())
     os._exit(0)
@@ -133,15 +137,24 @@ def _limit(limits: dict[str, int | None]) -> None:
 # --- watching it ---
 
 
-def watch(program: int, control: int, woken: int, grace_s: float) -> dict[str, Any]:
-    """Wait for the program's end, ending it when ordered; return how it ended."""
+def watch(program: int, control: int, woken: int, grace_s: float, bounds: dict[str, Any]) -> dict[str, Any]:
+    """Wait for the program's end, ending it when ordered or beyond its bounds; return how it ended."""
     kill_at: float | None = None
+    look_at = time.monotonic()
+    passed: dict[str, Any] = {}
     listening = [control, woken]
     while True:
         ended = _reap(program)
         if ended is not None:
-            return ended
-        wait = None if kill_at is None else max(0.0, kill_at - time.monotonic())
+            return ended | passed
+        if bounds and not passed and time.monotonic() >= look_at:
+            found = beyond(bounds)
+            if found:
+                passed = {"exceeded": found}
+                kill_at = time.monotonic()
+            look_at = time.monotonic() + LOOKING_S
+        due = [moment for moment in (kill_at, look_at if bounds else None) if moment is not None]
+        wait = max(0.0, min(due) - time.monotonic()) if due else None
         ready, _, _ = select.select(listening, [], [], wait)
         if woken in ready:
             _drain(woken)
@@ -156,6 +169,55 @@ def watch(program: int, control: int, woken: int, grace_s: float) -> dict[str, A
         if kill_at is not None and time.monotonic() >= kill_at:
             _signal_all(program, signal.SIGKILL)
             kill_at = time.monotonic() + 0.05
+
+
+def beyond(bounds: dict[str, Any]) -> str:
+    """Return which of its bounds all processes of the program together have passed; empty for none."""
+    below = descendants()
+    if bounds["processes"] is not None and len(below) > bounds["processes"]:
+        return "processes"
+    if bounds["memory"] is not None and sum(map(_own_memory, below)) > bounds["memory"]:
+        return "memory"
+    if bounds["disk"] is not None and _disk_passed(bounds):
+        return "disk"
+    return ""
+
+
+def _own_memory(pid: int) -> int:
+    """Return the bytes that are a process's own."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            resident, shared = file.read().split()[1:3]
+    except (OSError, ValueError):
+        return 0
+    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _disk_passed(bounds: dict[str, Any]) -> bool:
+    """Return whether a folder holds too much; it is counted only where its disk got that much fuller."""
+    status = os.statvfs(bounds["folder"])
+    free = status.f_bavail * status.f_frsize
+    if "free" in bounds and bounds["free"] - free <= bounds["disk"] // 4:
+        return False
+    bounds["free"] = free
+    return _size_of(bounds["folder"]) > int(bounds["disk"])
+
+
+def _size_of(folder: str) -> int:
+    total = 0
+    waiting = [folder]
+    for place in waiting:
+        try:
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    else:
+                        # A file of holes takes less than it seems to hold.
+                        total += entry.stat(follow_symlinks=False).st_blocks * 512
+        except OSError:
+            continue
+    return total
 
 
 def _drain(descriptor: int) -> None:

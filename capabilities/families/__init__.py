@@ -1,1 +1,1 @@
-"""Families of executors: each module here has `executors(paths)`, and the registry finds it by itself."""
+"""Families of executors: each module here has `executors(paths, told)`, and the registry finds it by itself."""

@@ -1,13 +1,25 @@
-"""The analyzers: reviews of a repository without a model."""
+"""The analyzers: reviews of a repository; where the node has a model, it reads the code too."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..executor import Executor
+from ..told import Told
 
 
-def executors(_: Sequence[Path]) -> tuple[Executor, ...]:
+def executors(_: Sequence[Path], told: Told) -> tuple[Executor, ...]:
     """Return the executors of this family; no file of the user's defines one."""
     from ..analyzers.review import ReviewExecutor
 
-    return (ReviewExecutor(),)
+    analyzers = ReviewExecutor()
+    settings = told.settings
+    if not settings.llm.model:
+        return (analyzers,)
+    from ..agent.models.named import readiness
+
+    if not readiness(settings.llm.model, settings.llm, os.environ).ready:
+        return (analyzers,)
+    from ..agent.reviewing.executor import ModelReviewExecutor
+
+    return (ModelReviewExecutor(analyzers, settings),)

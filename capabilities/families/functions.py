@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..executor import Executor
+from ..told import Told
 
 
-def executors(paths: Sequence[Path]) -> tuple[Executor, ...]:
+def executors(paths: Sequence[Path], _: Told) -> tuple[Executor, ...]:
     """Return one executor for each function. Raises ConfigError for a file or package that is wrong."""
     from ..definitions.read import read_definitions
     from ..definitions.schema import FunctionDefinition

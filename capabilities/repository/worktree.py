@@ -63,9 +63,9 @@ async def make_worktree(checkout: Path, folder: Path) -> Worktree:
     work = Worktree(folder / "tree", folder / "base.git")
     await to_its_end(_copy, checkout, work.tree)
     await _git(folder, "init", "--quiet", "--bare", "--template=", str(work.base))
-    await _base(work, "config", "core.bare", "false")
-    await _base(work, "add", "--all", "--force", "--", ".")
-    await _base(work, "commit", "--quiet", "--allow-empty", "--no-verify", "--message", "as it was sent")
+    await base_git(work, "config", "core.bare", "false")
+    await base_git(work, "add", "--all", "--force", "--", ".")
+    await base_git(work, "commit", "--quiet", "--allow-empty", "--no-verify", "--message", "as it was sent")
     await to_its_end(_copy_repository, work)
     # A child without a name of its own may commit as well.
     for key in ("NAME", "EMAIL"):
@@ -80,13 +80,13 @@ async def changes(work: Worktree) -> Change | None:
     for a patch of over 64 MB.
     """
     await asyncio.to_thread(_make_plain, work.tree)
-    await _base(work, "add", "--all", "--", ".")
-    names = await _base(work, "diff", "--cached", "--name-only", "-z", "--no-renames", "HEAD")
+    await base_git(work, "add", "--all", "--", ".")
+    names = await base_git(work, "diff", "--cached", "--name-only", "-z", "--no-renames", "HEAD")
     count = names.stdout.count(b"\0")
     if not count:
         return None
     patch = work.base.parent / "changes.patch"
-    await _base(
+    await base_git(
         work, "diff", "--cached", "--binary", "--no-color", "--no-ext-diff", "--no-textconv",
         f"--output={patch}", "HEAD",
     )  # fmt: skip
@@ -99,14 +99,19 @@ async def changes(work: Worktree) -> Change | None:
     return Change(patch, count)
 
 
-async def _base(work: Worktree, *arguments: str) -> ToolOutput:
-    return await _git(work.tree, f"--git-dir={work.base}", f"--work-tree={work.tree}", *arguments)
+async def base_git(work: Worktree, *arguments: str, stdin: bytes | None = None) -> ToolOutput:
+    """Run git on a work tree by the repository that only the node knows.
+
+    Raises FinalError where there is no git, RetryableError when it fails.
+    """
+    places = (f"--git-dir={work.base}", f"--work-tree={work.tree}")
+    return await _git(work.tree, *places, *arguments, stdin=stdin)
 
 
-async def _git(cwd: Path, *arguments: str) -> ToolOutput:
+async def _git(cwd: Path, *arguments: str, stdin: bytes | None = None) -> ToolOutput:
     try:
         output = await run_tool(
-            ["git", *SAFE, *arguments], cwd=cwd, timeout=GIT_TIMEOUT, env={**ALONE, **AUTHOR}
+            ["git", *SAFE, *arguments], cwd=cwd, timeout=GIT_TIMEOUT, env={**ALONE, **AUTHOR}, stdin=stdin
         )
     except ToolAbsent:
         raise FinalError(

@@ -57,6 +57,13 @@ def _logged(ctx: click.Context) -> Iterable[str]:
     return logged_nodes()
 
 
+def _agents(ctx: click.Context) -> Iterable[str]:
+    from .online import agent_names
+
+    return agent_names(ctx)
+
+
+AGENT = Offered("name", _agents)
 REQUEST = Offered("id", _requests)
 NODE = Offered("name", _nodes)
 THING = Offered("id", _things)

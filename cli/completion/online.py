@@ -63,6 +63,30 @@ def letter_ids(ctx: click.Context) -> list[str]:
     return _ask(ctx, read)
 
 
+def agent_names(ctx: click.Context) -> list[str]:
+    """Return the names of the registry's agents and of those that nodes serve."""
+
+    async def read(swarm: "Swarm") -> list[str]:
+        from ...swarm.agents.store import list_agents
+
+        await swarm.read_members()
+        served = {name for member in swarm.members.table.values() for name in member.beat.agents}
+        return sorted(served | {one.record.name for one in await list_agents(swarm)})
+
+    return _ask(ctx, read)
+
+
+def approval_ids(ctx: click.Context) -> list[str]:
+    """Return the ids of the questions that wait for an answer."""
+
+    async def read(swarm: "Swarm") -> list[str]:
+        from ...swarm.approvals.store import list_open
+
+        return [asked.record.id for asked in await list_open(swarm)]
+
+    return _ask(ctx, read)
+
+
 def schedule_names(ctx: click.Context) -> list[str]:
     """Return the names of what recurs; none where no swarm answers in time."""
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..agents.describe import agent
 from ..aliases import AliasGroup
 from ..completion.offered import NODE, REQUEST, THING
 from ..flags import connection_flags, load_settings
@@ -14,7 +15,14 @@ if TYPE_CHECKING:
     from ...swarm.resolve import Found
     from ...swarm.swarm import Swarm
 
-ALIASES = {"requests": "request", "req": "request", "tasks": "task", "nodes": "node", "no": "node"}
+ALIASES = {
+    "requests": "request",
+    "req": "request",
+    "tasks": "task",
+    "nodes": "node",
+    "no": "node",
+    "agents": "agent",
+}
 
 CODES = """\b
 Exit codes: 0 done, 1 failed, 2 wrong usage, no such thing or several, 3 no
@@ -26,6 +34,7 @@ Examples:
   picoclaw describe request r-k3pq --json
   picoclaw describe task r-k3pq.security
   picoclaw describe node worker-1
+  picoclaw describe agent coder
 
 {CODES}"""
 
@@ -35,14 +44,17 @@ Examples:
     aliases=ALIASES,
     otherwise="anything",
     epilog=EPILOG,
-    subcommand_metavar="[request|task|node] ID",
+    subcommand_metavar="[request|task|node|agent] ID",
 )
 def describe() -> None:
-    """Show one request, task or node with its whole history, and why it waits.
+    """Show one request, task or node with its whole history, and why it waits; or an agent.
 
     Without a kind ID may be the id of a request or task, or the name of a node, or a beginning of
     one that fits nothing else.
     """
+
+
+describe.add_command(agent)
 
 
 @describe.command(
@@ -65,8 +77,11 @@ def request(ctx: click.Context, id: str, as_json: bool) -> int:
 
     \b
     --json: an object with request (as `get requests --json`), tasks (as `get
-    tasks --json`) and history: objects with at, seq, step (empty: the request),
-    what, attempt, node, by, reason.
+    tasks --json`), history: objects with at, seq, step (empty: the request),
+    what, attempt, node, by, reason; spent by its agents with all that they
+    handed on (turns, tokens, usd or null for an unknown price, unpriced_turns,
+    maybe_billed_turns; null: no model was asked), budget, shared (keys of its
+    blackboard), handed_on (ids) and parent (a task's id or null).
     """
 
     async def work(swarm: "Swarm") -> int:
@@ -101,7 +116,7 @@ def task(ctx: click.Context, id: str, as_json: bool) -> int:
     --json: an object with task (as `get tasks --json`), after (upstream steps),
     lane (position, waiting, in_flight; null unless it is queued), max_attempts,
     timeout_s, unroutable (the policy), not_before, nodes (while it waits: node,
-    status, free, slots, lacks), and history as for a request.
+    status, free, slots, lacks), history and spent as for a request.
     """
 
     async def work(swarm: "Swarm") -> int:

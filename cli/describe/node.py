@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from ...swarm.swarm import Swarm
     from ...swarm.views.nodes import Around, NodeRow
 
+SANDBOXES = {
+    "bubblewrap": "bubblewrap: commands of agents see their workspace and the system",
+    "none": "none: commands of agents reach all that the node's user can",
+}
 RECENT = 10
 """Ended tasks that are listed."""
 
@@ -43,6 +47,7 @@ async def describe_node(swarm: "Swarm", row: "NodeRow", around: "Around", as_jso
         ("Capabilities", safe(", ".join([*row.capabilities, *row.marks]))),
         ("Generalist", "yes: it takes what this machine can serve, after those that name it"),
         ("Labels", safe(labels)),
+        ("Sandbox", SANDBOXES.get(row.sandbox or "", safe(row.sandbox or ""))),
         ("Slots", f"{row.used} of {row.slots} used"),
         ("Last heartbeat", f"{age(row.heard_s)} ago"),
         ("Uptime", age(row.uptime_s)),
@@ -54,6 +59,8 @@ async def describe_node(swarm: "Swarm", row: "NodeRow", around: "Around", as_jso
     )
     for name, why in row.not_ready.items():
         echo(f"Not ready:       {safe(name)}: {safe(why, REASON)}")
+    for name, why in sorted(row.optional.items()):
+        echo(f"Optional:        agent {safe(name)}: {safe(why, REASON)}")
     if row.agents:
         echo("\nAgents:")
         for agent in row.agents:

@@ -4,29 +4,42 @@ from typing import TYPE_CHECKING
 
 from ..printing.forms import PRIORITIES, history_json, request_json, task_json
 from ..printing.output import age, echo, echo_json, echo_table, safe, stamp
+from ..printing.planned import origin
 from .fields import NAME, REASON, TEXT, print_fields, print_history
 from .policy import policy_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ...swarm.records import RepositoryRef
     from ...swarm.swarm import Swarm
     from ...swarm.views.nodes import Around
     from ...swarm.views.requests import RequestState
 
+NAMED = 10
+"""Requests and keys named at most; --json has them all."""
+
 
 async def describe_request(swarm: "Swarm", state: "RequestState", around: "Around", as_json: bool) -> None:
     """Print everything about a request."""
     from ...gateway.results import read_history
+    from ...gateway.spending import budget_words, spent_json, spent_words, tree_spent
     from ...swarm.views.requests import request_row, task_rows
 
     row, tasks = request_row(state, around), task_rows(state, around)
     history = await read_history(swarm, state.id, None)
+    tree = await tree_spent(swarm, state)
     if as_json:
         echo_json(
             {
                 "request": request_json(row),
                 "tasks": [task_json(task) for task in tasks],
                 "history": [history_json(entry) for entry in history],
+                "spent": spent_json(tree.spent),
+                "budget": tree.limits.model_dump(exclude={"v"}) if tree.limits is not None else None,
+                "shared": list(tree.shared),
+                "handed_on": list(tree.requests),
+                "parent": state.request.parent.task if state.request and state.request.parent else None,
             }
         )
         return
@@ -45,7 +58,13 @@ async def describe_request(swarm: "Swarm", state: "RequestState", around: "Aroun
         ("Schedule", safe(asked.firing.schedule) if asked and asked.firing else ""),
         ("Retries", safe(row.retries)),
         ("Template", safe((state.plan.template if state.plan else None) or "")),
+        ("Planned", origin(state.plan) if state.plan and state.plan.planning else ""),
         *policy_fields(asked),
+        ("Handed on by", safe(asked.parent.task) if asked and asked.parent else ""),
+        ("Handed on", safe(_some(tree.requests), TEXT)),
+        ("Shared", safe(_some(tree.shared), TEXT)),
+        ("Spent", spent_words(tree.spent)),
+        ("Budget", budget_words(tree.limits)),
         ("Input", safe(", ".join(asked.input), TEXT) if asked else ""),
     )
     if tasks:
@@ -70,6 +89,11 @@ async def describe_request(swarm: "Swarm", state: "RequestState", around: "Aroun
         echo(f"\nIts report: picoclaw result {row.id}")
     if row.state == "failed" or row.status == "done(partial)":
         echo(f"\nRun again what did not finish: picoclaw retry {row.id}")
+
+
+def _some(names: "Sequence[str]") -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def _repository(ref: "RepositoryRef | None") -> str:

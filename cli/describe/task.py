@@ -20,6 +20,7 @@ NEAR = 10
 async def describe_task(swarm: "Swarm", found: "Found", around: "Around", as_json: bool) -> None:
     """Print everything about a task."""
     from ...gateway.results import read_history
+    from ...gateway.spending import spent_json, spent_words, task_spent
     from ...swarm.look import place_in_lane
     from ...swarm.views.near import near_rows
     from ...swarm.views.requests import task_row
@@ -31,6 +32,7 @@ async def describe_task(swarm: "Swarm", found: "Found", around: "Around", as_jso
     place = await place_in_lane(swarm, state.id, step, head) if head is not None and queued else None
     row = task_row(state, step, planned, around, place)
     history = await read_history(swarm, state.id, step)
+    spent = await task_spent(swarm, state.id, step)
     not_before = head.not_before if head is not None and queued else None
     near = near_rows(row.capability, around) if row.state in ("planned", "queued") else []
     if as_json:
@@ -47,6 +49,7 @@ async def describe_task(swarm: "Swarm", found: "Found", around: "Around", as_jso
                 "unroutable": planned.unroutable if planned else None,
                 "not_before": iso(not_before) if not_before else None,
                 "nodes": [_near_json(one) for one in near],
+                "spent": spent_json(spent),
                 "history": [history_json(entry) for entry in history],
             }
         )
@@ -66,6 +69,7 @@ async def describe_task(swarm: "Swarm", found: "Found", around: "Around", as_jso
         ("Node", safe(row.node)),
         ("Attempt", f"{row.attempt}{limit}" if row.attempt else ""),
         ("Priority", PRIORITIES.get(row.priority, str(row.priority))),
+        ("Spent", spent_words(spent)),
         ("After", safe(", ".join(planned.after), TEXT) if planned else ""),
         ("Lane", safe(place_text)),
         ("Not before", stamp(not_before) if not_before else ""),

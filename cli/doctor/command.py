@@ -43,6 +43,7 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
     """
     from ...swarm.checks.nats import check_nats
     from ...swarm.checks.row import failed
+    from .agents import agent_rows
     from .folders import folder_rows
     from .machine import machine_rows
     from .settings import definition_rows, settings_rows
@@ -65,5 +66,6 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
     rows += folder_rows(picoclaw)
     rows += tool_rows()
     rows += definition_rows(loaded, picoclaw)
+    rows += agent_rows(loaded.settings)
     checked = asyncio.run(check_nats(loaded))
     return report([*rows, *checked.rows], reached=checked.reached, as_json=as_json)

@@ -1,7 +1,8 @@
-"""`picoclaw get nodes|tasks|requests|lanes|capabilities`: lists."""
+"""`picoclaw get nodes|tasks|requests|lanes|capabilities|agents`: lists."""
 
 import click
 
+from ..agents.get import agents
 from ..aliases import AliasGroup
 from .capabilities import capabilities
 from .lanes import lanes
@@ -21,6 +22,7 @@ ALIASES = {
     "capability": "capabilities",
     "cap": "capabilities",
     "caps": "capabilities",
+    "agent": "agents",
 }
 
 EPILOG = """\b
@@ -30,9 +32,11 @@ Examples:
   picoclaw get requests -o wide
   picoclaw get lanes
   picoclaw get capabilities --json
+  picoclaw get agents
 
 \b
-Also by the singular or short: node, no, task, request, req, lane, cap.
+Also by the singular or short: node, no, task, request, req, lane, cap,
+agent.
 Exit codes: 0 done (an empty list too), 1 failed, 2 wrong usage, 3 no
 connection.
 """
@@ -40,8 +44,8 @@ connection.
 
 @click.group(cls=AliasGroup, aliases=ALIASES, epilog=EPILOG)
 def get() -> None:
-    """List nodes, tasks, requests, lanes or capabilities."""
+    """List nodes, tasks, requests, lanes, capabilities or agents."""
 
 
-for listed in (nodes, tasks, requests, lanes, capabilities):
+for listed in (nodes, tasks, requests, lanes, capabilities, agents):
     get.add_command(listed)

@@ -22,6 +22,7 @@ Examples:
   picoclaw limits --json
   picoclaw limits set cap.code=4 request.running=50
   picoclaw limits set keep.requests=3d size.log=2GiB
+  picoclaw limits set budget.usd=20 budget.tokens=5000000
   picoclaw limits unset cap.code
 
 {CODES}"""
@@ -31,10 +32,12 @@ request.running      tasks of one request on their lanes or running
 request.queued       tasks that one request may have
 tenant.running       tasks of this H-id on their lanes or running
 tenant.queued        open requests of this H-id
+budget.usd           USD that agents may spend in a day (UTC); budget.tokens,
+                     budget.turns likewise
 keep.requests        age of ended requests; keep.dead_letters, keep.artifacts,
                      keep.events, keep.lanes likewise
-size.log             bytes of the task log; size.inbox, size.dead_letters,
-                     size.events, size.artifacts likewise
+size.log             bytes of the task log; size.journal, size.inbox,
+                     size.dead_letters, size.events, size.artifacts likewise
 """
 
 
@@ -69,9 +72,10 @@ def show(ctx: click.Context, as_json: bool) -> int:
     --json: an object with limits (name to value: a count, seconds or bytes;
     null: no limit), set (the names that were set), caps (capability to cap,
     used and nodes), running (tasks on their lanes or running, in all and of
-    the largest request), inbox (requests that no coordinator has taken), open
-    (these, and those that were taken and have not ended) and streams (name to
-    used and size in bytes, messages, age_s).
+    the largest request), spent_today (by agents: turns, tokens, usd,
+    unpriced_turns), inbox (requests that no coordinator has taken), open (these,
+    and those that were taken and have not ended) and streams (name to used and
+    size in bytes, messages, age_s).
     """
     return _show(ctx, as_json)
 

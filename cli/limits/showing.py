@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from ...swarm.limits.look import Fill, InUse
-from ...swarm.limits.record import CAP, LIMITS, SwarmLimits, default, value_of
+from ...swarm.limits.record import CAP, LIMITS, SwarmLimits, Value, default, value_of
 from ...swarm.streams import Limits
 from ..printing.output import echo_table, safe
 from .values import plain, shown, shown_size
@@ -15,7 +14,7 @@ NAMED = 5
 """Nodes named in a line."""
 
 
-def value_by_name(record: SwarmLimits, name: str) -> timedelta | int | None:
+def value_by_name(record: SwarmLimits, name: str) -> Value | None:
     """Return what was set by a name of the table, or for a cap; None: nothing."""
     if name.startswith(CAP):
         return record.caps.get(name.removeprefix(CAP))
@@ -55,8 +54,20 @@ def _used(name: str, found: InUse) -> str:
         return f"{sum(found.out.values())} on their lanes or running"
     if name == "tenant.queued":
         return f"{found.open} open, {found.waiting} of them in the inbox"
+    if name.startswith("budget."):
+        return _spent(name, found)
     fill = found.fills.get(name)
     return _filled(fill) if fill is not None else ""
+
+
+def _spent(name: str, found: InUse) -> str:
+    total = found.spent
+    if name == "budget.turns":
+        return f"{total.turns} asked today" if total.turns else ""
+    if name == "budget.tokens":
+        return f"{total.tokens} used today" if total.turns else ""
+    unknown = f", {total.unpriced} turns of unknown price" if total.unpriced else ""
+    return f"{total.usd:.2f} USD spent today{unknown}" if total.turns else ""
 
 
 def _filled(fill: Fill) -> str:
@@ -86,6 +97,12 @@ def as_object(found: InUse, base: Limits) -> dict[str, Any]:
             for capability in caps
         },
         "running": {"total": sum(found.out.values()), "largest": max(found.out.values(), default=0)},
+        "spent_today": {
+            "turns": found.spent.turns,
+            "tokens": found.spent.tokens,
+            "usd": round(found.spent.usd, 6),
+            "unpriced_turns": found.spent.unpriced,
+        },
         "inbox": found.waiting,
         "open": found.open,
         "streams": {

@@ -8,7 +8,7 @@ from ...config.durations import format_duration, parse_duration
 from ...config.names import canonical_capability
 from ...config.spelling import did_you_mean
 from ...errors import ConfigError, NameRefused, UsageError
-from ...swarm.limits.record import CAP, LARGEST, LIMITS, LONGEST, MOST, Limit
+from ...swarm.limits.record import CAP, LARGEST, LIMITS, LONGEST, MOST, Limit, Value
 
 _UNITS = {
     "b": 1,
@@ -24,9 +24,9 @@ _UNITS = {
 _SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?([a-z]{1,3})", re.ASCII | re.IGNORECASE)
 
 
-def read_changes(pairs: Sequence[str]) -> dict[str, timedelta | int | None]:
+def read_changes(pairs: Sequence[str]) -> dict[str, Value | None]:
     """Read `NAME=VALUE` as typed; raises UsageError that names every wrong one."""
-    changes: dict[str, timedelta | int | None] = {}
+    changes: dict[str, Value | None] = {}
     wrong = []
     for pair in pairs:
         try:
@@ -40,7 +40,7 @@ def read_changes(pairs: Sequence[str]) -> dict[str, timedelta | int | None]:
     return changes
 
 
-def _read_change(pair: str, before: Mapping[str, object]) -> tuple[str, timedelta | int]:
+def _read_change(pair: str, before: Mapping[str, object]) -> tuple[str, Value]:
     name, separator, text = pair.partition("=")
     if not separator:
         raise UsageError(f"{pair[:60]!r} is not NAME=VALUE: write it as {pair[:60]}=…")
@@ -61,7 +61,7 @@ def read_name(text: str) -> str:
     return name
 
 
-def _read_value(name: str, text: str) -> timedelta | int:
+def _read_value(name: str, text: str) -> Value:
     if name.startswith(CAP):
         return _count(name, text, least=0)
     limit = LIMITS[name]
@@ -69,6 +69,8 @@ def _read_value(name: str, text: str) -> timedelta | int:
         return _count(name, text, least=int(limit.least))
     if limit.kind == "age":
         return _age(limit, text)
+    if limit.kind in ("usd", "number"):
+        return _amount(limit, text)
     return _size(limit, text)
 
 
@@ -77,6 +79,16 @@ def _count(name: str, text: str, *, least: int) -> int:
         more = "; to have no limit: `picoclaw limits unset " + name + "`"
         raise UsageError(f"{name}={text}: give a whole number from {least} to {MOST}{more}")
     return int(text)
+
+
+def _amount(limit: Limit, text: str) -> Value:
+    pattern = r"\d{1,12}(\.\d{1,6})?" if limit.kind == "usd" else r"\d{1,15}"
+    if not re.fullmatch(pattern, text, re.ASCII):
+        what = "an amount, such as 2.50" if limit.kind == "usd" else "a whole number"
+        raise UsageError(
+            f"{limit.name}={text}: give {what}; to have no limit: `picoclaw limits unset {limit.name}`"
+        )
+    return float(text) if limit.kind == "usd" else int(text)
 
 
 def _age(limit: Limit, text: str) -> timedelta:
@@ -118,16 +130,18 @@ def shown_size(size: int) -> str:
     return f"{size}B"
 
 
-def shown(value: timedelta | int | None, kind: str) -> str:
+def shown(value: Value | None, kind: str) -> str:
     """Return a limit's value for people."""
     if value is None:
         return "no limit"
     if isinstance(value, timedelta):
         return shown_age(value)
+    if isinstance(value, float):
+        return f"{value:.2f} USD"
     return shown_size(value) if kind == "size" else str(value)
 
 
-def plain(changes: Mapping[str, timedelta | int | None]) -> dict[str, float | int | None]:
+def plain(changes: Mapping[str, Value | None]) -> dict[str, float | int | None]:
     """Return values for programs: counts, seconds and bytes."""
     return {
         name: value.total_seconds() if isinstance(value, timedelta) else value

@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,6 +34,8 @@ class Orders:
     home: str
     definitions: tuple[str, ...] = ()
     """Files or folders that define capabilities; none: those of `home`."""
+    llm: dict[str, object] = field(default_factory=dict)
+    """The settings of models, as JSON; empty: none. Keys stay in the environment."""
 
     def to_line(self) -> str:
         return json.dumps({key: getattr(self, key) for key in self.__slots__}) + "\n"
@@ -46,7 +48,19 @@ def main() -> None:
 
 
 async def _serve(told: dict[str, object]) -> int:
-    from ...config.settings import FilesSettings, LogSettings, NatsSettings, Settings, SwarmSettings
+    from ...swarm.nats_import import import_nats
+
+    import_nats()
+    from pydantic import TypeAdapter
+
+    from ...config.settings import (
+        FilesSettings,
+        LlmSettings,
+        LogSettings,
+        NatsSettings,
+        Settings,
+        SwarmSettings,
+    )
     from ...roles.definitions import definitions
     from ...roles.node import Node
     from ..logs.log_setup import set_up_logs
@@ -70,7 +84,8 @@ async def _serve(told: dict[str, object]) -> int:
         nats=nats,
     )
     paths = FilesSettings(path=tuple(Path(path) for path in orders.definitions))
-    settings = Settings(swarm=swarm, capabilities=paths)
+    llm = TypeAdapter(LlmSettings).validate_python(orders.llm)
+    settings = Settings(swarm=swarm, llm=llm, capabilities=paths)
     node = Node(
         settings=settings,
         definitions=definitions(settings, Path(orders.home)),

@@ -16,9 +16,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from nats.aio.client import Client
+from pydantic import TypeAdapter
 
 from ...config.names import GENERAL
-from ...config.settings import NatsSettings
+from ...config.settings import LlmSettings, NatsSettings
 from ...errors import SwarmError
 from ...swarm.connection import connect
 from ...swarm.embedded.private import PrivateServer
@@ -57,11 +58,14 @@ class LocalSwarm:
 
 
 @asynccontextmanager
-async def local_swarm(definitions: Sequence[Path] | None = None) -> AsyncIterator[LocalSwarm]:
+async def local_swarm(
+    definitions: Sequence[Path] | None = None, *, llm: LlmSettings | None = None
+) -> AsyncIterator[LocalSwarm]:
     """Bring up a coordinator and four specialists on a server of their own.
 
     With `definitions`, files or folders that define capabilities, one worker for all that this machine
-    can do with them stands in for the specialists.
+    can do with them stands in for the specialists. With `llm` the coordinator plans by a model, reviews are
+    read by one too, and a worker's agents take tasks in words.
 
     Raises SwarmError, with the node's last words, when one does not come up.
     """
@@ -74,7 +78,7 @@ async def local_swarm(definitions: Sequence[Path] | None = None) -> AsyncIterato
             async with asyncio.TaskGroup() as group:
                 starts = [
                     group.create_task(_start(orders, server.folder))
-                    for orders in _orders(nats, hid, server.folder / "home", definitions)
+                    for orders in _orders(nats, hid, server.folder / "home", definitions, llm)
                 ]
             nodes += [start.result() for start in starts]
             async with _open(nats, hid) as swarm:
@@ -84,8 +88,15 @@ async def local_swarm(definitions: Sequence[Path] | None = None) -> AsyncIterato
             await asyncio.shield(_stop(nodes))
 
 
-def _orders(nats: NatsSettings, hid: str, home: Path, definitions: Sequence[Path] | None) -> list[Orders]:
+def _orders(
+    nats: NatsSettings,
+    hid: str,
+    home: Path,
+    definitions: Sequence[Path] | None,
+    llm: LlmSettings | None,
+) -> list[Orders]:
     assert nats.credentials is not None
+    models = TypeAdapter(LlmSettings).dump_python(llm, mode="json") if llm is not None else {}
 
     def order(role: str, name: str, capabilities: tuple[str, ...]) -> Orders:
         return Orders(
@@ -98,6 +109,7 @@ def _orders(nats: NatsSettings, hid: str, home: Path, definitions: Sequence[Path
             credentials=nats.credentials or "",
             home=str(home),
             definitions=tuple(str(path.absolute()) for path in definitions or ()),
+            llm=models,
         )
 
     if definitions is not None:
@@ -105,6 +117,7 @@ def _orders(nats: NatsSettings, hid: str, home: Path, definitions: Sequence[Path
     return [
         order("coordinator", "coordinator", ()),
         *(order("specialist", f"{name}-specialist", (name,)) for name in SPECIALISTS),
+        *([order("worker", "agents", (GENERAL,))] if llm is not None else []),
     ]
 
 

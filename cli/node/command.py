@@ -27,6 +27,9 @@ def run_node(loaded: Loaded) -> int:
     does before it has reached its server; a third without tidying up. A coordinator at a terminal
     prompts for requests.
     """
+    from ...swarm.nats_import import import_nats
+
+    import_nats()
     from ...roles.definitions import definitions
     from ...roles.node import Node
     from ...swarm.embedded.rundir import picoclaw_home

@@ -19,8 +19,9 @@ from ...swarm.entries import (
 )
 from ...swarm.records import Plan
 from ...swarm.subjects import REQUEST_STEP
-from ...swarm.submission import Event, LogEvent, Progress
+from ...swarm.submission import Ended, Event, LogEvent, Progress, Said
 from .output import colours, hush
+from .planned import origin
 
 _WIDTH = 100
 _GREEN, _RED, _YELLOW, _DIM, _PLAIN = "32", "31", "33", "2", "0"
@@ -37,6 +38,8 @@ class LiveLines:
     """The same by the server's time, where what is shown began earlier; None: what comes is shown as it comes."""
     nodes: dict[str, str] = field(default_factory=dict)
     """Step to the node that ran it last."""
+    saying: dict[str, str] = field(default_factory=dict)
+    """Step to the line that its agent has not ended yet."""
 
     def say(self, text: str, colour: str = _PLAIN, *, at: float | None = None) -> None:
         """Print one line with the time since the beginning; `at`: the server's time of what it tells."""
@@ -53,6 +56,11 @@ class LiveLines:
 
     def show(self, event: Event) -> None:
         """Print what an event means."""
+        if isinstance(event, Said):
+            self._said(event)
+            return
+        if not isinstance(event, Ended) and (begun := self.saying.pop(event.step, "")):
+            self._line(event.step, begun)
         if isinstance(event, Progress):
             self.say(f"{event.step:<10} {clean(event.message, _WIDTH)}", _DIM)
         elif isinstance(event, LogEvent):
@@ -60,6 +68,17 @@ class LiveLines:
                 self._request(event)
             else:
                 self._task(event)
+
+    def _said(self, event: Said) -> None:
+        """Print what an agent says, a line at a time."""
+        *ended, begun = (self.saying.get(event.step, "") + event.text).split("\n")
+        *whole, self.saying[event.step] = _broken(begun)
+        for line in [*(part for one in ended for part in _broken(one)), *whole]:
+            self._line(event.step, line)
+
+    def _line(self, step: str, line: str) -> None:
+        if line.strip():
+            self.say(f"{step:<10} │ {clean(line, _WIDTH)}", _DIM)
 
     def catch_up(self, origin: float, now: float) -> None:
         """Count from a moment in the past; both by the server's time, in seconds."""
@@ -83,10 +102,9 @@ class LiveLines:
         if plan is None:
             self.say("planned", at=at)
             return
-        alone = "one task" if len(plan.tasks) == 1 else "one for each node"
-        origin = f"template {plan.template}" if plan.template else alone
-        self.say(f"planned ({origin}): {len(plan.tasks)} task{'s' if len(plan.tasks) != 1 else ''}", at=at)
-        if not plan.template:
+        told = clean(origin(plan), _WIDTH)
+        self.say(f"planned ({told}): {len(plan.tasks)} task{'s' if len(plan.tasks) != 1 else ''}", at=at)
+        if not plan.template and (plan.planning is None or plan.planning.by != "model"):
             return
         for task in plan.tasks[:20]:
             after = f" after {', '.join(task.after)}" if task.after else ""
@@ -116,3 +134,13 @@ class LiveLines:
                 self.say(f"{step} given up: {clean(entry.error, _WIDTH)}", _RED, at=event.at)
             case _:
                 return
+
+
+def _broken(line: str) -> list[str]:
+    """Return a line as lines that fit, broken between words where there are any."""
+    lines = []
+    while len(line) > _WIDTH:
+        head, space, tail = line[:_WIDTH].rpartition(" ")
+        lines.append(head if space else line[:_WIDTH])
+        line = (tail if space else "") + line[_WIDTH:]
+    return [*lines, line]

@@ -9,15 +9,20 @@ from ...errors import UsageError
 from ..printing.output import safe
 
 if TYPE_CHECKING:
+    from ...config.settings import LlmSettings
     from ...gateway.asked import Asked
 
 SHOWN = 5
 """Repositories of a folder that are named."""
 
 
-async def check_first(asked: "Asked") -> None:
-    """Raise UsageError for words that nothing serves, RepositoryError for a URL that cannot be read."""
-    check_served(asked.text)
+async def check_first(asked: "Asked", llm: "LlmSettings | None" = None) -> None:
+    """Raise UsageError for words that nothing serves, RepositoryError for a URL that cannot be read.
+
+    `llm`: the models that serve any words; None: there are none.
+    """
+    if llm is None:
+        check_served(asked.text)
     if asked.repo is not None:
         await asyncio.to_thread(_check_url, asked.repo)
 
@@ -43,7 +48,7 @@ def check_served(text: str) -> None:
     asks = [phrase for template in templates for phrase in template.match.asks]
     known = f"a request that begins with {', '.join(asks[:SHOWN])} …" if asks else "no words"
     raise UsageError(
-        f"nothing here serves {safe(text[:60])!r}{meant} (it takes {known}; what needs a model is not served; "
+        f"nothing here serves {safe(text[:60])!r}{meant} (it takes {known}; for other words set llm.model; "
         "`picoclaw workflows list` names workflows to run by name)"
     )
 

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -30,17 +30,28 @@ class Options:
     retry_delay: str | None = None
     retry_longest: str | None = None
     final: tuple[str, ...] = ()
+    plan: 'Literal["model"] | None' = None
     key: str | None = None
+    budget_usd: str | None = None
+    budget_tokens: str | None = None
+    budget_turns: str | None = None
+    on_breach: str | None = None
 
     def onto(self, asked: "Asked") -> "Asked":
         """Return what is asked with these options. Raises UsageError; nothing was sent."""
         from ...gateway.retry_policy import retry_of
         from .asked import read_priority
+        from .budget import read_budget
 
         if self.key is not None and not self.key.strip():
             raise UsageError("--key is empty: give each request a key of its own, or leave it out")
+        if self.plan is not None and (asked.demand is not None or asked.template is not None):
+            raise UsageError(
+                "--plan model is for a request in words: leave out --capability, --node, --agent and --template"
+            )
         return replace(
             asked,
+            plan=self.plan,
             priority=read_priority(self.priority),
             deadline=_limit(self.timeout, "--timeout"),
             task_timeout=_limit(self.task_timeout, "--task-timeout"),
@@ -53,6 +64,7 @@ class Options:
                 final=self.final,
             ),
             key=self.key,
+            budget=read_budget(self.budget_usd, self.budget_tokens, self.budget_turns, self.on_breach),
         )
 
 
@@ -99,7 +111,20 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="PATTERN",
         help="An error that ends a task at once (* and ? fit all).",
     ),
+    click.option(
+        "--plan",
+        type=click.Choice(["model"]),
+        help="Let the coordinator's model plan it, whatever workflow matches.",
+    ),
     click.option("--key", metavar="KEY", help="Idempotency key: sending twice is sending once."),
+    click.option("--budget-usd", metavar="USD", help="What its agents may spend, all together."),
+    click.option("--budget-tokens", metavar="N", help="Tokens that its agents may use, such as 200k."),
+    click.option("--budget-turns", metavar="N", help="Questions that its agents may ask their models."),
+    click.option(
+        "--on-breach",
+        type=click.Choice(["wrap_up", "ask"]),
+        help="When a budget is spent: end with a partial result, or ask. [wrap_up]",
+    ),
 )
 
 

@@ -34,6 +34,11 @@ def make_plan(request: Request, templates: Sequence[Template], offers: Sequence[
         if request.broadcast is not None:
             return plan_broadcast(request, task, offers)
         return Plan(tasks=(task,))
+    if request.plan == "model":
+        raise PlanError(
+            "the request is to be planned by a model, and this coordinator has none: set llm.model on it, or "
+            "leave out --plan model"
+        )
     template = find_template(request, templates)
     if template is None:
         raise PlanError(_nothing_fits(request, templates))

@@ -14,6 +14,7 @@ from .outcome import Outcome
 from .report import Report
 from .review_data import ChangeData, Counts, RepositoryData, ReviewData
 from .review_markdown import render
+from .review_model import model_data
 
 
 def join_code_review(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Report:
@@ -39,6 +40,7 @@ def join_code_review(plan: Plan, request: Request, outcomes: Sequence[Outcome]) 
         worst=next((severity for severity in SEVERITIES if counts.by_severity[severity]), None),
         counts=counts,
         areas=tuple(areas.area_data(part) for part in parts),
+        model=model_data(parts),
         findings=found,
         files=hot_spots(found),
         languages=areas.languages(parts),

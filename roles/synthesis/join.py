@@ -9,8 +9,12 @@ from ...config.spelling import did_you_mean
 from ...errors import PlanError
 from ...swarm.records import Plan, Request
 from .broadcast import join_broadcast
+from .by_model.name import BY_MODEL
+from .by_model.report import join_unwritten, join_written
+from .by_model.written import Written
 from .code_review import join_code_review, only_reviews
 from .of_step import join_of_step
+from .origin import with_origin
 from .outcome import Outcome
 from .plain import join_plain
 from .report import Report
@@ -19,7 +23,7 @@ from .table import join_table, read_options
 Join = Callable[[Plan, Request, Sequence[Outcome]], Report]
 
 JOINS: Mapping[str, Join] = MappingProxyType(
-    {"plain": join_plain, "code-review": join_code_review, "table": join_table}
+    {"plain": join_plain, "code-review": join_code_review, "table": join_table, BY_MODEL: join_unwritten}
 )
 """What a plan may name as its `join`; `step:NAME` besides them: that task's result is the report."""
 STEP_PREFIX = "step:"
@@ -44,8 +48,12 @@ def check_join(name: str, options: JsonValue, what: str, joins: Collection[str] 
         read_options(options, what)
 
 
-def join(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Report:
+def join(
+    plan: Plan, request: Request, outcomes: Sequence[Outcome], written: Written | str | None = None
+) -> Report:
     """Return the report of a request; the same outcomes always give the same report.
+
+    `written`: of a join by a model its text, or why there is none.
 
     Outcomes are taken in the order of the plan; a task of the plan without one is reported as
     missing. Results that lay in the object store must have been fetched. Raises PlanError for a
@@ -69,7 +77,15 @@ def join(plan: Plan, request: Request, outcomes: Sequence[Outcome]) -> Report:
     elif chosen is join_plain and only_reviews(ordered):
         # One review asked for by its capability reads as a whole code review does.
         chosen = join_code_review
-    report = chosen(plan, request, ordered)
+    if chosen is join_unwritten:
+        report = (
+            join_written(plan, request, ordered, written)
+            if isinstance(written, Written)
+            else join_unwritten(plan, request, ordered, written or "")
+        )
+    else:
+        report = chosen(plan, request, ordered)
+    report = with_origin(plan, report)
     if plan.partial == "fail" and report.partial and not report.failed:
         report = report.model_copy(update={"failed": report.summary})
     return report

@@ -89,6 +89,32 @@ class AreaData(_Part):
     notes: tuple[str, ...]
 
 
+class ModelRemark(_Part):
+    """Why a finding matters, by a model; the finding itself is an analyzer's."""
+
+    area: str
+    path: str
+    line: int
+    rule: str
+    why: str
+
+
+class ModelData(_Part):
+    """What a model said, as far as it was verified against the repository and the analyzers."""
+
+    models: tuple[str, ...]
+    summaries: dict[str, str]
+    """By area."""
+    remarks: tuple[ModelRemark, ...]
+    """In each area the most important first."""
+    seen: int
+    """Findings that a model saw itself: those of the tool `model`."""
+    dropped: int
+    """Remarks that named a finding, file or line that there is not."""
+    not_read: dict[str, str]
+    """Why no model read the repository, by area."""
+
+
 class HotSpot(_Part):
     """A file with many or bad findings."""
 
@@ -144,6 +170,8 @@ class ReviewData(_Part):
     missing: tuple[str, ...]
     """What was not reviewed, one line each."""
     notes: tuple[str, ...]
+    model: ModelData | None = None
+    """None: no model had to do with it."""
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return it as plain JSON values, `schema` first."""

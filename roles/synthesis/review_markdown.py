@@ -10,6 +10,7 @@ from ...capabilities.findings import Severity, ToolRun
 from .markdown import clean, code, count, inline, prose, table
 from .merge import WHOLE
 from .review_data import AreaData, ChangeData, MergedFinding, ReviewData
+from .review_model import model_section
 
 SHOWN_FINDINGS = 50
 SHOWN_PER_RULE = 5
@@ -27,6 +28,7 @@ def render(data: ReviewData) -> str:
     sections = [
         _head(data),
         _table(data.areas, data),
+        model_section(data.model),
         _findings(data.findings),
         _files(data),
         _facts(data.areas),

@@ -1,17 +1,17 @@
 """Checks of a change of limits against what stands in the swarm now."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from ...errors import UsageError
 from ..swarm import Swarm
 from .look import read_in_use
+from .record import Value
 
-KEEPS = ("size.log", "size.inbox", "size.artifacts")
+KEEPS = ("size.log", "size.journal", "size.inbox", "size.artifacts")
 """Streams that refuse what is new: made smaller than what they hold, they would lose what is old."""
 
 
-async def check_room(swarm: Swarm, changes: Mapping[str, timedelta | int | None]) -> None:
+async def check_room(swarm: Swarm, changes: Mapping[str, Value | None]) -> None:
     """Raise UsageError for a stream that is to become smaller than what it holds."""
     sizes = {name: value for name, value in changes.items() if name in KEEPS and isinstance(value, int)}
     if sizes:

@@ -12,7 +12,7 @@ from ..records import VERSION, version_of
 from ..streams import Limits
 from ..subjects import Names
 from ..wire import Wire
-from .record import KEY, SwarmLimits, effective, with_values
+from .record import KEY, SwarmLimits, Value, effective, with_values
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class LiveLimits:
             self._use(record, datetime.fromisoformat(stored.time).timestamp() if stored is not None else 0.0)
         return record
 
-    async def change(self, changes: Mapping[str, timedelta | int | None]) -> tuple[SwarmLimits, SwarmLimits]:
+    async def change(self, changes: Mapping[str, Value | None]) -> tuple[SwarmLimits, SwarmLimits]:
         """Set some limits, or unset them by None; return the record before and after.
 
         A foreign message in its place is replaced. Raises RecordRefused for one of an unknown version.

@@ -5,11 +5,14 @@ import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from ...errors import RecordRefused
 from ..foreign import warn_foreign
 from ..log import snapshot
 from ..records import read_json
+from ..sharing.accounts import Accounts, today
+from ..sharing.spending import Spending, Sum, spent
 from ..subjects import split_log_subject
 from ..swarm import Swarm
 from ..views.held import HeldTo
@@ -47,6 +50,8 @@ class InUse:
     """Requests in the inbox."""
     open: int = 0
     """Requests that wait there, or were accepted and have not ended."""
+    spent: Sum = field(default_factory=Sum)
+    """By the agents of the H-id on this day, in UTC; what is reserved included."""
     fills: Mapping[str, Fill] = field(default_factory=dict)
     """By the limit of its size, such as `size.log`; a stream that was never made is left out."""
 
@@ -56,6 +61,7 @@ async def read_in_use(swarm: Swarm) -> InUse:
     names = swarm.names
     streams = {
         "size.log": names.log,
+        "size.journal": names.journal,
         "size.inbox": names.requests,
         "size.dead_letters": names.dead_letters,
         "size.events": names.events,
@@ -64,6 +70,7 @@ async def read_in_use(swarm: Swarm) -> InUse:
     limits, slots, out, inbox, unended = await asyncio.gather(
         swarm.live.read(), _slots(swarm), tasks_out(swarm), swarm.inbox.ids(), count_open(swarm)
     )
+    account = await _today(swarm)
     fills = await asyncio.gather(*(_fill(swarm, stream) for stream in streams.values()))
     return InUse(
         limits=limits,
@@ -71,6 +78,7 @@ async def read_in_use(swarm: Swarm) -> InUse:
         out=out,
         waiting=len(inbox),
         open=unended,
+        spent=spent(account),
         fills={name: fill for name, fill in zip(streams, fills, strict=True) if fill is not None},
     )
 
@@ -96,6 +104,19 @@ async def tasks_out(swarm: Swarm) -> dict[str, int]:
     info = await swarm.wire.api(f"STREAM.INFO.{swarm.names.tasks}", {"subjects_filter": ">"})
     subjects = info["state"].get("subjects") or {}
     return dict(Counter(split_log_subject(subject)[0] for subject in subjects))
+
+
+async def _today(swarm: Swarm) -> Spending:
+    """Return what the agents have spent on this day."""
+    try:
+        info = await swarm.wire.api(f"STREAM.INFO.KV_{swarm.names.spending}")
+        # By the server's clock, as the nodes write it; a verb has not learnt it yet.
+        day = today(datetime.fromisoformat(str(info["ts"])).timestamp())
+        return (await Accounts(swarm.wire, swarm.names).read(day))[0]
+    except ApiError as error:
+        if error.code not in NOT_FOUND:
+            raise
+        return Spending()  # nodes of an earlier version made no accounts
 
 
 async def _slots(swarm: Swarm) -> dict[str, tuple[str, ...]]:

@@ -14,6 +14,8 @@ from pydantic import Field
 from ..records import Record
 from ..streams import Limits
 
+Value = timedelta | int | float
+"""An age, a count or a number of bytes, or USD."""
 KEY = "limits"
 """Its key in the registry."""
 
@@ -37,12 +39,17 @@ class SwarmLimits(Record):
     """Tasks of the H-id that are on their lanes or running."""
     tenant_queued: Count | None = None
     """Requests of the H-id that are open."""
+    budget_usd: Annotated[float, Field(ge=0)] | None = None
+    """What the agents of the H-id may spend in a day (UTC), in USD."""
+    budget_tokens: Annotated[int, Field(ge=0)] | None = None
+    budget_turns: Annotated[int, Field(ge=0)] | None = None
     keep_requests_s: Seconds | None = None
     keep_dead_letters_s: Seconds | None = None
     keep_artifacts_s: Seconds | None = None
     keep_events_s: Seconds | None = None
     keep_lanes_s: Seconds | None = None
     size_log: Size | None = None
+    size_journal: Size | None = None
     size_inbox: Size | None = None
     size_dead_letters: Size | None = None
     size_events: Size | None = None
@@ -57,9 +64,9 @@ class Limit:
     """As people write it, such as `keep.requests`."""
     field: str
     """In the record."""
-    kind: Literal["count", "age", "size"]
+    kind: Literal["count", "age", "size", "usd", "number"]
     least: float
-    """Smallest value: a count, seconds or bytes."""
+    """Smallest value: a count, seconds, bytes or USD."""
     what: str
     """What it limits, in words."""
 
@@ -100,6 +107,27 @@ LIMITS: Mapping[str, Limit] = {
             kind="count",
             least=1,
             what="open requests of this H-id",
+        ),
+        Limit(
+            name="budget.usd",
+            field="budget_usd",
+            kind="usd",
+            least=0,
+            what="USD that the agents of this H-id may spend in a day (UTC)",
+        ),
+        Limit(
+            name="budget.tokens",
+            field="budget_tokens",
+            kind="number",
+            least=0,
+            what="tokens that the agents of this H-id may use in a day (UTC)",
+        ),
+        Limit(
+            name="budget.turns",
+            field="budget_turns",
+            kind="number",
+            least=0,
+            what="questions that the agents of this H-id may ask their models in a day (UTC)",
         ),
         Limit(
             name="keep.requests",
@@ -144,6 +172,13 @@ LIMITS: Mapping[str, Limit] = {
             what="the task log",
         ),
         Limit(
+            name="size.journal",
+            field="size_journal",
+            kind="size",
+            least=1 << 20,
+            what="the journals of agents",
+        ),
+        Limit(
             name="size.inbox",
             field="size_inbox",
             kind="size",
@@ -185,6 +220,7 @@ _AGES = {
 }
 _SIZES = {
     "size_log": "log",
+    "size_journal": "journal",
     "size_inbox": "inbox",
     "size_dead_letters": "dead_letters",
     "size_events": "events",
@@ -210,15 +246,17 @@ def default(base: Limits, limit: Limit) -> timedelta | int | None:
     return found
 
 
-def value_of(record: SwarmLimits, limit: Limit) -> timedelta | int | None:
+def value_of(record: SwarmLimits, limit: Limit) -> Value | None:
     """Return what was set for a limit; None: nothing."""
     value = getattr(record, limit.field)
     if value is None:
         return None
+    if limit.kind == "usd":
+        return float(value)
     return timedelta(seconds=value) if limit.kind == "age" else int(value)
 
 
-def with_values(record: SwarmLimits, changes: Mapping[str, timedelta | int | None]) -> SwarmLimits:
+def with_values(record: SwarmLimits, changes: Mapping[str, Value | None]) -> SwarmLimits:
     """Return the record with some limits set, or unset by None; names are those of `LIMITS` and the caps."""
     caps = dict(record.caps)
     fields: dict[str, object] = {}

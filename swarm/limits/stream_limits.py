@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from ..streams import Limits
@@ -35,6 +36,7 @@ def adaptable(names: Names) -> tuple[Adaptable, ...]:
     """Return the streams whose limits can be set."""
     return (
         Adaptable(names.log, "size.log", refuses=True),
+        Adaptable(names.journal, "size.journal", refuses=True),
         Adaptable(names.dead_letters, "size.dead_letters", "keep.dead_letters"),
         Adaptable(names.events, "size.events", "keep.events"),
         # What a request refers to is kept as long as the request: the janitor decides, not the age.
@@ -64,10 +66,10 @@ def changed_config(
             now.add(name)
         if value is None:
             new[key] = -1
-        elif isinstance(value, int):
-            new[key] = value
-        else:
+        elif isinstance(value, timedelta):
             new[key] = int(value.total_seconds() * _NANOS)
+        else:
+            new[key] = int(value)
     if one.refuses and 0 < new.get("max_bytes", -1) < used:
         log.warning("stream %s holds %d bytes, more than it is to: it stays as it is", one.stream, used)
         del new["max_bytes"]

@@ -166,6 +166,8 @@ class Announcer:
             agents=advert.agents,
             leads=advert.leads,
             promotable=advert.promotable,
+            sandbox=advert.sandbox,
+            optional=dict(advert.optional),
             started=round(asyncio.get_running_loop().time() - self._born, 3),
             born=self._joined_at,
             host=advert.host,

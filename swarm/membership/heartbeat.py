@@ -41,6 +41,10 @@ class Heartbeat(Record):
     """It coordinates, whatever its role: True of coordinators and of workers that were promoted."""
     promotable: bool | None = None
     """It takes the role of a coordinator while nobody has it; None: it does not."""
+    sandbox: str | None = None
+    """What commands of agents run in on it: `bubblewrap` or `none`; None: it has no model for agents."""
+    optional: dict[str, str] = Field(default_factory=dict)
+    """Agents that are programs of others and not ready here, with what they need; nobody asked for them."""
     started: float
     """Seconds that the run had lived when it sent this one."""
     born: float = 0.0
@@ -83,6 +87,8 @@ class Advert:
     agents: tuple[str, ...] = ()
     leads: bool | None = None
     promotable: bool | None = None
+    sandbox: str | None = None
+    optional: Mapping[str, str] = field(default_factory=dict)
     host: str = ""
     pid: int = 0
     version: str = ""

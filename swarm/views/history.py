@@ -73,6 +73,7 @@ def history_row(entry: Entry | None, *, seq: int, at: float, step: str) -> Histo
         case Planned():
             number = len(entry.plan.tasks) if entry.plan is not None else None
             tasks = "a large plan" if number is None else f"{number} task{'s' if number != 1 else ''}"
-            return row("planned", tasks, node=entry.owner)
+            again = f", revision {entry.revision}" if entry.revision else ""
+            return row("planned", tasks + again, node=entry.owner)
         case Cancelling():
             return row("cancelling", entry.why)

@@ -28,6 +28,10 @@ class NodeRow:
     """It says that it coordinates; ask `coordinates`, which knows nodes of older versions too."""
     promotable: bool = False
     """It takes the coordinator's role while nobody has it."""
+    sandbox: str | None = None
+    """What commands of agents run in on it; None: it runs none."""
+    optional: Mapping[str, str] = field(default_factory=dict)
+    """Agents that are programs of others and not ready on it, with what they need."""
     tasks: tuple[str, ...] = ()
     slots: int
     heard_s: float
@@ -96,6 +100,8 @@ def node_row(beat: Heartbeat, sign: Sign, now: float) -> NodeRow:
         agents=beat.agents,
         leads=bool(beat.leads),
         promotable=bool(beat.promotable),
+        sandbox=beat.sandbox,
+        optional=dict(beat.optional),
         tasks=() if status == "offline" else beat.tasks,
         slots=beat.slots,
         heard_s=heard,
@@ -118,6 +124,8 @@ class Around:
     """Server time, in seconds since the epoch."""
     held_to: HeldTo = field(default_factory=HeldTo)
     """The caps and quotas of the swarm."""
+    asks: Mapping[str, str] = field(default_factory=dict)
+    """By task, the question that its agent asks people."""
 
     @property
     def offers(self) -> Sequence[Offer]:

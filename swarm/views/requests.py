@@ -131,6 +131,9 @@ def task_row(
     head = state.heads.get(step, TaskHead())
     open_ = not head.terminal and not state.head.terminal
     waits = why_task_waits(head, task, state.head, state.heads, around, place) if open_ else ""
+    asks = around.asks.get(task_id(state.id, step)) if open_ and head.state == "running" else None
+    if asks is not None:
+        waits = f"waiting for approval {asks}"
     return TaskRow(
         id=task_id(state.id, step),
         request=state.id,

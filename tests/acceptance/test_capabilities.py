@@ -264,7 +264,7 @@ def test_capabilities_tells_what_is_ready_and_what_it_needs(here: Here) -> None:
     assert rows["count-words"]["by"] == "function"
     assert rows["code"]["by"] == "analyzers"
     assert rows["research"]["needs"].startswith("needs claude on the PATH")
-    assert rows["writing"]["needs"] == "needs a model"
+    assert rows["writing"]["needs"].startswith("needs a model: set llm.model")
     assert rows["environment"]["ready"]
     assert rows["general"]["ready"]
     for name, code in (("audit", 0), ("nothing-like-it", 1), ("a b", 2)):

@@ -219,7 +219,7 @@ def test_logs_of_this_machines_nodes(shared: Shared, request_id: str) -> None:
     assert "info" not in {line["level"] for line in logged("--level", "warning")}
     text = shared.run("logs", "hand", "--level", "warning").stdout
     assert re.search(
-        r"^\S+ \S+  warning   hand  capability research is declared, not ready: needs a model$",
+        r"^\S+ \S+  warning   hand  capability research is declared, not ready: needs a model: set ",
         text,
         re.MULTILINE,
     )

@@ -220,8 +220,11 @@ def _judge_request(before: Sequence[Written], new: Written) -> Iterator[Violatio
             if not accepted:
                 yield Violation("never accepted", f"{new.name} got the owner {new.entry.owner}")
         case Planned() as entry:
-            if any(isinstance(written.entry, Planned) for written in before):
+            made = sum(isinstance(written.entry, Planned) for written in before)
+            if made and entry.revision != made + 1:
                 yield Violation("planned twice", f"{new.name} was planned again by {entry.owner}")
+            if not made and entry.revision is not None:
+                yield Violation("never planned", f"{new.name} has a later plan, and no first one")
             if entry.run != run:
                 yield Violation("stale write", f"{entry.owner} planned {new.name}, which {owner} owns")
         case Done() as entry:

@@ -32,6 +32,8 @@ def plans_of(history: History) -> dict[str, Plan]:
     plans = dict(history.plans)
     for written in history.log:
         if isinstance(written.entry, Planned) and written.entry.plan is not None:
+            if written.entry.revision is not None:
+                plans[written.request] = written.entry.plan
             plans.setdefault(written.request, written.entry.plan)
     return plans
 

@@ -160,7 +160,7 @@ async def test_what_fits_nothing_or_several_names_what_there_is(lab: Lab, verb: 
     assert "no node is called that either, the nearest is hand-1" in nothing.stderr
     assert "did you mean 'running'?" in status.stderr
     assert "--json and -o wide do not go together" in two.stderr
-    assert "'taks' is none of: request, task, node; did you mean 'tasks'?" in kind.stderr
+    assert "'taks' is none of: agent, request, task, node; did you mean 'tasks'?" in kind.stderr
     assert f"did you mean `picoclaw describe {request}`?" in get.stderr
     assert one.stdout.startswith("Name:            r-lead\n")
     assert whole.stdout.startswith(f"Name:            {request[:6]}\n")

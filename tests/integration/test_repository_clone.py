@@ -1,7 +1,6 @@
 """A repository by URL and commit, from a real git server."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +13,8 @@ from picoclaw.capabilities.repository.reference import refer, resolve_url
 from picoclaw.capabilities.repository.snapshot import Limits
 from picoclaw.errors import FinalError, RepositoryError, RetryableError
 from picoclaw.swarm.records import RepositoryRef
+from picoclaw.tests.support.git_daemon import git_daemon
 from picoclaw.tests.support.repositories import make_repository, run_git
-from picoclaw.tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
 
@@ -28,31 +27,8 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def server(project: Path, tmp_path: Path) -> Iterator[str]:
     """A git daemon on a port of its own; yields the project's URL."""
-    log = tmp_path / "daemon.log"
-    with log.open("wb") as output:
-        daemon = subprocess.Popen(
-            ["git", "daemon", "--verbose", "--export-all", "--reuseaddr", "--listen=127.0.0.1", "--port=0",
-             f"--base-path={project.parent}", str(project.parent)],
-            stderr=output, stdout=output, start_new_session=True,
-        )  # fmt: skip
-    try:
-        port = wait_for(lambda: listening_port(daemon.pid), 10)
-        yield f"git://127.0.0.1:{port}/project"
-    finally:
-        os.killpg(daemon.pid, 9)
-        daemon.wait()
-
-
-def listening_port(pid: int) -> int | None:
-    """Return the port that a process, or a child of it, listens on."""
-    import psutil
-
-    process = psutil.Process(pid)
-    for each in [process, *process.children(recursive=True)]:
-        for connection in each.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN:
-                return int(connection.laddr.port)
-    return None
+    with git_daemon(project, tmp_path / "daemon.log") as url:
+        yield url
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from picoclaw.capabilities.change import Change
 from picoclaw.capabilities.repository.diff import read_change
 from picoclaw.errors import PicoclawError
-from picoclaw.tests.integration.test_repository_clone import listening_port
+from picoclaw.tests.support.git_daemon import listening_port
 from picoclaw.tests.support.repositories import make_repository, run_git
 from picoclaw.tests.support.waiting import wait_for
 

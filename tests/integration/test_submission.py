@@ -9,7 +9,7 @@ from picoclaw.capabilities.executor import Context
 from picoclaw.errors import SwarmTimeout, UsageError
 from picoclaw.swarm.bodies import BODY_LIMIT
 from picoclaw.swarm.records import QueuedTask, Result
-from picoclaw.swarm.submission import Ended, LogEvent, Progress, new_request, submit, wait, watch
+from picoclaw.swarm.submission import Ended, Event, LogEvent, Progress, new_request, submit, wait, watch
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.executors import Gate, Runs, executors
 from picoclaw.tests.support.nats import StartNats
@@ -18,12 +18,12 @@ from picoclaw.tests.support.swarm import STEP, Lab, ask, end_of, lab_on
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(30)]
 
 
-async def watched(swarm: Swarm, request: str) -> list[LogEvent | Progress | Ended]:
+async def watched(swarm: Swarm, request: str) -> list[Event]:
     async with asyncio.timeout(40):
         return [event async for event in watch(swarm, request)]
 
 
-def kinds_of(events: list[LogEvent | Progress | Ended]) -> list[str]:
+def kinds_of(events: list[Event]) -> list[str]:
     return [
         f"{event.step}:{event.entry.kind}" if isinstance(event, LogEvent) else type(event).__name__.lower()
         for event in events

@@ -6,7 +6,7 @@
         ...                                                    # `before`: it is never stored
         point.wait()                                           # `after`: stored, its answer withheld
 
-`writes` tells writes by kind (`log`, `task`, `request`, `delay`, `dead`, `node`, `kv`, `ack`, `nak`,
+`writes` tells writes by kind (`log`, `journal`, `task`, `request`, `delay`, `dead`, `node`, `kv`, `ack`, `nak`,
 `wpi`, `term`, `pull`, `object`, `api` …), by the entry's kind and by step; `number` counts matches from 1.
 """
 
@@ -40,7 +40,7 @@ class Write:
     step: str = ""
     """Of an entry, a queue message or an event; `_` for the request's own log."""
     entry: str = ""
-    """Kind of a log entry."""
+    """Kind of a log entry, or of a step of a journal."""
     via: str = ""
     """Name of the relay that saw it: of several that share a point, who is to be harmed."""
 
@@ -50,7 +50,7 @@ class Write:
 
 
 _SETTLES = {b"+ACK": "ack", b"": "ack", b"-NAK": "nak", b"+WPI": "wpi", b"+TER": "term"}
-_WITH_STEP = frozenset({"log", "task", "delay", "dead", "event"})
+_WITH_STEP = frozenset({"log", "journal", "task", "delay", "dead", "event"})
 
 
 def read_write(frame: Frame, via: str = "") -> Write:
@@ -73,7 +73,7 @@ def read_write(frame: Frame, via: str = "") -> Write:
             request, step = tokens[-2:]
         elif kind == "request":
             request = tokens[-1]
-        if kind == "log":
+        if kind in ("log", "journal"):
             entry = _kind_of(frame.payload)
     return Write(kind, subject, frame.reply, frame.payload, frame.headers, request, step, entry, via)
 

@@ -171,7 +171,7 @@ class Fleet:
                 ],
             }
             given = {"workflow": workflow, "template": workflow["name"]}
-        request = new_request(name or f"{tasks} tasks", **given, **options)
+        request = new_request(name or f"{tasks} tasks", **given | options)
         await submit(self.swarm, request)
         self.handed_in.append(request.id)
         return request.id

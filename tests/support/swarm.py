@@ -12,7 +12,7 @@ from typing import Any
 from nats.aio.client import Client
 
 from picoclaw.capabilities.executor import Executors
-from picoclaw.config.settings import NatsSettings, Role, Settings, SwarmSettings
+from picoclaw.config.settings import LlmSettings, NatsSettings, Role, Settings, SwarmSettings
 from picoclaw.roles.adverts import Definitions, fixed
 from picoclaw.roles.node import Node
 from picoclaw.roles.planning.template import Template, TemplateTask
@@ -106,6 +106,7 @@ class Lab:
         drain: timedelta = timedelta(seconds=5),
         hid: str | None = None,
         promotable: bool = False,
+        llm: LlmSettings | None = None,
         **nats: Any,
     ) -> Running:
         """Start a node without waiting for it; `nats` changes the lab's settings for it.
@@ -125,7 +126,7 @@ class Lab:
         )
         running = Running(
             Node(
-                settings=Settings(swarm=swarm),
+                settings=Settings(swarm=swarm, llm=llm or LlmSettings()),
                 definitions=definitions or fixed(executors or {}, tuple(templates)),
                 home=self.folder,
                 capabilities_given=bool(capabilities),

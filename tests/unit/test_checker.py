@@ -38,8 +38,8 @@ def accepted(owner: str = "c1", **given: Any) -> Accepted:
     return Accepted(by=owner, owner=owner, run=f"{owner}#1", request=request(**given))
 
 
-def planned(owner: str = "c1", plan: Plan = PLAN) -> Planned:
-    return Planned(by=owner, owner=owner, run=f"{owner}#1", plan=plan)
+def planned(owner: str = "c1", plan: Plan = PLAN, revision: int | None = None) -> Planned:
+    return Planned(by=owner, owner=owner, run=f"{owner}#1", plan=plan, revision=revision)
 
 
 def took_over(owner: str) -> Owner:
@@ -183,6 +183,10 @@ FAULTS = [
                  ("a", queued()), ("a", started()), ("a", done()), ("_", ended("c2")))),
     Fault("planned twice", "planned again by c1",
           log_of(*BEGINNING, ("_", planned()), *B, ("a", queued()), ("a", started()), ("a", done()), END)),
+    Fault("planned twice", "planned again by c1",
+          log_of(*BEGINNING, ("_", planned(revision=3)), *B, ("a", queued()), ("a", started()), ("a", done()), END)),
+    Fault("never planned", "has a later plan, and no first one",
+          log_of(("_", accepted()), ("_", planned(revision=2)), *B, ("a", queued()), ("a", started()), ("a", done()), END)),
     Fault("attempts unexplained", "queued again as attempt 2 without a reason",
           with_a(queued(), started(), queued(2, ""), started("w1", 2, (1, 2)), done("w1", 2))),
     Fault("attempts unexplained", "queued as attempt 3 after attempt 1",

@@ -57,6 +57,16 @@ def values_of(key: Key, folder: Path) -> st.SearchStrategy[object]:
             return st.sampled_from(key.choices)
         case "path":
             return st.sampled_from([folder / "one.pem", folder / "two.pem"])
+        case "model":
+            return words.map(lambda w: f"openai/{w}")
+        case "variables":
+            return st.lists(words.map(lambda w: f"X_{w}"), min_size=1, max_size=3, unique=True).map(tuple)
+        case "models":
+            return st.lists(words.map(lambda w: f"openai/{w}"), min_size=1, max_size=3, unique=True).map(
+                tuple
+            )
+        case "address":
+            return words.map(lambda w: f"http://{w}:80/v1")
         case "paths":
             there = st.sampled_from([folder, folder / "one.pem", folder / "two.pem"])
             return st.lists(there, min_size=1, max_size=3, unique=True).map(tuple)

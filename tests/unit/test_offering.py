@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from picoclaw.capabilities.agent.coding.executor import CodingExecutor
+from picoclaw.capabilities.agent.coding.known import CODEX
 from picoclaw.capabilities.executor import Described
 from picoclaw.config.settings import SwarmSettings
 from picoclaw.errors import ConfigError
 from picoclaw.roles.offering import make_offering
+from picoclaw.swarm.membership.heartbeat import Advert
 from picoclaw.tests.support.executors import Runs, executors
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(10)]
@@ -37,3 +40,19 @@ def test_strict_is_about_what_a_node_was_told_to_serve() -> None:
 
     with pytest.raises(ConfigError, match="mine: a test that makes it ready"):
         make_offering(strict, "here", HERE, capabilities_given=True).check_strict(strict)
+
+
+def test_a_generalist_tells_of_programs_that_would_be_agents_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setenv("CODEX_API_KEY", "sk-x")
+    mine = {**HERE, "agent:codex": CodingExecutor(CODEX)}
+    made = make_offering(GENERAL, "here", mine, capabilities_given=True)
+    needs = "needs codex on the PATH: install it, or add its folder to the node's PATH"
+
+    assert made.advertised_by(Advert(node="here", run="r", sid="s", role="worker", slots=1)).optional == {
+        "codex": needs
+    }
+    assert "agent:codex" not in made.not_ready, "nobody asked for it"
+    special = replace(GENERAL, capabilities=("code",))
+    made = make_offering(special, "here", mine, capabilities_given=True)
+    assert not made.advertised_by(Advert(node="here", run="r", sid="s", role="worker", slots=1)).optional

@@ -23,7 +23,9 @@ def test_each_clause_of_each_quoted_message_stands_in_the_code() -> None:
 
 
 def test_the_check_finds_a_message_that_nobody_prints() -> None:
-    assert [runs(clause) > JOINTS for clause in clauses(f"the moon {GAP} is made of cheese; buy some")] == [
+    assert [
+        runs(clause) > JOINTS for clause in clauses(f"the purple moon {GAP} is made of cheese; buy some")
+    ] == [
         True,
         True,
         True,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from picoclaw.capabilities.executor import Context, Executor, Executors, Readiness
-from picoclaw.capabilities.registry import find_executor, load_executors, offer
+from picoclaw.capabilities.registry import NO_MODEL, find_executor, load_executors, offer
 from picoclaw.errors import FinalError, NameRefused
 from picoclaw.swarm.demand import parse_demand, pull_rank, serves
 from picoclaw.swarm.records import QueuedTask, Result
@@ -72,8 +72,8 @@ def test_role_marks_are_neither_served_nor_missing() -> None:
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("research", "needs a model"),
-        ("writing", "needs a model"),
+        ("research", NO_MODEL),
+        ("writing", NO_MODEL),
         ("rust", "no analyzer for rust in this version"),
         ("golang", "no analyzer for go in this version"),
         ("cobol", "no executor on this machine serves it"),

@@ -188,7 +188,7 @@ def test_the_json_has_a_stable_form() -> None:
     assert (data["schema"], data["version"]) == ("picoclaw.code-review", 1)
     assert list(data) == [
         "schema", "version", "repository", "change", "summary", "complete", "worst", "counts", "areas", "findings",
-        "files", "languages", "not_looked_at", "missing", "notes",
+        "files", "languages", "not_looked_at", "missing", "notes", "model",
     ]  # fmt: skip
     assert data["repository"] == {"label": "demo", "url": None, "commit": "0a1b2c3d"}
     assert data["findings"] == [

@@ -1,0 +1,1 @@
+"""Approvals: what an agent may do, and what somebody has to allow."""

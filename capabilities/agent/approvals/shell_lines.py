@@ -1,0 +1,166 @@
+"""Shell lines: which commands a line of `bash` would run, as far as that can be told for sure. Pure.
+
+A program that runs what its arguments, its input or a file say makes its command opaque: nobody can say
+here what it would run. This fences off orders and mistakes; against a program that means harm stands
+the sandbox.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .shell_words import Word, split_line
+
+LONGEST = 8192
+"""Characters of a line that is read; a longer one is opaque."""
+_DEEPEST = 5
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_KEYWORDS = _words(
+    "if then elif else fi for while until do done case esac select function time coproc in ! [["
+)
+_SHELLS = _words("sh bash dash zsh ksh mksh ash fish csh tcsh rbash")
+_RUN_WHAT_THEY_ARE_GIVEN = _SHELLS | _words(
+    "busybox toybox eval source . exec trap alias unalias enable builtin hash bind complete mapfile readarray "
+    "python pypy perl ruby node nodejs deno bun php lua tclsh expect awk gawk mawk nawk sed ed ex vi vim nvim "
+    "emacs make gmake ninja cmake just ssh su sudo doas pkexec runuser chroot nsenter unshare bwrap docker "
+    "podman kubectl script screen tmux at batch crontab parallel xargs find fd entr watch socat ncat nc gdb "
+    "strace ltrace uv uvx npx npm pnpm yarn pip pipx poetry tox nox nix flock systemd-run setpriv ionice chrt "
+    "taskset start-stop-daemon java go cargo gcc cc tar rsync zip less more man ld-linux-x86-64.so ld.so "
+    "time doas dbus-run-session xvfb-run faketime proot fakeroot setarch linux32 linux64 stdbuf"
+)
+_WRAPPERS = frozenset({"env", "nice", "nohup", "timeout", "setsid", "command"})
+"""They run the command that follows their own options: it counts beside them."""
+_SYSTEM = ("/bin/", "/usr/bin/", "/usr/local/bin/", "/sbin/", "/usr/sbin/")
+_ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\[[^]]*\])?\+?=")
+_CHANGES_PROGRAMS = _words(
+    "PATH IFS BASH_ENV ENV SHELLOPTS BASHOPTS PROMPT_COMMAND HOME CDPATH PAGER EDITOR VISUAL"
+)
+_CHANGES_PREFIXES = ("LD_", "DYLD_", "BASH_FUNC", "GIT_", "PYTHON", "PERL", "RUBY", "NODE_")
+_GIT_RUNS = _words("config bisect rebase filter-branch submodule difftool mergetool alias hook maintenance")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command of a line."""
+
+    texts: tuple[str, ...]
+    """Its words with one blank between them: with the program's bare name, and as it is written."""
+    opaque: str = ""
+    """Why it may run others too."""
+    sure: str | None = None
+    """Its beginning up to what the shell may replace by names of files; None: it replaces nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShellLine:
+    """A line as a policy sees it."""
+
+    commands: tuple[Command, ...]
+    opaque: str = ""
+    """Why there may be more commands than these."""
+
+
+def read_line(text: str) -> ShellLine:
+    """Return the commands of a line; never raises."""
+    return _read(text, _DEEPEST)
+
+
+def _read(text: str, depth: int) -> ShellLine:
+    if len(text) > LONGEST:
+        return ShellLine((), f"it is longer than {LONGEST} characters")
+    if depth == 0:
+        return ShellLine((), "it is nested too deep")
+    split, why = split_line(text)
+    found: list[Command] = []
+    for words in split:
+        why = _take(words, found, depth) or why
+    return ShellLine(tuple(found), why)
+
+
+def _take(words: Sequence[Word], found: list[Command], depth: int) -> str:
+    """Add a command, and what it is known to run; return why the line is opaque, if it is."""
+    rest, why = list(words), ""
+    while rest and (name := _assigned(rest[0])):
+        why = _changes(name) or why
+        rest.pop(0)
+    if not rest:
+        return why
+    program, name = rest[0], rest[0].text.rsplit("/", 1)[-1]
+    arguments = [word.text for word in rest[1:]]
+    texts = dict.fromkeys([" ".join([name, *arguments]), " ".join([program.text, *arguments])])
+    opaque, inner = _opaque(program, name, arguments), ShellLine(())
+    if name in _SHELLS and len(arguments) == 2 and arguments[0] in ("-c", "-ec"):
+        inner, opaque = _read(arguments[1], depth - 1), ""
+    found.append(Command(tuple(texts), opaque, _sure(name, rest)))
+    found.extend(inner.commands)
+    why = inner.opaque or why
+    if program.text in _KEYWORDS and not program.quoted:
+        return f"it holds {program.text!r}, which begins a command of its own"
+    if name in _WRAPPERS:
+        wrapped, unread = _wrapped(name, rest[1:])
+        why = unread or why
+        why = _take(wrapped, found, depth) or why
+    return why
+
+
+def _sure(name: str, words: Sequence[Word]) -> str | None:
+    at = next((at for at, word in enumerate(words) if word.pattern and at), None)
+    if at is None:
+        return None
+    return " ".join([name, *(word.text for word in words[1:at])]) + " "
+
+
+def _assigned(word: Word) -> str:
+    """Return the variable that a word sets, if it may be an assignment."""
+    match = _ASSIGNMENT.match(word.text)
+    return match[1] if match else ""
+
+
+def _changes(name: str) -> str:
+    changes = name in _CHANGES_PROGRAMS or name.startswith(_CHANGES_PREFIXES)
+    return f"it sets {name}, which changes what a program does" if changes else ""
+
+
+def _opaque(program: Word, name: str, arguments: Sequence[str]) -> str:
+    if name == "[":
+        return ""
+    if program.pattern or not name:
+        return "its program is a pattern, or empty"
+    base = re.sub(r"[-.]?[0-9][0-9.]*$", "", name)
+    if name in _RUN_WHAT_THEY_ARE_GIVEN or base in _RUN_WHAT_THEY_ARE_GIVEN:
+        return f"{name} runs what it is given"
+    if "/" in program.text and not program.text.startswith(_SYSTEM):
+        return f"{program.text} may be any program"
+    if name == "git" and any(_run_by_git(word) for word in arguments):
+        return "git runs what it is given by an option or setting"
+    return ""
+
+
+def _run_by_git(word: str) -> bool:
+    options = ("-c", "--config-env", "--exec", "--upload-pack", "--receive-pack", "-x", "ext::")
+    return word in _GIT_RUNS or word.startswith(options)
+
+
+def _wrapped(name: str, words: Sequence[Word]) -> tuple[list[Word], str]:
+    """Return the command that a wrapper runs, and why that is not sure."""
+    rest, why = list(words), ""
+    while rest:
+        word = rest[0].text
+        if name == "env" and (variable := _assigned(rest[0])):
+            why = _changes(variable) or why
+        elif word == "--":
+            rest.pop(0)
+            break
+        elif word.startswith("-") and word not in ("-i", "-f", "-w"):
+            why = f"{name} {word} is not read here"
+        elif not word.startswith("-"):
+            break
+        rest.pop(0)
+    if name == "timeout" and rest:
+        rest.pop(0)
+    return rest, why

@@ -1,0 +1,1 @@
+"""Budgets: money, tokens, turns and time, taken before they are spent."""

@@ -1,0 +1,1 @@
+"""Coding CLIs of others as agents: `claude`, `codex`, `gemini` and `aider`, and what each prints."""

@@ -1,0 +1,191 @@
+"""A coding CLI as an agent: one run of the program, in a work tree where the task has a repository."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from ....errors import FinalError, RetryableError
+from ....swarm.records import ArtifactRef, QueuedTask, Result
+from ...child.job import Job, prepare
+from ...child.keep import keep_change, mask_folder
+from ...child.run import ChildEnd, ChildOrder, run_child
+from ...child.words import last_words, log_of
+from ...command.executor import meaning_of
+from ...definitions.read import Definition
+from ...definitions.schema import CommandDefinition
+from ...executor import Context, Readiness
+from ...removal import remove
+from ..workspace.files import hand_in_files
+from .account import Account, passing
+from .known import CodingCli
+
+TIMEOUT = timedelta(hours=1)
+LONGEST_TEXT = 256 * 2**10
+"""Characters of an answer that a result carries."""
+_WORDS = 600
+"""Characters of its own words in an error."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodingExecutor:
+    """Serves the lane `agent:NAME` by a coding CLI, where it is installed and has a key."""
+
+    cli: CodingCli
+
+    @property
+    def agent(self) -> str:
+        return self.cli.name
+
+    @property
+    def program(self) -> str:
+        return self.cli.name
+
+    @property
+    def own(self) -> bool:
+        return False
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        return frozenset()
+
+    def readiness(self, capability: str) -> Readiness:
+        """Return whether the program, git and a key are here; some file look-ups."""
+        for program in (self.cli.name, "git"):
+            if shutil.which(program) is None:
+                return Readiness(
+                    False, f"needs {program} on the PATH: install it, or add its folder to the node's PATH"
+                )
+        if self._key is None:
+            return Readiness(
+                False, f"needs {' or '.join(self.cli.keys)}: set it in the environment of the node"
+            )
+        return Readiness(True)
+
+    @property
+    def _key(self) -> str | None:
+        return next((name for name in self.cli.keys if os.environ.get(name)), None)
+
+    async def execute(self, task: QueuedTask, context: Context) -> Result:
+        """Run it. Raises FinalError or RetryableError with its last words, and with what it had cost."""
+        definition = self._definition(task)
+        assert isinstance(definition.body, CommandDefinition)
+        job = await prepare(definition, task, context, repository=True)
+        message = f"Task:\n{job.values['text']}\n".encode("utf-8", "replace")
+        there = set(self._left_by_itself(job.cwd))
+        order = await self._order(job, definition.body, message)
+
+        async def tell(said: str, fraction: float | None) -> None:
+            await context.progress(job.mask.text(said), fraction=fraction)
+
+        try:
+            end = await run_child(order, tell)
+        except OSError as error:
+            raise RetryableError(f"{self.cli.name}: no process can be started: {error}") from error
+        printed = await asyncio.to_thread(lambda: job.mask.data(end.stdout.read()).decode("utf-8", "replace"))
+        account = await asyncio.to_thread(self.cli.read, printed)
+        self._judge(job, definition.body, end, account)
+        for path in set(self._left_by_itself(job.cwd)) - there:
+            await asyncio.to_thread(_discard, path)
+        kept, changed = await _kept(job, context)
+        return Result(
+            summary="\n\n".join(filter(None, (account.text.strip()[:LONGEST_TEXT], changed))),
+            data=data_of(account),
+            artifacts=kept,
+            log="; ".join(filter(None, (in_figures(self.cli.name, account), log_of(job.mask, end.stderr)))),
+        )
+
+    def _definition(self, task: QueuedTask) -> Definition:
+        key = self._key
+        body = CommandDefinition.model_validate(
+            {
+                "command": [self.cli.name],
+                "directory": "workspace" if task.task.repository is None else "worktree",
+                "env": [key] if key is not None else list(self.cli.keys[:1]),
+                "timeout": TIMEOUT,
+            }
+        )
+        return Definition(name=self.cli.name, place="picoclaw", folder=Path(), body=body)
+
+    async def _order(self, job: Job, body: CommandDefinition, message: bytes) -> ChildOrder:
+        argv = [self.cli.name, *self.cli.arguments]
+        stdin: bytes | None = message
+        if self.cli.message_option:
+            file = Path(job.env["TMPDIR"]) / "task.md"
+            await asyncio.to_thread(file.write_bytes, message)
+            argv += [self.cli.message_option, str(file)]
+            stdin = None
+        return ChildOrder(
+            argv=tuple(argv),
+            cwd=job.cwd,
+            env=job.env,
+            folder=job.folder,
+            stdin=stdin,
+            timeout=body.timeout,
+            grace=body.grace,
+            keep=body.output_limit,
+            cap=body.output_cap,
+        )
+
+    def _left_by_itself(self, folder: Path) -> Iterable[Path]:
+        return folder.glob(self.cli.leaves) if self.cli.leaves else ()
+
+    def _judge(self, job: Job, body: CommandDefinition, end: ChildEnd, account: Account) -> None:
+        name = self.cli.name
+        if end.refused:
+            raise FinalError(f"{name}: it cannot be run: {end.refused}")
+        meaning, what = meaning_of(body, end)
+        if meaning == "done" and not account.problem:
+            return
+        said = " ".join(account.problem.split())[:_WORDS]
+        if meaning != "done":
+            # Of a program that did not get to its account, what it said last is the better word.
+            words = last_words(job.mask, end.stderr, end.stdout.shown)
+            told = account.problem and (account.session or account.usd is not None or not end.stderr.strip())
+            said = f"{what}: {said if told else words}"
+        spent = f" ({account.usd:.4f} USD spent)" if account.usd else ""
+        session = f" (session {account.session})" if account.session else ""
+        why = f"{name}: {said}{spent}{session}"
+        raise RetryableError(why) if meaning == "retry" or passing(said) else FinalError(why)
+
+
+async def _kept(job: Job, context: Context) -> tuple[tuple[ArtifactRef, ...], str]:
+    """Return what it leaves: its change as a patch, or the files of its folder; and the change in words."""
+    if job.worktree is None:
+        await asyncio.to_thread(mask_folder, job)
+        return await hand_in_files(job.cwd, job.folder, context), ""
+    change = await keep_change(job, context)
+    if change is None:
+        return (), ""
+    files = f"{change[1]} {'file' if change[1] == 1 else 'files'}"
+    return (change[0],), f"{files} changed: changes.patch is for `git apply`"
+
+
+def _discard(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        remove(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def data_of(account: Account) -> dict[str, JsonValue]:
+    """Return a run's account as the data of its result; null is what the program does not tell. Pure."""
+    return {
+        "text": account.text[:LONGEST_TEXT],
+        "usd": account.usd,
+        "turns": account.turns,
+        "session": account.session,
+        "tokens": {"read": account.read, "written": account.written},
+    }
+
+
+def in_figures(name: str, account: Account) -> str:
+    """Return in one line what a run took. Pure."""
+    turns = "turns untold" if account.turns is None else f"{account.turns} turns"
+    cost = "at a price that it does not tell" if account.usd is None else f"for {account.usd:.4f} USD"
+    return f"{name}: {turns}, {account.read or 0} tokens read and {account.written or 0} written, {cost}"

@@ -1,0 +1,1 @@
+"""The loop: message, model, tools, again; each step journaled."""

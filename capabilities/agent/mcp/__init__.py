@@ -1,0 +1,1 @@
+"""MCP: servers that a user names in a file; their tools become tools of agents."""

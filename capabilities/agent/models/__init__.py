@@ -1,0 +1,1 @@
+"""Models: one small interface, an adapter for each way to reach one."""

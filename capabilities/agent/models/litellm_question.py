@@ -1,0 +1,106 @@
+"""A question in OpenAI's words, which litellm translates. Pure."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+from .client import Question
+from .conversation import Assistant, Message, ToolAnswer, ToolCall
+from .named import Access, Model
+
+
+def parameters(question: Question, model: Model, access: Access, *, stream: bool) -> dict[str, Any]:
+    """Return what `litellm.acompletion` takes."""
+    told: dict[str, Any] = {
+        "model": model.route,
+        "messages": conversation(question.system, question.messages, model.provider.name),
+        "max_tokens": question.max_tokens,
+        "timeout": question.timeout.total_seconds(),
+        "num_retries": 0,  # retries are resilient.py's
+        "max_retries": 0,
+        "drop_params": True,
+    }
+    if access.sent_key is not None:
+        told["api_key"] = access.sent_key
+    if access.address is not None:
+        told["api_base"] = access.address
+    if question.tools:
+        told["tools"] = [
+            {
+                "type": "function",
+                "function": {"name": tool.name, "description": tool.description, "parameters": tool.schema},
+            }
+            for tool in question.tools
+        ]
+        if not question.may_use_tools:
+            told["tool_choice"] = "none"
+    if question.schema is not None:
+        told["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {
+                "name": "answer",
+                "schema": question.schema,
+                "strict": is_strict(question.schema),
+            },
+        }
+    if stream:
+        told |= {"stream": True, "stream_options": {"include_usage": True}}
+    return told
+
+
+def conversation(system: str, messages: Sequence[Message], provider: str) -> list[dict[str, Any]]:
+    """Return the messages, the system's first."""
+    told: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
+    for message in messages:
+        match message:
+            case Assistant():
+                told.append(_assistant(message, provider))
+            case ToolAnswer():
+                text = f"Error: {message.text}" if message.error else message.text
+                told.append({"role": "tool", "tool_call_id": message.call, "content": text})
+            case _:
+                told.append({"role": "user", "content": message.text})
+    return told
+
+
+def is_strict(schema: JsonValue) -> bool:
+    """Whether a schema is one that OpenAI can hold a model to: nothing optional, nothing further."""
+    if isinstance(schema, list):
+        return all(map(is_strict, schema))
+    if not isinstance(schema, dict):
+        return True
+    properties = schema.get("properties")
+    if schema.get("type") == "object" or isinstance(properties, dict):
+        required = schema.get("required")
+        names = set(properties) if isinstance(properties, dict) else set()
+        demanded = (
+            {name for name in required if isinstance(name, str)} if isinstance(required, list) else set()
+        )
+        if schema.get("additionalProperties") is not False or names != demanded:
+            return False
+    return all(map(is_strict, schema.values()))
+
+
+def _assistant(message: Assistant, provider: str) -> dict[str, Any]:
+    told: dict[str, Any] = {"role": "assistant", "content": message.text}
+    if message.calls:
+        told["tool_calls"] = [_call(call) for call in message.calls]
+    if message.provider == provider and isinstance(message.blocks, dict):
+        of_calls = message.blocks.get("calls")
+        if isinstance(of_calls, dict):
+            for call in told.get("tool_calls", ()):
+                if isinstance(fields := of_calls.get(call["id"]), dict):
+                    call["provider_specific_fields"] = fields
+        told |= {name: value for name, value in message.blocks.items() if name != "calls"}
+    return told
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    arguments = call.arguments if call.arguments is not None else {"not_json": call.raw}
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": json.dumps(arguments, ensure_ascii=False)},
+    }

@@ -1,0 +1,1 @@
+"""Profiles: an agent as its user defines it."""

@@ -1,0 +1,1 @@
+"""Sandboxes: what the commands of an agent can see and reach."""

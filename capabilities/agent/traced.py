@@ -1,0 +1,11 @@
+"""Traced: the span of one agent's work on a task."""
+
+from contextlib import AbstractContextManager
+
+from ...swarm.tracing import names
+from ...swarm.tracing.spans import Span, span
+
+
+def agent_span(agent: str) -> AbstractContextManager[Span]:
+    """Trace an agent by its profile's name."""
+    return span(agent, names.INVOKE_AGENT, {names.AGENT_NAME: agent})

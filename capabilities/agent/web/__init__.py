@@ -1,0 +1,1 @@
+"""The web, as agents may look into it."""

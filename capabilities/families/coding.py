@@ -1,0 +1,15 @@
+"""Coding CLIs: programs of others that are agents by themselves; an agent of the user's of the same name goes before."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..executor import Executor
+from ..told import Told
+
+
+def executors(_: Sequence[Path], __: Told) -> tuple[Executor, ...]:
+    """Return one executor for each CLI that picoclaw knows, installed or not."""
+    from ..agent.coding.executor import CodingExecutor
+    from ..agent.coding.known import KNOWN
+
+    return tuple(map(CodingExecutor, KNOWN))

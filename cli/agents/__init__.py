@@ -1,0 +1,1 @@
+"""`picoclaw create|get|describe|delete agent`: the agents that a swarm knows."""

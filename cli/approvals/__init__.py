@@ -1,0 +1,1 @@
+"""`picoclaw approvals|approve|deny`: what agents ask people, and the answers."""

@@ -1,0 +1,1 @@
+"""`picoclaw fake-llm`: a model server that plays a script."""

@@ -1,0 +1,1 @@
+"""`picoclaw mcp`: the MCP servers whose tools agents may use."""

@@ -1,0 +1,1 @@
+"""`picoclaw skills`: what agents can load when they need it."""

@@ -1,0 +1,1 @@
+"""What the jobs of agents ask of their node: blackboard, mail, work handed on, and the money for it."""

@@ -1,0 +1,62 @@
+"""Pauses of one job: its agent waits before its next step while somebody holds its request, without a slot."""
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ...errors import RecordRefused, UsageError
+from ...swarm.follow import Followed
+from ...swarm.foreign import warn_foreign
+from ...swarm.pause import pause_subject, read_pause
+from ...swarm.records import QueuedTask
+from ...swarm.swarm import Swarm
+from ..jobs import Slot
+
+log = logging.getLogger(__name__)
+
+AGAIN = timedelta(seconds=10)
+"""Between two looks that nothing called for: news may be lost with a connection."""
+
+
+@dataclass(slots=True)
+class JobPauses:
+    """Satisfies `capabilities.agent.context.Pauses`."""
+
+    swarm: Swarm
+    queued: QueuedTask
+    slot: Slot
+
+    async def held(self) -> str:
+        """Return in words who holds the request, and why; empty: nobody does."""
+        try:
+            record = await read_pause(self.swarm, self.queued.request)
+        except RecordRefused as error:
+            warn_foreign(log, pause_subject(self.swarm, self.queued.request)[1], error)
+            return ""
+        if record is None:
+            return ""
+        why = f": {record.why}" if record.why else ""
+        return f"paused by {record.by or 'a person'}{why}"
+
+    async def wait(self) -> None:
+        """Wait until nobody holds the request."""
+        news = asyncio.Event()
+
+        def heard(_: Followed) -> None:
+            news.set()
+
+        stream, subject = pause_subject(self.swarm, self.queued.request)
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self.slot.parked())
+            except UsageError as error:
+                # So many wait already that this one keeps its slot.
+                log.debug("%s is paused in its slot: %s", self.queued.id, error)
+            await stack.enter_async_context(self.swarm.following(stream, subject, heard))
+            while await self.held():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(AGAIN.total_seconds()):
+                        await news.wait()
+                news.clear()

@@ -1,0 +1,1 @@
+"""Reports by a model: its evidence, its citations, and what is said of it. Pure."""

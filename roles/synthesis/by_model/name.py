@@ -1,0 +1,3 @@
+"""The name of the join by a model, as plans and templates have it."""
+
+BY_MODEL = "model"

@@ -1,0 +1,144 @@
+"""Asking: a coordinator's questions to a model, each answered once however often its coordinator is killed.
+
+The journal of a request's own step holds them by number. Who owns the request fences the journal by the
+sequence of the request's log that it goes by: a later owner's is always higher.
+"""
+
+import hashlib
+import logging
+from dataclasses import replace
+
+from pydantic_core import to_json
+
+from ...capabilities.agent.budget.account import Breach, Granted, Holder
+from ...capabilities.agent.budget.limits import Budget
+from ...capabilities.agent.budget.of_journal import spent_in
+from ...capabilities.agent.models.client import Question
+from ...capabilities.agent.models.conversation import TURN, Turn
+from ...errors import ContextTooLong, JobCancelled, ModelRefused, ModelUnavailable
+from ...swarm.journal import TaskJournal, take_over
+from ...swarm.steps import Intent, Outcome
+from ...swarm.subjects import task_id
+from ..agents.purse import Payee, Purse
+from ..ledger import Fenced, Ledger
+from .mind import Mind
+
+log = logging.getLogger(__name__)
+
+TOO_LONG = "too long: "
+"""Begins the journal's error of a question that was longer than the model reads."""
+
+
+class Asker:
+    """Asks in one order, the same after a crash; `begin_asking` makes it."""
+
+    def __init__(self, mind: Mind, journal: TaskJournal, purse: Purse) -> None:
+        self._mind = mind
+        self._journal = journal
+        self._purse = purse
+        self._number = 0
+        self.turns = 0
+        """Questions that have an answer, recorded ones included."""
+        self.tokens = 0
+        self.usd: float | None = 0.0
+        """None: of one of them no price is known."""
+        self.model = mind.model
+        """Who answered last."""
+        self.cut = False
+        """The last answer ends at its length limit."""
+
+    async def ask(self, question: Question) -> Turn:
+        """Return the answer to the next question, from the journal where it stands there.
+
+        Raises ModelRefused and ModelUnavailable, those of the journal and of a spent budget included, and
+        Fenced.
+        """
+        self._number += 1
+        recorded = next(
+            (s for s in self._journal.steps if isinstance(s, Outcome) and s.number == self._number), None
+        )
+        if recorded is None:
+            recorded = await self._ask(question)
+        if recorded.state != "ok":
+            kind = ContextTooLong if recorded.error.startswith(TOO_LONG) else ModelRefused
+            raise kind(recorded.error.removeprefix(TOO_LONG), maybe_billed=recorded.maybe_billed)
+        turn = TURN.validate_python(recorded.body)
+        self.turns += 1
+        self.tokens += turn.usage.input + turn.usage.output
+        self.usd = None if self.usd is None or turn.usage.usd is None else self.usd + turn.usage.usd
+        self.model, self.cut = turn.model, turn.stop == "length"
+        return turn
+
+    async def _ask(self, question: Question) -> Outcome:
+        begun = sum(isinstance(s, Intent) and s.number == self._number for s in self._journal.steps)
+        if begun:
+            log.warning("a question to %s was under way at a crash: it is asked again", question.model)
+        granted = await self._reserve(question)
+        intent = Intent(
+            number=self._number,
+            what="turn",
+            name=question.model,
+            repeatable=True,
+            digest=hashlib.sha256(to_json(question)).hexdigest(),
+            reserved_usd=None if granted.worst.unpriced else granted.worst.usd,
+            reserved_tokens=granted.worst.tokens,
+        )
+        await self._append(intent)
+        question = replace(question, max_tokens=granted.max_tokens)
+        try:
+            turn = await self._mind.client.ask(question)
+        except (ModelRefused, ModelUnavailable) as error:
+            mark = TOO_LONG if isinstance(error, ContextTooLong) else ""
+            outcome = Outcome(
+                number=self._number,
+                state="error",
+                error=f"{mark}{error}",
+                maybe_billed=begun + error.maybe_billed,
+            )
+        else:
+            outcome = Outcome(
+                number=self._number,
+                body=TURN.dump_python(turn, mode="json"),
+                maybe_billed=begun + turn.maybe_billed,
+            )
+        await self._append(outcome)
+        # No question may follow: what is settled now is as good as ended, and the next one begins from it.
+        await self._settle()
+        return outcome
+
+    async def _reserve(self, question: Question) -> Granted:
+        """Take a question's worst case from the request's budget; raises ModelRefused where it is spent."""
+        mine = Holder(name="the coordinator", budget=Budget(), spent=spent_in(self._journal.steps))
+        try:
+            granted = await self._purse.reserve(self._mind.estimate(question), mine)
+        except JobCancelled:
+            raise Fenced from None
+        if isinstance(granted, Breach):
+            raise ModelRefused(f"no money is left to ask {question.model}: {granted.words}")
+        return granted
+
+    async def _settle(self) -> None:
+        try:
+            await self._purse.settle(spent_in(self._journal.steps), ended=True)
+        except JobCancelled:
+            raise Fenced from None
+
+    async def _append(self, step: Intent | Outcome) -> None:
+        try:
+            await self._journal.append(step)
+        except JobCancelled:
+            raise Fenced from None
+
+
+async def begin_asking(ledger: Ledger, mind: Mind, step: str) -> Asker:
+    """Take over the journal of one of the request's own steps. Raises Fenced, SwarmError."""
+    ledger.check_ownership()
+    try:
+        journal = await take_over(ledger.swarm, ledger.request_id, step, attempt=ledger.head.seq)
+    except JobCancelled:
+        raise Fenced from None
+    request = ledger.request
+    payee = Payee(
+        task_id(ledger.request_id, step), ledger.head.seq, ledger.request_id, request.budget, request.parent
+    )
+    return Asker(mind, journal, Purse(ledger.swarm, payee))

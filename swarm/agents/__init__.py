@@ -1,0 +1,1 @@
+"""Agents that the whole swarm knows: their profiles, in the registry."""

@@ -1,0 +1,1 @@
+"""Approvals: questions of agents that a person answers, once; they outlive every process."""

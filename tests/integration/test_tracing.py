@@ -1,0 +1,110 @@
+"""A run behind a fake model is one trace, sent by OTLP over HTTP to a real receiver, without what was said."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from picoclaw.swarm.tracing import names
+from picoclaw.tests.support.agents import agent, settings_for
+from picoclaw.tests.support.fake_llm import fake_llm
+from picoclaw.tests.support.swarm import Lab, ask, end_of
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
+
+SCRIPT: dict[str, Any] = {
+    "rules": [
+        {
+            "when": {"turn": 1},
+            "answer": {"text": "zebra thought", "tools": [{"recall": {"key": "zebra-key"}}]},
+        },
+        {"answer": "zebra answer"},
+    ]
+}
+
+
+class Receiver:
+    """Takes traces as a collector does."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.port = 0
+
+    def spans(self) -> list[Span]:
+        found: list[Span] = []
+        for body in self.bodies:
+            sent = ExportTraceServiceRequest.FromString(body)
+            found += [span for of in sent.resource_spans for scope in of.scope_spans for span in scope.spans]
+        return found
+
+
+@contextmanager
+def receiver() -> Iterator[Receiver]:
+    taken = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            assert self.path == "/v1/traces"
+            taken.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        taken.port = server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield taken
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+async def traced_run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Receiver]:
+    with receiver() as taken, fake_llm(SCRIPT) as llm:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{taken.port}")
+        door = await lab.door()
+        coordinator = await lab.coordinator()
+        worker = await lab.worker(agent(settings_for(llm, monkeypatch), tools=("recall",)))
+        request = await ask(door, "zebra question", demand="noop")
+        assert (await end_of(door, request, 30)).head.state == "done"
+        await worker.stop()
+        await coordinator.stop()
+        return request, taken
+
+
+async def test_a_run_is_one_trace_without_what_was_said(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    request, taken = await traced_run(lab, monkeypatch)
+    spans = taken.spans()
+    by_id = {span.span_id: span for span in spans}
+    above = {span.name: by_id[span.parent_span_id].name if span.parent_span_id else "" for span in spans}
+    model = f"{names.CHAT} anthropic/claude-fake"
+    assert above == {
+        names.REQUEST_SPAN: "",
+        names.PLAN_SPAN: names.REQUEST_SPAN,
+        "task noop": names.REQUEST_SPAN,
+        f"{names.INVOKE_AGENT} tester": "task noop",
+        model: f"{names.INVOKE_AGENT} tester",
+        f"{names.EXECUTE_TOOL} recall": f"{names.INVOKE_AGENT} tester",
+    }
+    assert len({span.trace_id for span in spans}) == 1
+    assert sum(span.name == model for span in spans) == 2
+    assert request.encode() in b"".join(taken.bodies)
+    assert b"zebra" not in b"".join(taken.bodies)
+
+
+async def test_what_was_said_is_recorded_where_it_is_asked_for(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "true")
+    _, taken = await traced_run(lab, monkeypatch)
+    assert all(said in b"".join(taken.bodies) for said in (b"zebra question", b"zebra-key", b"zebra answer"))

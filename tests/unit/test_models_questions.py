@@ -1,0 +1,141 @@
+"""Questions in the providers' words: what goes out is what they take, whatever the conversation holds."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from pydantic import JsonValue
+
+from picoclaw.capabilities.agent.fake_llm.strict_schema import check_anthropic
+from picoclaw.capabilities.agent.models.anthropic_answer import Answer, Cut
+from picoclaw.capabilities.agent.models.anthropic_question import parameters
+from picoclaw.capabilities.agent.models.client import Question
+from picoclaw.capabilities.agent.models.conversation import Assistant, ToolAnswer, ToolCall, User
+from picoclaw.capabilities.agent.models.held_schema import held
+from picoclaw.capabilities.agent.models.litellm_question import is_strict
+from picoclaw.capabilities.agent.models.named import read_model
+
+pytestmark = pytest.mark.unit
+
+STEP: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "minLength": 1, "maxLength": 40, "pattern": "^[a-z]+$"},
+        "after": {"type": "array", "items": {"type": "string"}, "maxItems": 5},
+        "cost": {"type": ["number", "null"], "minimum": 0, "default": None},
+        "kind": {"enum": ["a", "b"]},
+        "when": {"type": "string", "format": "date-time"},
+        "sub": {"anyOf": [{"$ref": "#/$defs/Sub"}, {"type": "null"}]},
+    },
+    "required": ["id"],
+    "$defs": {"Sub": {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}},
+}
+OPEN: list[Any] = [
+    {"type": "object"},
+    {"type": "object", "properties": {}, "additionalProperties": True},
+    {"type": "object", "properties": {"a": {}}},
+    {"type": "object", "properties": {"a": {"type": "array"}}},
+    {"type": "object", "properties": {}, "additionalProperties": {"type": "string"}},
+    {"type": "object", "properties": {}, "patternProperties": {"a": {"type": "string"}}},
+    {},
+]
+
+
+def question(**more: Any) -> Question:
+    return Question(model="claude-opus-5", system="Plan.", messages=(User(text="go"),), **more)
+
+
+def test_a_closed_schema_is_held_to() -> None:
+    told = held(STEP)
+    assert told is not None
+    check_anthropic(told)
+    Draft202012Validator.check_schema(told)
+    assert "maxLength: 40" in told["properties"]["id"]["description"]
+    assert told["properties"]["cost"]["anyOf"][1] == {"type": "null", "description": "(minimum: 0)"}
+    values: list[Any] = [{"id": "a"}, {"id": "a", "cost": None, "sub": {"x": 1}, "kind": "b"}]
+    for value in values:
+        assert Draft202012Validator(told).is_valid(value)
+        assert Draft202012Validator(STEP).is_valid(value)
+    for value in ({}, {"id": 1}, {"id": "a", "kind": "c"}, {"id": "a", "sub": {}}):
+        assert not Draft202012Validator(told).is_valid(value)
+    assert held(told) == told
+
+
+@pytest.mark.parametrize("schema", OPEN)
+def test_an_open_schema_is_told_in_words(schema: dict[str, Any]) -> None:
+    assert held(schema) is None
+    told = parameters(question(schema=schema), "claude-opus-5")
+    assert "output_config" not in told
+    assert json.dumps(schema) in told["system"][0]["text"]
+    assert told["system"][0]["text"].startswith("Plan.")
+
+
+def test_what_was_used_stands_among_the_tools_and_cannot_be_chosen() -> None:
+    call = ToolCall(id="t", name="read", arguments={})
+    messages = (User(text="go"), Assistant(calls=(call, call)), ToolAnswer(call="t", name="read", text="x"))
+    told = parameters(Question(model="m", system="", messages=messages), "m")
+    assert [tool["name"] for tool in told["tools"]] == ["read"]
+    assert told["tool_choice"] == {"type": "none"}
+    assert "tool_choice" not in parameters(question(), "m")
+
+
+def test_at_most_four_places_are_cached() -> None:
+    messages = tuple(User(text=str(n)) if n % 2 else Assistant(text=str(n)) for n in range(1, 10))
+    told = parameters(Question(model="m", system="s", messages=messages), "m")
+    assert json.dumps(told).count("cache_control") == 2
+    assert "cache_control" in told["messages"][-1]["content"][-1]
+
+
+def test_thinking_goes_back_unchanged_and_only_where_it_came_from() -> None:
+    block: dict[str, JsonValue] = {"type": "thinking", "thinking": "Hm", "signature": "s"}
+    mine = Assistant(text="a", provider="anthropic", blocks=[block, {"type": "text", "text": "a"}])
+    other = Assistant(text="a", provider="openai", blocks={"reasoning_content": "Hm"})
+    ours = parameters(Question(model="m", system="", messages=(User(text="q"), mine, User(text="r"))), "m")
+    assert ours["messages"][1]["content"][0] == block
+    theirs = parameters(Question(model="m", system="", messages=(User(text="q"), other, User(text="r"))), "m")
+    assert theirs["messages"][1]["content"] == [{"type": "text", "text": "a"}]
+
+
+def test_blocks_of_another_provider_are_not_sent_even_in_the_same_form() -> None:
+    other = Assistant(text="a", provider="openrouter", blocks=[{"type": "thinking", "thinking": "Hm"}])
+    told = parameters(Question(model="m", system="", messages=(User(text="q"), other, User(text="r"))), "m")
+    assert told["messages"][1]["content"] == [{"type": "text", "text": "a"}]
+
+
+def test_a_calls_id_of_another_provider_is_made_one_that_anthropic_takes() -> None:
+    ids = ("call/with+signs=", "x" * 65, "call_1")
+    calls = tuple(ToolCall(id=one, name="read", arguments={}) for one in ids)
+    answers = tuple(ToolAnswer(call=one, name="read", text="x") for one in ids)
+    told = parameters(
+        Question(model="m", system="", messages=(User(text="q"), Assistant(calls=calls), *answers)), "m"
+    )
+    asked = [block["id"] for block in told["messages"][1]["content"]]
+    assert asked == [block["tool_use_id"] for block in told["messages"][2]["content"]]
+    assert all(re.fullmatch("[a-zA-Z0-9_-]{1,64}", one) for one in asked)
+    assert len(set(asked)) == 3
+    assert asked[2] == "call_1"
+
+
+def test_a_stream_without_its_end_is_no_answer() -> None:
+    with pytest.raises(Cut):
+        Answer(lambda _: None).turn(read_model("claude-opus-5"))
+
+
+@pytest.mark.parametrize(
+    ("schema", "strict"),
+    [
+        (STEP, False),
+        (
+            {
+                "type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"],
+                "additionalProperties": False,
+            },
+            True,
+        ),
+        ({"type": "array", "items": {"type": "object", "properties": {}}}, False),
+    ],
+)  # fmt: skip
+def test_what_openai_can_be_strict_about(schema: dict[str, Any], strict: bool) -> None:
+    assert is_strict(schema) is strict
