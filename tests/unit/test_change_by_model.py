@@ -82,6 +82,14 @@ def test_what_a_task_needs_stands_in_its_summary_or_its_data() -> None:
     assert needs_of(None) == needs_of(Result(summary="it needs: nothing")) == ""
     assert needs_of(Result(data={"needs": " more\nwork "})) == "more work"
     assert len(needs_of(Result(summary="NEEDS: " + "x" * 1000))) == 500
+    assert needs_of(Result(summary="Half.\n- **NEEDS:** the prices")) == "the prices"
+
+
+@pytest.mark.parametrize(
+    "said", ["NEEDS: nothing.", "NEEDS: None", "**NEEDS:** n/a", "`NEEDS: what is missing`"]
+)
+def test_a_form_that_says_nothing_is_no_question(said: str) -> None:
+    assert needs_of(Result(summary=f"All of it.\n{said}")) == ""
 
 
 def test_what_waited_for_the_task_that_ended_badly_waits_for_the_one_in_its_place() -> None:
@@ -109,9 +117,10 @@ def test_nothing_added_leaves_what_depends_on_the_bad_end_to_its_fate() -> None:
 
 def test_only_what_has_not_begun_is_dropped() -> None:
     assert changed(drop=("later", "later"))[1] == ("later",)
-    for step in ("open", "good", "nowhere"):
-        with pytest.raises(PlanError, match=f"'{step}' cannot be dropped"):
-            changed(drop=(step,))
+    # It began, or ended, while the model thought: that is nothing to ask the model again for.
+    assert changed(drop=("open", "good", "later"))[1] == ("later",)
+    with pytest.raises(PlanError, match="'nowhere' cannot be dropped"):
+        changed(drop=("nowhere",))
 
 
 @pytest.mark.parametrize(

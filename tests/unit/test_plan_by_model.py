@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from picoclaw.errors import PlanError
 from picoclaw.roles.planning.by_model.answer import PLAN_SCHEMA, read_change, read_plan
 from picoclaw.roles.planning.by_model.limits import PlanLimits, level_of
-from picoclaw.roles.planning.by_model.make import direct_plan, make_plan
+from picoclaw.roles.planning.by_model.make import MAY_ASK, direct_plan, make_plan
 from picoclaw.roles.planning.by_model.menu import make_menu
 from picoclaw.roles.planning.by_model.prompt import ask_for_plan, marked, planner
 from picoclaw.roles.planning.by_model.when import asks_for_model
@@ -49,14 +49,14 @@ def test_a_plan_becomes_tasks_that_carry_the_request() -> None:
         planned("b", "agent:coder", "a", needs="settled", schema='{"type": "object"}'),
     )
     assert (first.step, first.title, first.demand) == ("a", "Look", "research@region=eu")
-    assert first.input == {"depth": 2, "text": "do a"}
+    assert first.input == {"depth": 2, "text": f"do a\n\n{MAY_ASK}"}
     assert (second.title, second.demand, second.after, second.needs) == (
         "do b",
         "agent:coder",
         ("a",),
         "settled",
     )
-    assert second.input["schema"] == {"type": "object"}
+    assert (second.input["text"], second.input["schema"]) == ("do b", {"type": "object"})
     assert (first.max_attempts, first.unroutable) == (3, "wait")
 
 
@@ -106,6 +106,11 @@ def test_what_is_no_plan_is_said_in_words(text: str, words: str) -> None:
         ((planned("a", "research@region=mars"),), "step 'a'.*mars"),
         ((planned("a", "coordination"),), "marks a role"),
         ((planned("a", text=" "),), "has no text"),
+        ((planned("a", schema={"type": "banana"}),), "step 'a': the schema itself cannot be used"),
+        (
+            (planned("a", schema='{"$ref": "http://elsewhere/x"}'),),
+            "step 'a': the schema itself cannot be used",
+        ),
         ((planned("a", text="x" * 20_001),), "20,001 characters"),
         (tuple(planned(f"t{n}") for n in range(10_000)), "10000 tasks, 40 are allowed"),
         (tuple(planned(f"t{n}") for n in range(21)), "21 tasks side by side, 20 are allowed"),

@@ -11,7 +11,22 @@ from .answer import Change
 from .limits import LIMITS, PlanLimits
 from .make import check, join_of, task_of
 
-_NEEDS = re.compile(r"^\s*NEEDS:\s*(\S.*)$", re.MULTILINE)
+_NEEDS = re.compile(r"^[ \t>*_`-]*NEEDS:[*_`]*[ \t]*(\S.*)$", re.MULTILINE)
+_NOTHING = frozenset(
+    {
+        "",
+        "nothing",
+        "none",
+        "no",
+        "n/a",
+        "na",
+        "nothing else",
+        "nothing more",
+        "nothing further",
+        "what is missing",
+    }
+)
+"""What is said where nothing is asked for: models fill in every form."""
 MOST_CONCERN = 500
 """Characters of why a change may be due."""
 
@@ -21,10 +36,12 @@ def needs_of(result: Result | None) -> str:
     if result is None:
         return ""
     told = result.data.get("needs") if isinstance(result.data, Mapping) else None
-    if isinstance(told, str) and told.strip():
-        return " ".join(told.split())[:MOST_CONCERN]
-    found = _NEEDS.search(result.summary)
-    return found[1].strip()[:MOST_CONCERN] if found is not None else ""
+    asked = [told] if isinstance(told, str) else _NEEDS.findall(result.summary)
+    for one in asked:
+        words = " ".join(one.split()).strip("*_` ")
+        if words.lower().strip(".!-–—() ") not in _NOTHING:
+            return words[:MOST_CONCERN]
+    return ""
 
 
 def concerns(
@@ -93,8 +110,8 @@ def change_plan(
             raise PlanError(f"step {added.replaces!r} is replaced twice: by one task only")
         instead[added.replaces] = added.step
     for step in change.drop:
-        if step not in old or heads[step].state not in ("planned", "queued"):
-            raise PlanError(f"step {step[:100]!r} cannot be dropped: only what has not begun can")
+        if step not in old:
+            raise PlanError(f"step {step[:100]!r} cannot be dropped: it is not in the plan")
 
     def moved(task: Task) -> Task:
         if heads[task.step].state != "planned" or not set(task.after) & instead.keys():
@@ -103,4 +120,6 @@ def change_plan(
 
     tasks = (*map(moved, plan.tasks), *(task_of(added, request, limits) for added in change.add))
     changed = plan.model_copy(update={"tasks": tasks, "join": join_of(tasks), "planning": planning})
-    return check(changed, offers, limits, new), tuple(dict.fromkeys(change.drop))
+    # The model thought for a while: what it would drop and has begun since goes on.
+    idle = (step for step in dict.fromkeys(change.drop) if heads[step].state in ("planned", "queued"))
+    return check(changed, offers, limits, new), tuple(idle)

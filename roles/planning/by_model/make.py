@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from pydantic import JsonValue
+
 from ....errors import PlanError
 from ....swarm.demand import Offer, parse_demand, serves
 from ....swarm.records import Plan, Planning, Request, Task
@@ -13,6 +15,13 @@ from ..validate import validate
 from .answer import ModelPlan, PlannedTask
 from .limits import LIMITS, PlanLimits, check_shape
 from .menu import Menu
+
+
+MAY_ASK = (
+    "(If this cannot be done well without work that nobody was asked for, end your answer with a line "
+    "`NEEDS: what is missing`.)"
+)
+"""Told to who does a task, because a later look at the request reads such a line."""
 
 
 def make_plan(
@@ -66,12 +75,12 @@ def task_of(planned: PlannedTask, request: Request, limits: PlanLimits = LIMITS)
             f"step {planned.step[:100]!r} has a text of {len(planned.text):,} characters, {limits.text:,} are "
             "allowed: refer to the request, which every task sees"
         )
-    form = {"schema": planned.form} if planned.form else {}
+    form = {"schema": _usable(planned.form, planned.step)} if planned.form else {}
     return Task(
         step=planned.step,
         title=(planned.title.strip() or title_of(planned.text))[:TITLE_LENGTH],
         demand=planned.demand,
-        input={**request.input, "text": planned.text, **form},
+        input={**request.input, "text": planned.text if form else f"{planned.text}\n\n{MAY_ASK}", **form},
         repository=request.repository,
         after=planned.after,
         needs=planned.needs,
@@ -79,6 +88,15 @@ def task_of(planned: PlannedTask, request: Request, limits: PlanLimits = LIMITS)
         unroutable=request.unroutable or "wait",
         **times_of(request),
     )
+
+
+def _usable(form: dict[str, JsonValue], step: str) -> dict[str, JsonValue]:
+    # Loaded for plans with a schema alone: it takes a tenth of a second.
+    from ....capabilities.agent.loop.answers import mismatch
+
+    if (problem := mismatch(None, form)).startswith("the schema itself"):
+        raise PlanError(f"step {step[:100]!r}: {problem}: mend it, or leave it empty for free text")
+    return form
 
 
 def direct_plan(request: Request, menu: Menu, planning: Planning) -> Plan:
