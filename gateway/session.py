@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
 
 FIRST_WAIT = timedelta(0)
 """A door does not wait for a server to come: it says that there is none."""
+
+
+def import_session(*more: str) -> None:
+    """Import what `open_session` needs, and `more` modules of its floor, for who has little time to open one."""
+    from ..swarm.nats_import import import_nats
+
+    import_nats()
+    for name in ("connection", "locate", "streams", "swarm", *more):
+        import_module(f"..swarm.{name}", __package__)
 
 
 @asynccontextmanager

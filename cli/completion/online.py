@@ -26,7 +26,7 @@ def request_ids(ctx: click.Context) -> list[str]:
 
         return [listed.id for listed in await list_requests(swarm)]
 
-    return _ask(ctx, read)
+    return _ask(ctx, read, "look")
 
 
 def node_names(ctx: click.Context) -> list[str]:
@@ -49,7 +49,7 @@ def everything(ctx: click.Context) -> list[str]:
         names = sorted(member.beat.node for member in swarm.members.table.values())
         return names + [listed.id for listed in await list_requests(swarm)]
 
-    return _ask(ctx, read)
+    return _ask(ctx, read, "look")
 
 
 def letter_ids(ctx: click.Context) -> list[str]:
@@ -60,7 +60,7 @@ def letter_ids(ctx: click.Context) -> list[str]:
 
         return [letter.id for letter in await read_letters(swarm)]
 
-    return _ask(ctx, read)
+    return _ask(ctx, read, "dead_letters")
 
 
 def agent_names(ctx: click.Context) -> list[str]:
@@ -73,7 +73,7 @@ def agent_names(ctx: click.Context) -> list[str]:
         served = {name for member in swarm.members.table.values() for name in member.beat.agents}
         return sorted(served | {one.record.name for one in await list_agents(swarm)})
 
-    return _ask(ctx, read)
+    return _ask(ctx, read, "agents.store")
 
 
 def approval_ids(ctx: click.Context) -> list[str]:
@@ -84,7 +84,7 @@ def approval_ids(ctx: click.Context) -> list[str]:
 
         return [asked.record.id for asked in await list_open(swarm)]
 
-    return _ask(ctx, read)
+    return _ask(ctx, read, "approvals.store")
 
 
 def schedule_names(ctx: click.Context) -> list[str]:
@@ -95,7 +95,7 @@ def schedule_names(ctx: click.Context) -> list[str]:
 
         return [standing.schedule.name for standing in await list_schedules(swarm)]
 
-    return _ask(ctx, read)
+    return _ask(ctx, read, "cron.store")
 
 
 def logged_nodes() -> list[str]:
@@ -110,18 +110,23 @@ def logged_nodes() -> list[str]:
         return []
 
 
-def _ask(ctx: click.Context, read: Callable[["Swarm"], Awaitable[list[str]]]) -> list[str]:
-    from ...gateway.session import open_session
-
+def _ask(ctx: click.Context, read: Callable[["Swarm"], Awaitable[list[str]]], *needed: str) -> list[str]:
+    """Return what `read` brings in time; `needed` are the modules of the floor `swarm` that it imports."""
     logging.disable(logging.CRITICAL)
+    try:
+        # Before the clock runs: on a busy machine the imports take longer than a swarm may.
+        from ...gateway.session import import_session, open_session
 
-    async def ask() -> list[str]:
-        async with asyncio.timeout(LIMIT.total_seconds()):
-            loaded = load_settings(ctx, quiet=True)
-            async with open_session(loaded, name="picoclaw completion") as swarm:
+        import_session(*needed)
+        loaded = load_settings(ctx, quiet=True)
+
+        async def ask() -> list[str]:
+            async with (
+                asyncio.timeout(LIMIT.total_seconds()),
+                open_session(loaded, name="picoclaw completion") as swarm,
+            ):
                 return await read(swarm)
 
-    try:
         return asyncio.run(ask())
     except Exception:  # noqa: BLE001  # a shell that completes must never show an error, whatever it is
         return []
