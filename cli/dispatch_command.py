@@ -240,13 +240,17 @@ async def follow(swarm: "Swarm", request_id: str, lines: "LiveLines", *, stays: 
     from ..swarm.background import background
     from ..swarm.entries import Planned
     from ..swarm.submission import Ended, LogEvent, watch
+    from .approvals.questions import Questions
     from .request.unserved import Unserved
 
+    lines.questions_told = True
     unserved = Unserved(swarm, request_id, lines, stays)
     try:
         async with background() as tasks:
             if not lines.quiet:
                 tasks.start(unserved.remind(), name="remind")
+            questions = Questions(swarm, request_id, lines, stays)
+            tasks.start(questions.run(), name="questions")
             async for event in watch(swarm, request_id):
                 if isinstance(event, Ended):
                     return event

@@ -71,8 +71,10 @@ async def _watch(loaded: "Loaded", id: str, as_json: bool) -> int:
 
 
 async def _live(swarm: "Swarm", found: "Found") -> int:
+    from ..swarm.background import background
     from ..swarm.look import look_around
     from ..swarm.submission import Ended
+    from .approvals.questions import Questions
     from .dispatch_command import print_end
     from .printing.live import LiveLines
     from .result.command import show_result
@@ -84,11 +86,15 @@ async def _live(swarm: "Swarm", found: "Found") -> int:
     if not _over(found):
         for why in _why_it_waits(found, around):
             lines.say(why)
-    async for event in _events(swarm, found):
-        if not isinstance(event, Ended):
-            lines.show(event)
-        elif found.step is None:
-            return print_end(event, found.id, as_json=False)
+    lines.questions_told = True
+    async with background() as tasks:
+        questions = Questions(swarm, found.state.id, lines)
+        tasks.start(questions.run(), name="questions")
+        async for event in _events(swarm, found):
+            if not isinstance(event, Ended):
+                lines.show(event)
+            elif found.step is None:
+                return print_end(event, found.id, as_json=False)
     return await show_result(swarm, await _again(swarm, found), as_json=False)
 
 

@@ -4,6 +4,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 
+from ...capabilities.agent.approvals.asking import WAITS
 from ...roles.synthesis.markdown import clean
 from ...swarm.entries import (
     Accepted,
@@ -40,6 +41,10 @@ class LiveLines:
     """Step to the node that ran it last."""
     saying: dict[str, str] = field(default_factory=dict)
     """Step to the line that its agent has not ended yet."""
+    prompt: str = ""
+    """What waits below the lines for an answer; empty: nothing."""
+    questions_told: bool = False
+    """Somebody else tells what agents ask, and how it is answered."""
 
     def say(self, text: str, colour: str = _PLAIN, *, at: float | None = None) -> None:
         """Print one line with the time since the beginning; `at`: the server's time of what it tells."""
@@ -52,7 +57,17 @@ class LiveLines:
         if colour != _PLAIN and colours(sys.stderr):
             text = f"\x1b[{colour}m{text}\x1b[0m"
         hush()
-        print(f"{stamp}  {text}", file=sys.stderr, flush=True)
+        above, below = ("\r\x1b[K", self.prompt) if self.prompt else ("", "")
+        print(f"{above}{stamp}  {text}\n{below}", end="", file=sys.stderr, flush=True)
+
+    def draw_prompt(self, text: str) -> None:
+        """Put a prompt below all that is printed from now on; empty: there is none any more."""
+        if text and not self.prompt:
+            hush()
+            print(text, end="", file=sys.stderr, flush=True)
+        elif self.prompt and not text:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        self.prompt = text
 
     def show(self, event: Event) -> None:
         """Print what an event means."""
@@ -62,6 +77,8 @@ class LiveLines:
         if not isinstance(event, Ended) and (begun := self.saying.pop(event.step, "")):
             self._line(event.step, begun)
         if isinstance(event, Progress):
+            if self.questions_told and event.message.startswith(WAITS):
+                return
             self.say(f"{event.step:<10} {clean(event.message, _WIDTH)}", _DIM)
         elif isinstance(event, LogEvent):
             if event.step == REQUEST_STEP:

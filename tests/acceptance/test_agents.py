@@ -87,6 +87,8 @@ def test_an_agent_is_created_asked_approved_described_and_deleted(
 
     (question,) = wait_for(asked, 30)
     assert "echo pushed > pushed.txt" in question["text"]
+    door.expect(rf"task +asks \({question['id']}\): bash command=echo pushed > pushed.txt")
+    door.expect(rf'answer it: picoclaw approve {question["id"]}, or: picoclaw deny {question["id"]} --why')
     assert question["rules"] == ["ask bash: echo pushed*"]
     (waiting,) = json.loads(run("get", "tasks", "--status", "running", "--json"))
     assert waiting["reason"].startswith(f"waiting for approval {question['id']}: bash")
@@ -94,8 +96,19 @@ def test_an_agent_is_created_asked_approved_described_and_deleted(
     assert "answered already" in run("deny", question["id"], code=2)
     assert door.finish(40) == 0, door.output
     assert run("approvals").strip() == "no agent waits for an answer"
+    assert "waits for approval: " not in door.output, "it is told once"
     calls = [call for call in llm.calls() if call["state"] == "answered"]
     assert len(calls) == 3, "the denied command was told the model, and the third turn ended it"
+    here = spawn_picoclaw("dispatch", "push it again", "--agent", "coder", *told, terminal=True)
+    here.say("y")
+    here.expect(r"\(a-\w+\): bash command=echo pushed", 30)
+    here.expect(r"allow it\? \[y\]es, \[a\]lways, \[n\]o, or: n WHY > ")
+    assert len(asked()) == 1, "what was typed before the question is no answer to it"
+    here.say("perhaps")
+    here.expect("it waits until you answer, here or by `picoclaw approve a-")
+    here.say("n use a branch")
+    assert here.finish(40) == 0, here.output
+    assert "said no to this: use a branch" in here.output, "what it brought tells what the agent was told"
     text = run("describe", "agent", "cod")
     assert "Served by:       hand" in text
     assert "10 turns, then it wraps up" in text

@@ -13,6 +13,8 @@ Verdict = Literal["allow", "deny", "skip"]
 """`allow`: do it (a tool, an uncertain step again, more than the budget). `deny`: do not (an uncertain
 step ends the task, a spent budget wraps it up). `skip`: only of an uncertain step: go on without it."""
 
+WAITS = "waits for approval: "
+"""How the progress of a task begins that asks."""
 USUAL_WAIT = timedelta(hours=24)
 
 

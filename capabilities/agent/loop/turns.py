@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from ....errors import ContextTooLong, ModelRefused, ModelUnavailable
 from ....swarm.steps import Intent, Note, Outcome
-from ..approvals.asking import Asking
+from ..approvals.asking import WAITS, Asking
 from ..budget.account import Breach, Estimate, Granted, Holder, once_more
 from ..budget.limits import Budget
 from ..models.client import Question
@@ -138,10 +138,10 @@ async def _reserve(work: Work, wanted: Estimate) -> Granted | Breach:
             digest=hashlib.sha256((repr(more) if own else granted.words).encode()).hexdigest(),
             text=said,
         )
-        await work.context.progress(f"waits for approval: {said}")
+        await work.context.progress(f"{WAITS}{said}")
         answer = await work.context.approvals.ask(asking)
         if answer.verdict != "allow":
-            return granted
+            return await work.context.purse.reserve(wanted, mine, asking=False)
         if not own:
             await work.context.purse.allow(granted)
             continue

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from ....errors import BudgetSpent, JobCancelled
 from ....swarm.records import ArtifactRef
 from ....swarm.steps import Intent, Note, Outcome
-from ..approvals.asking import Answer, Asking
+from ..approvals.asking import WAITS, Answer, Asking
 from ..approvals.decide import decide
 from ..models.conversation import ToolCall
 from ..tools.inside.confined import touched
@@ -59,7 +59,7 @@ async def ask_about_uncertain(work: Work, intent: Intent) -> None:
         answer.why
         or f"{what} was in doubt after its node was lost, and {answer.by or 'nobody'} did not have it done again"
     )
-    await _note_answer(work, intent.number, answer, why)
+    await _note_answer(work, intent.number, answer, why, call=intent.call)
 
 
 async def _beside(work: Work, calls: Mapping[int, ToolCall], environment: Mapping[str, str]) -> None:
@@ -67,8 +67,10 @@ async def _beside(work: Work, calls: Mapping[int, ToolCall], environment: Mappin
         async with asyncio.TaskGroup() as group:
             for number, call in calls.items():
                 group.create_task(_use(work, call, number, environment), name=f"{call.name} {number}")
-    except* (JobCancelled, BudgetSpent) as errors:
-        raise errors.exceptions[0] from None
+    except* Exception as errors:
+        # The first of them says it; that the task was taken over goes before whatever came of that.
+        fenced = (error for error in errors.exceptions if isinstance(error, JobCancelled))
+        raise next(fenced, errors.exceptions[0]) from None
 
 
 async def _use(work: Work, call: ToolCall, number: int, environment: Mapping[str, str]) -> None:
@@ -115,7 +117,7 @@ async def _result(tool: Tool, arguments: Mapping[str, JsonValue], place: Place) 
 
 async def _ruled_out(work: Work, call: ToolCall, number: int, arguments: Mapping[str, JsonValue]) -> str:
     """Return in words why a call may not be done; empty: it may."""
-    verdict = work.state.verdicts.get(number)
+    verdict = work.state.verdicts.get((number, call.id))
     if verdict == "allow":
         return ""
     if verdict is not None:
@@ -138,7 +140,7 @@ async def _ruled_out(work: Work, call: ToolCall, number: int, arguments: Mapping
         rules=ruling.rules,
     )
     answer = await _ask(work, asking)
-    await _note_answer(work, number, answer, answer.why)
+    await _note_answer(work, number, answer, answer.why, call=call.id)
     if answer.verdict == "allow":
         return ""
     return f"{answer.by or 'a person'} said no to this{': ' + answer.why if answer.why else ''}: do something else"
@@ -152,12 +154,12 @@ async def _ask(work: Work, asking: Asking) -> Answer:
         await work.write(
             Note(what="asked", number=asking.number, body=clean({"about": asking.about, "text": asking.text}))
         )
-    await work.context.progress(f"waits for approval: {asking.text[:300]}")
+    await work.context.progress(f"{WAITS}{asking.text[:300]}")
     return await work.context.approvals.ask(asking)
 
 
-async def _note_answer(work: Work, number: int, answer: Answer, why: str) -> None:
-    body = clean({"verdict": answer.verdict, "by": answer.by, "why": why})
+async def _note_answer(work: Work, number: int, answer: Answer, why: str, *, call: str) -> None:
+    body = clean({"verdict": answer.verdict, "by": answer.by, "why": why, "call": call})
     await work.write(Note(what="answered", number=number, body=body))
 
 
