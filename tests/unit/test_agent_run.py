@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from picoclaw.capabilities.agent.approvals.asking import Answer
 from picoclaw.capabilities.agent.approvals.policy import Policy, Rule
 from picoclaw.capabilities.agent.budget.limits import Budget
 from picoclaw.capabilities.agent.context import Letter
+from picoclaw.capabilities.agent.loop import fitting
 from picoclaw.capabilities.agent.loop.compaction import kept_of
 from picoclaw.capabilities.agent.loop.decide import SAME_CALL
 from picoclaw.capabilities.agent.loop.size import size_of
@@ -271,6 +273,18 @@ async def test_an_answer_is_held_to_the_task_s_schema(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     with pytest.raises(FinalError, match="gave no answer that meets the schema"):
         await Rehearsal(tmp_path / "b", [says("well")], schema=schema).go()
+
+
+async def test_a_pattern_that_takes_for_ever_ends_the_task_and_not_its_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema = {"type": "string", "pattern": "^(a+)+$"}
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting, "LONGEST", timedelta(seconds=1))
+        with pytest.raises(FinalError, match="take over 1 s to try"):
+            await Rehearsal(tmp_path, [says(f'"{"a" * 40}!"')], schema=schema).go()
+    ended = await Rehearsal(tmp_path / "b", [says('"b"'), says('"aa"')], schema=schema).go()
+    assert ended.text == '"aa"', "and one that is tried soon holds"
 
 
 async def test_a_model_that_is_away_ends_the_attempt_and_another_goes_on(tmp_path: Path) -> None:

@@ -205,6 +205,12 @@ def test_a_property_may_be_called_as_a_keyword_is() -> None:
     assert schema(raw)["properties"] == {"pattern": {"type": "string"}, "$ref": {"type": "string"}}
 
 
+def doubling(levels: int) -> dict[str, Any]:
+    """A schema of few lines that asks for 2^levels looks."""
+    steps = {f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(levels)}
+    return {"$defs": {**steps, f"d{levels}": {"type": "object"}}, "allOf": [{"$ref": "#/$defs/d0"}]}
+
+
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
@@ -215,6 +221,7 @@ def test_a_property_may_be_called_as_a_keyword_is() -> None:
         ({"properties": {"a": {"$ref": "file:///etc/passwd"}}}, "another document"),
         ({"properties": {"a": {"type": "strin"}}}, "wrong at properties/a/type"),
         ({"type": "string"}, "no object"),
+        (doubling(40), "unfolds to too much"),
     ],
 )
 def test_a_schema_that_cannot_be_taken(raw: dict[str, Any], words: str) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import jsonschema
 from pydantic import JsonValue
-from referencing import Registry
 from referencing.exceptions import Unresolvable
+
+from ..bounded_schema import TooMuchWork, bounded
 
 
 def data_of(text: str) -> JsonValue:
@@ -41,10 +42,11 @@ def mismatch(data: JsonValue, schema: dict[str, Any]) -> str:
     kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
         kind.check_schema(schema)
-        # A registry of its own: a schema may come from anybody, and nothing is fetched for it.
-        error = jsonschema.exceptions.best_match(kind(schema, registry=Registry()).iter_errors(data))
+        error = jsonschema.exceptions.best_match(bounded(schema).iter_errors(data))
     except (jsonschema.exceptions.SchemaError, Unresolvable, re.error) as wrong:
         return f"the schema itself cannot be used: {str(wrong).splitlines()[0][:200]}"
+    except TooMuchWork:
+        return "the schema itself cannot be used: it unfolds to too much to be checked"
     except RecursionError:
         return "it is nested too deep"
     if error is None:

@@ -28,6 +28,8 @@ class Rules:
 
     schema: dict[str, Any] | None = None
     """That the answer must meet."""
+    unfit: str | None = None
+    """Why the newest answer does not meet it, where that was tried already; empty: it does."""
     window: int | None = None
     """Tokens that the model reads and writes at once; None: not known."""
     max_tokens: int = 8192
@@ -181,7 +183,7 @@ def _end(state: State, rules: Rules) -> Next:
         if not wraps:
             return Fail(f"{turn.model} gave {state.empties} empty answers: ask it in other words")
         return End("", state.wrapping)
-    problem = problem_with(text, rules.schema)
+    problem = problem_with(text, rules.schema) if rules.unfit is None else rules.unfit
     if problem:
         if state.nudges < MOST_NUDGES and not wraps:
             return Nudge(f"Your answer does not meet the schema that the task gives: {problem}. Answer with "

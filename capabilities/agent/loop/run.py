@@ -19,6 +19,7 @@ from .decide import (
     WrapUp,
     decide,
 )
+from .fitting import fitted
 from .pausing import wait_while_paused
 from .state import State
 from .turns import ask_model, wrap_up
@@ -52,7 +53,7 @@ async def run(work: Work, environment: Mapping[str, str]) -> Ended:
 async def _run(work: Work, environment: Mapping[str, str]) -> Ended:
     while True:
         await wait_while_paused(work)
-        match decide(work.state, work.rules):
+        match decide(work.state, await fitted(work)):
             case Again(intents):
                 ended = await _again(work, intents, environment)
             case Unknown(intent):
@@ -114,6 +115,8 @@ async def _tell(work: Work, what: str) -> None:
 
 def last_words(state: State) -> str:
     """Return the newest text that the model said, for a run that ends before its answer."""
+    if state.parts:  # of an answer that was cut, and whose end cannot be paid
+        return "".join(state.parts)
     for message in reversed(state.messages):
         if message.role == "assistant" and message.text.strip():
             return message.text

@@ -23,11 +23,12 @@ _CONTROL = re.compile(
 )
 _NAMED_SCHEMAS = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
 _SCHEMAS = frozenset({"items", "prefixItems", "allOf", "anyOf", "oneOf", "not", "if", "then", "else",
-                      "additionalProperties", "contains", "propertyNames", "unevaluatedItems",
-                      "unevaluatedProperties"})  # fmt: skip
+                      "additionalProperties", "contains", "propertyNames"})  # fmt: skip
 _LEFT_OUT = frozenset({"pattern", "patternProperties", "$schema", "$id", "$anchor", "$dynamicRef",
-                       "$dynamicAnchor", "$recursiveRef", "$vocabulary"})  # fmt: skip
-"""A pattern of a stranger can hang whoever tries it; the rest names other places."""
+                       "$dynamicAnchor", "$recursiveRef", "$vocabulary", "unevaluatedItems",
+                       "unevaluatedProperties"})  # fmt: skip
+"""A pattern of a stranger can hang whoever tries it, and so can what looks for what others left over; the rest
+names other places."""
 
 
 class SchemaRefused(ValueError):
@@ -83,12 +84,16 @@ def _check_whole(found: dict[str, Any]) -> None:
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError
 
+    from ..bounded_schema import TooMuchWork, bounded
+
     try:
         Draft202012Validator.check_schema(found)
-        Draft202012Validator(found).is_valid({})
+        bounded(found).is_valid({})
     except SchemaError as error:
         where = "/".join(map(str, error.absolute_path))[:60]
         raise SchemaRefused(f"its schema is wrong at {where or 'its top'}") from None
+    except TooMuchWork:
+        raise SchemaRefused("its schema unfolds to too much to be checked") from None
     except RecursionError:
         raise SchemaRefused("its schema refers to itself without end") from None
 
