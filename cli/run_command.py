@@ -147,6 +147,7 @@ async def _swarm(
             if found is not None:
                 yield found, []
                 return
+        from .local.agents import local_agents
         from .local.llm import local_llm
         from .local.swarm import local_swarm
         from .printing.output import safe
@@ -156,7 +157,7 @@ async def _swarm(
         await check_first(asked, llm)
         agents = f", agents by {safe(llm.model)}" if llm is not None else ""
         lines.say(f"bringing up a local swarm: nats-server, coordinator, four specialists{agents}")
-        local = await stack.enter_async_context(local_swarm(llm=llm))
+        local = await stack.enter_async_context(local_swarm(llm=llm, settings=local_agents(loaded)))
         for node in local.nodes:
             serves = f" for {', '.join(node.capabilities)}" if node.capabilities else ""
             lines.say(f"  pid {node.process.pid:<7} {node.name:<20} {node.role}{serves}")

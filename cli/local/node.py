@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,6 +36,8 @@ class Orders:
     """Files or folders that define capabilities; none: those of `home`."""
     llm: dict[str, object] = field(default_factory=dict)
     """The settings of models, as JSON; empty: none. Keys stay in the environment."""
+    agents: dict[str, object] = field(default_factory=dict)
+    """The sections of the settings that agents are held to, by name, as JSON (`local.agents`)."""
 
     def to_line(self) -> str:
         return json.dumps({key: getattr(self, key) for key in self.__slots__}) + "\n"
@@ -85,7 +87,8 @@ async def _serve(told: dict[str, object]) -> int:
     )
     paths = FilesSettings(path=tuple(Path(path) for path in orders.definitions))
     llm = TypeAdapter(LlmSettings).validate_python(orders.llm)
-    settings = Settings(swarm=swarm, llm=llm, capabilities=paths)
+    told_of_agents = TypeAdapter(Settings).validate_python(orders.agents)
+    settings = replace(told_of_agents, swarm=swarm, llm=llm, capabilities=paths)
     node = Node(
         settings=settings,
         definitions=definitions(settings, Path(orders.home)),

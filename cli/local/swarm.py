@@ -19,12 +19,13 @@ from nats.aio.client import Client
 from pydantic import TypeAdapter
 
 from ...config.names import GENERAL
-from ...config.settings import LlmSettings, NatsSettings
+from ...config.settings import LlmSettings, NatsSettings, Settings
 from ...errors import SwarmError
 from ...swarm.connection import connect
 from ...swarm.embedded.private import PrivateServer
 from ...swarm.swarm import Swarm, open_swarm
 from . import node as local_node
+from .agents import to_orders
 from .node import READY, Orders
 
 START = timedelta(seconds=30)
@@ -59,13 +60,16 @@ class LocalSwarm:
 
 @asynccontextmanager
 async def local_swarm(
-    definitions: Sequence[Path] | None = None, *, llm: LlmSettings | None = None
+    definitions: Sequence[Path] | None = None,
+    *,
+    llm: LlmSettings | None = None,
+    settings: Settings | None = None,
 ) -> AsyncIterator[LocalSwarm]:
     """Bring up a coordinator and four specialists on a server of their own.
 
     With `definitions`, files or folders that define capabilities, one worker for all that this machine
     can do with them stands in for the specialists. With `llm` the coordinator plans by a model, reviews are
-    read by one too, and a worker's agents take tasks in words.
+    read by one too, and a worker's agents take tasks in words, as `settings` (`local_agents`) has them.
 
     Raises SwarmError, with the node's last words, when one does not come up.
     """
@@ -78,7 +82,7 @@ async def local_swarm(
             async with asyncio.TaskGroup() as group:
                 starts = [
                     group.create_task(_start(orders, server.folder))
-                    for orders in _orders(nats, hid, server.folder / "home", definitions, llm)
+                    for orders in _orders(nats, hid, server.folder / "home", definitions, llm, settings)
                 ]
             nodes += [start.result() for start in starts]
             async with _open(nats, hid) as swarm:
@@ -94,6 +98,7 @@ def _orders(
     home: Path,
     definitions: Sequence[Path] | None,
     llm: LlmSettings | None,
+    settings: Settings | None,
 ) -> list[Orders]:
     assert nats.credentials is not None
     models = TypeAdapter(LlmSettings).dump_python(llm, mode="json") if llm is not None else {}
@@ -110,6 +115,7 @@ def _orders(
             home=str(home),
             definitions=tuple(str(path.absolute()) for path in definitions or ()),
             llm=models,
+            agents=to_orders(settings, profiles=GENERAL in capabilities) if settings is not None else {},
         )
 
     if definitions is not None:

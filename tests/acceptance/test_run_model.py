@@ -40,12 +40,17 @@ def llm(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeLlm]:
         yield playing
 
 
-def test_words_that_no_workflow_serves_are_planned_and_done(
-    spawn_picoclaw: SpawnPicoclaw, tmp_path: Path, llm: FakeLlm
+def test_words_that_no_workflow_serves_are_planned_and_done_as_the_users_own_policy_has_it(
+    spawn_picoclaw: SpawnPicoclaw, tmp_path: Path, home: Path, llm: FakeLlm
 ) -> None:
     folder = make_repository(tmp_path / "code", {"note.txt": "hello\n"})
-    ran = spawn_picoclaw("run", "Say what this folder holds", "--local", cwd=folder)
+    (home / ".picoclaw").mkdir(mode=0o700, exist_ok=True)
+    (home / ".picoclaw" / "policy.yaml").write_text("ask: [glob]\n")
+    ran = spawn_picoclaw("run", "Say what this folder holds", "--local", cwd=folder, terminal=True)
     ran.expect("agents by anthropic/fake", 30)
+    ran.expect(r"look +asks \(a-\w+\): glob pattern=\*\*", 60)
+    ran.expect(r"allow it\?")
+    ran.say("yes")
     assert ran.finish(60) == 0
     assert "note.txt" in ran.stdout
     assert "Planned by anthropic/fake as 1 task" in ran.stdout

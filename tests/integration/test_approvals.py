@@ -9,6 +9,8 @@ import pytest
 
 from picoclaw.capabilities.agent.approvals.asking import Answer, Asking
 from picoclaw.capabilities.executor import Context
+from picoclaw.cli.approvals.questions import Questions
+from picoclaw.cli.printing.live import LiveLines
 from picoclaw.errors import NotFound, UsageError
 from picoclaw.swarm.approvals.listing import Asked, list_asked
 from picoclaw.swarm.approvals.store import decide, list_open
@@ -120,6 +122,23 @@ async def test_always_answers_what_the_same_rules_ask_of_the_same_task_and_nothi
     )
     await decide(door, left.record.id, "deny", by="ann")
     assert "ann (always for this run)" in str((await end_of(door, request)).result)
+
+
+async def test_where_nobody_can_ever_answer_it_is_denied_at_once_and_only_what_is_ones_own(lab: Lab) -> None:
+    await lab.coordinator()
+    await lab.worker(executors(Runs("agent", do=asks(PUSH))), slots=2)
+    door = await lab.door()
+    other = await ask(door, demand="agent")
+    await the_question(door, other)
+    request = await ask(door, demand="agent")
+    questions = Questions(door, request, LiveLines(quiet=True), stays=False)
+    following = asyncio.create_task(questions.run())
+    try:
+        assert "nobody could be asked" in str((await end_of(door, request)).result)
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    assert (await the_question(door, other)).record.verdict is None
 
 
 async def test_a_question_that_nobody_answers_is_denied_and_cannot_be_answered_later(lab: Lab) -> None:
