@@ -203,6 +203,10 @@ class ModelKeyRefused(ModelRefused):
     """Raised when a provider's key is missing, wrong or has no rights; never holds the key."""
 
 
+class QuestionRefused(ModelRefused):
+    """Raised when a provider finds the question itself wrong; no other model is asked it instead."""
+
+
 class ContextTooLong(ModelRefused):
     """Raised when a conversation is longer than what the model reads."""
 

@@ -12,7 +12,7 @@ from picoclaw.capabilities.agent.models.client import Question
 from picoclaw.capabilities.agent.models.connect import connect_models, problems
 from picoclaw.capabilities.agent.models.conversation import Turn, User
 from picoclaw.config.settings import LlmSettings
-from picoclaw.errors import ContextTooLong, ModelKeyRefused, ModelRefused, ModelUnavailable
+from picoclaw.errors import ContextTooLong, ModelKeyRefused, ModelRefused, ModelUnavailable, QuestionRefused
 from picoclaw.swarm.embedded.probe import free_port
 from picoclaw.tests.support.fake_llm import FakeLlm, fake_llm
 
@@ -92,7 +92,7 @@ async def test_no_retry_means_one_question(llm: FakeLlm, ask: Asking) -> None:
     assert len(llm.calls()) == 1
 
 
-@pytest.mark.parametrize("kind", ["key", "unknown_model", "too_long", "no_credit", "invalid"])
+@pytest.mark.parametrize("kind", ["key", "unknown_model", "too_long", "no_credit"])
 async def test_what_cannot_be_mended_goes_to_the_next_at_once(llm: FakeLlm, ask: Asking, kind: str) -> None:
     llm.play({"rules": [{"when": {"model": "opus"}, "answer": {"error": kind}}, {"answer": "I am ${model}"}]})
     turn = await ask(FIRST, SECOND)
@@ -100,6 +100,13 @@ async def test_what_cannot_be_mended_goes_to_the_next_at_once(llm: FakeLlm, ask:
     assert turn.message.text == "I am claude-sonnet-5"
     assert ask.asked() == [FIRST, SECOND]
     assert f"{SECOND} is asked instead" in ask.told[0]
+
+
+async def test_a_wrong_question_is_asked_once_whoever_else_could_be(llm: FakeLlm, ask: Asking) -> None:
+    llm.play({"rules": [{"when": {"model": "opus"}, "answer": {"error": "invalid"}}, {"answer": "no"}]})
+    with pytest.raises(QuestionRefused, match="refuses the question"):
+        await ask(FIRST, SECOND)
+    assert ask.asked() == [FIRST]
 
 
 async def test_a_model_that_cannot_even_be_named_is_passed_over(llm: FakeLlm, ask: Asking) -> None:

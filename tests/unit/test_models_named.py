@@ -3,7 +3,13 @@
 import pytest
 
 from picoclaw.capabilities.agent.models.chain import chain
-from picoclaw.capabilities.agent.models.named import ModelNameRefused, access, read_model, readiness
+from picoclaw.capabilities.agent.models.named import (
+    ModelNameRefused,
+    access,
+    any_ready,
+    read_model,
+    readiness,
+)
 from picoclaw.config.settings import LlmSettings, RoleLlmSettings
 from picoclaw.errors import ModelRefused, UsageError
 
@@ -19,6 +25,11 @@ pytestmark = pytest.mark.unit
         ("ollama_chat/qwen3", "ollama_chat", "qwen3", "ollama_chat/qwen3"),
         ("openrouter/z-ai/glm-5", "openrouter", "z-ai/glm-5", "openrouter/z-ai/glm-5"),
         ("litellm/bedrock/x.y-v1:0", "litellm", "bedrock/x.y-v1:0", "bedrock/x.y-v1:0"),
+        ("gpt-4o", "openai", "gpt-4o", "openai/gpt-4o"),
+        ("o3-mini", "openai", "o3-mini", "openai/o3-mini"),
+        ("gemini-3-pro", "gemini", "gemini-3-pro", "gemini/gemini-3-pro"),
+        ("grok-4", "xai", "grok-4", "xai/grok-4"),
+        ("mistral-large-latest", "mistral", "mistral-large-latest", "mistral/mistral-large-latest"),
     ],
 )
 def test_a_name_is_taken_apart(text: str, provider: str, name: str, route: str) -> None:
@@ -31,7 +42,9 @@ def test_a_name_is_taken_apart(text: str, provider: str, name: str, route: str) 
     ("text", "words"),
     [
         ("antropic/claude-opus-5", r"did you mean 'anthropic'\?"),
-        ("gpt-5.5", "does not name its provider"),
+        ("qwen3", "such as ollama/qwen3"),
+        ("gpt-oss-120b", "does not name its provider"),
+        ("mistral-small:24b", "does not name its provider"),
         ("openai/", "no name after its provider"),
         ("bedrock/x", "written litellm/bedrock/NAME"),
         ("litellm/x", "not whole"),
@@ -43,7 +56,7 @@ def test_a_name_is_taken_apart(text: str, provider: str, name: str, route: str) 
 def test_what_is_no_name_is_told_in_words(text: str, words: str) -> None:
     with pytest.raises(ModelNameRefused, match=words) as raised:
         read_model(text)
-    assert len(str(raised.value)) < 600
+    assert len(str(raised.value)) < 700
     assert isinstance(raised.value, UsageError)
     assert isinstance(raised.value, ModelRefused)
 
@@ -66,6 +79,20 @@ def test_a_server_of_ones_own_needs_no_key() -> None:
     here = access(read_model("ollama/x"), LlmSettings(), {"OLLAMA_HOST": "box:11434"})
     assert here.address == "http://box:11434"
     assert access(read_model("ollama/x"), LlmSettings(), {}).address == "http://localhost:11434"
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("0.0.0.0", "http://0.0.0.0:11434"),
+        ("box:80", "http://box:80"),
+        ("[::1]", "http://[::1]:11434"),
+        ("http://box", "http://box"),
+        ("box:", "http://box:11434"),
+    ],
+)
+def test_a_host_of_ollamas_has_its_port(host: str, address: str) -> None:
+    assert access(read_model("ollama/x"), LlmSettings(), {"OLLAMA_HOST": host}).address == address
 
 
 @pytest.mark.parametrize(
@@ -95,6 +122,16 @@ def test_what_is_missing_is_named(model: str, environ: dict[str, str], words: st
 )
 def test_what_is_there_is_ready(model: str, environ: dict[str, str]) -> None:
     assert readiness(model, LlmSettings(), environ).ready
+
+
+def test_of_a_chain_one_is_enough_and_else_each_says_what_it_lacks() -> None:
+    models = ("claude-opus-5", "openai/gpt-5.5", "claude-sonnet-5")
+    assert any_ready(models, LlmSettings(), {"OPENAI_API_KEY": "k"}).ready
+    none = any_ready(models, LlmSettings(), {})
+    assert not none.ready
+    assert "claude-opus-5 needs a key" in none.why
+    assert "gpt-5.5 needs a key: set OPENAI_API_KEY" in none.why
+    assert "--llm.model" in any_ready((), LlmSettings(), {}).why
 
 
 def test_the_chain_of_a_role_and_of_a_profile() -> None:

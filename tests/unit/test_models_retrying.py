@@ -6,9 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picoclaw.capabilities.agent.models.failures import from_status, quoted, retry_after
+from picoclaw.capabilities.agent.models.failures import (
+    from_status,
+    holds_to_no_schema,
+    quoted,
+    retry_after,
+    unreachable,
+)
 from picoclaw.capabilities.agent.models.retrying import Again, Failed, GiveUp, Next, Standing, decide
-from picoclaw.errors import ContextTooLong, ModelKeyRefused, ModelRefused, ModelUnavailable
+from picoclaw.errors import (
+    ContextTooLong,
+    ModelKeyRefused,
+    ModelRefused,
+    ModelUnavailable,
+    QuestionRefused,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -83,6 +95,25 @@ def test_a_long_wait_is_not_waited_while_another_can_be_asked() -> None:
     assert decide(short, failed, 4, 0.5) == GiveUp()
 
 
+def test_a_wrong_question_ends_the_chain() -> None:
+    standing = Standing(model=0, models=3, tries=1, left=timedelta(hours=1))
+    assert decide(standing, Failed(final=True, of_question=True), 4, 0.5) == GiveUp()
+    assert decide(standing, Failed(final=True), 4, 0.5) == Next()
+
+
+def test_a_place_of_our_own_that_is_missing_costs_no_try() -> None:
+    tired = Standing(model=0, models=1, tries=5, left=timedelta(hours=1))
+    wait = timedelta(seconds=30)
+    assert decide(tired, Failed(final=False, wait=wait), 4, 0.5) == GiveUp()
+    again = decide(tired, Failed(final=False, wait=wait, unasked=True), 4, 0.5)
+    assert isinstance(again, Again)
+    assert again.wait >= wait
+    fresh = Standing(model=0, models=1, tries=0, left=timedelta(hours=1))
+    assert isinstance(decide(fresh, Failed(final=False, unasked=True), 4, 0.5), Again)
+    another = Standing(model=0, models=2, tries=0, left=timedelta(hours=1))
+    assert decide(another, Failed(final=False, unasked=True), 4, 0.5) == Next()
+
+
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
@@ -137,6 +168,10 @@ def test_every_status_is_an_error_in_one_line_without_the_key(
         (429, "slow down", ModelUnavailable),
         (400, "API key not valid. Please pass a valid API key.", ModelKeyRefused),
         (403, "", ModelKeyRefused),
+        (400, "You have reached your specified API usage limits.", ModelRefused),
+        (400, "tools.0.input_schema: property api_key is not allowed", QuestionRefused),
+        (422, "max_tokens: too large", QuestionRefused),
+        (404, "no such model", ModelRefused),
         (302, "", ModelRefused),
         (529, "", ModelUnavailable),
     ],
@@ -151,3 +186,31 @@ def test_a_quotation_is_short_and_hides_what_looks_like_a_key() -> None:
     assert quoted("got sk-proj-abc***xyz!", None) == ": got sk-***!"
     assert len(quoted("x" * 9999, None)) < 310
     assert quoted(" \n", "k") == ""
+    asked = "GET https://me:pass@h/v1?alt=sse&key=AIza-1 failed"
+    assert quoted(asked, None) == ": GET https://***@h/v1?alt=sse&key=*** failed"
+
+
+def test_an_address_is_shown_without_its_password() -> None:
+    address = "https://me:pa55word@gateway/v1"
+    said = str(unreachable("openai/x", address, f"no route to {address}"))
+    assert said.count("gateway/v1") == 2
+    assert "pa55word" not in said
+
+
+def test_a_provider_says_why_a_key_has_no_right() -> None:
+    said = from_status("m/x", 403, "not in your country", headers={}, variable="M_KEY", key="k-secret")
+    assert "not in your country" in str(said)
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "cannot"),
+    [
+        (400, "'claude-3-haiku' does not support output_config.format", True),
+        (400, "This response_format type is unavailable now", True),
+        (400, "prompt is too long for json_schema", False),
+        (500, "response_format", False),
+        (400, "messages: at least one message is required", False),
+    ],
+)
+def test_which_refusal_means_that_a_schema_cannot_be_held_to(status: int, words: str, cannot: bool) -> None:
+    assert holds_to_no_schema(status, words) is cannot

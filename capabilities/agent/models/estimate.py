@@ -3,7 +3,7 @@
 import json
 
 from .client import Question
-from .conversation import Assistant, Message, ToolAnswer
+from .conversation import Assistant, Message, ToolAnswer, Usage
 
 _BYTES = 3.5
 """UTF-8 bytes of a token: English has four, code and other languages fewer."""
@@ -43,3 +43,8 @@ def message_tokens(message: Message) -> int:
 def likely_tokens(question: Question) -> int:
     """Return the tokens, read and written, that a question likely takes."""
     return input_tokens(question) + min(question.max_tokens, _ANSWER)
+
+
+def estimated(question: Question, answer: Assistant) -> Usage:
+    """Return the usage of a turn that its provider did not count; its price is unknown."""
+    return Usage(input=input_tokens(question), output=message_tokens(answer))

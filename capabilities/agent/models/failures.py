@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from ....errors import ContextTooLong, ModelKeyRefused, ModelRefused, ModelUnavailable
+from ....config.urls import redact_url
+from ....errors import ContextTooLong, ModelKeyRefused, ModelRefused, ModelUnavailable, QuestionRefused
 
 _LONGEST = timedelta(hours=24)
 _KEY = 8
@@ -20,9 +21,22 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 _NO_MONEY = re.compile(
-    r"insufficient_quota|credit balance|billing|exceeded your current quota", re.IGNORECASE
+    r"insufficient_quota|insufficient balance|credit balance|billing|exceeded your current quota"
+    r"|(api|spend(ing)?|monthly|hard) (usage )?limits?|organization has been disabled",
+    re.IGNORECASE,
 )
-_NO_KEY = re.compile(r"api[ _-]?key|authentication|unauthori[sz]ed|x-api-key", re.IGNORECASE)
+_NO_KEY = re.compile(
+    r"(invalid|incorrect|wrong|missing|no|provide an?|valid) (x-)?api[ _-]?key"
+    r"|api[ _-]?key (is |was )?(not (valid|found|set|active)|invalid|missing|required|expired)|api_key_invalid|authentication|unauthori[sz]ed",
+    re.IGNORECASE,
+)
+_NO_SCHEMA = re.compile(
+    r"response[_ ]format|json[_ ]schema|response_schema|output_config|output_format|structured[_ ]output"
+    r"|guided_json|grammar",
+    re.IGNORECASE,
+)
+_IN_URL = re.compile(r"(?i)(?<=[?&])((?:api[_-]?)?key|token|access_token)=[^&\s'\"<>]+")
+_USER_IN_URL = re.compile(r"(?<=://)[^/\s@'\"<>]+@")
 
 
 def from_status(
@@ -31,7 +45,7 @@ def from_status(
     """Return the error for an answer that is none; the key is in no message, whatever the provider says."""
     said = quoted(words, key)
     if status in (401, 403) or (status == 400 and _NO_KEY.search(words) and not _TOO_LONG.search(words)):
-        return key_refused(model, variable, key, status)
+        return key_refused(model, variable, key, status, said if status == 403 else "")
     if status == 402 or (status in (400, 429) and _NO_MONEY.search(words)):
         return ModelRefused(
             f"{model}: the account has no money or quota left{said}: see to it at the provider"
@@ -52,23 +66,31 @@ def from_status(
         return ModelRefused(
             f"{model}: the address answers with a redirection (HTTP {status}): correct the address"
         )
-    return ModelRefused(f"{model} refuses the question (HTTP {status}){said}")
+    kind = QuestionRefused if status in (400, 422) else ModelRefused
+    return kind(f"{model} refuses the question (HTTP {status}){said}")
 
 
-def key_refused(model: str, variable: str, key: str | None, status: int = 401) -> ModelKeyRefused:
+def holds_to_no_schema(status: int, words: str) -> bool:
+    """Whether a provider's refusal means that it cannot hold this model to a schema."""
+    return status in (400, 422) and _NO_SCHEMA.search(words) is not None and not _TOO_LONG.search(words)
+
+
+def key_refused(
+    model: str, variable: str, key: str | None, status: int = 401, said: str = ""
+) -> ModelKeyRefused:
     """Return the error for a key that is missing, wrong or without the right."""
     variable = variable or "the provider's variable"
     if key is None:
         return ModelKeyRefused(f"{model} needs a key: set {variable} in the environment")
     why = "has no right to it" if status == 403 else "is not valid"
-    return ModelKeyRefused(f"{model}: the key in {variable} {why}: set another one (HTTP {status})")
+    return ModelKeyRefused(f"{model}: the key in {variable} {why}: set another one (HTTP {status}){said}")
 
 
 def unreachable(model: str, address: str | None, why: str) -> ModelUnavailable:
     """Return the error for a provider to which nothing was sent."""
-    place = f" at {address}" if address else ""
+    place = f" at {redact_url(address)}" if address else ""
     return ModelUnavailable(
-        f"{model} cannot be reached{place} ({why}): check the address and the network, or start the server"
+        f"{model} cannot be reached{place} ({_masked(why)}): check the address and the network, or start the server"
     )
 
 
@@ -112,8 +134,14 @@ def quoted(words: str, key: str | None) -> str:
     """Return a provider's own words for a message: one line, short, without the key; empty for none."""
     if key and len(key) >= _KEY:
         words = words.replace(key, "***")
-    words = re.sub(r"(sk-|key-|Bearer )[\w*.-]{6,}", r"\1***", words)
+    words = _masked(words)
     words = " ".join("".join(c if c.isprintable() else " " for c in words).split())
     if not words:
         return ""
     return f": {words[:_LONG]}…" if len(words) > _LONG else f": {words}"
+
+
+def _masked(words: str) -> str:
+    """Return words without what looks like a key, or like a password in an address."""
+    words = re.sub(r"(sk-|key-|Bearer )[\w*.-]{6,}", r"\1***", words)
+    return _USER_IN_URL.sub("***@", _IN_URL.sub(r"\1=***", words))

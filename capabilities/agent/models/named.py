@@ -1,7 +1,8 @@
 """What a model's name means: `provider/name`, by which adapter, at which address, with which key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from ....config.settings import LlmSettings
 from ....config.spelling import did_you_mean
@@ -60,7 +61,7 @@ class Readiness:
 
 
 def read_model(text: str) -> Model:
-    """Take a model's name apart; a bare `claude-…` is Anthropic's.
+    """Take a model's name apart; a bare `claude-…`, `gpt-…` or `gemini-…` is its maker's.
 
     Raises ModelNameRefused, which names the nearest provider.
     """
@@ -68,10 +69,13 @@ def read_model(text: str) -> Model:
     if not text or not text.isprintable() or any(letter.isspace() for letter in text):
         raise ModelNameRefused(f"{wrong!r} is no model: write PROVIDER/NAME, such as anthropic/claude-opus-5")
     prefix, slash, name = text.partition("/")
-    if not slash and text.startswith("claude-"):
-        prefix, name = "anthropic", text
+    if not slash and (maker := _maker(text)):
+        prefix, name = maker, text
     elif not slash:
-        hint = did_you_mean(text, PROVIDERS) or f", such as openai/{wrong}"
+        hint = did_you_mean(text, PROVIDERS) or (
+            f", such as ollama/{wrong} for one of this machine or openrouter/MAKER/NAME; known are "
+            f"{', '.join(PROVIDERS)}"
+        )
         raise ModelNameRefused(f"model {wrong!r} does not name its provider: write PROVIDER/NAME{hint}")
     if not name:
         raise ModelNameRefused(f"model {wrong!r} has no name after its provider: write {prefix}/NAME")
@@ -91,6 +95,13 @@ def read_model(text: str) -> Model:
     return Model(provider=provider, name=name, route=f"{provider.route or provider.name}/{name}")
 
 
+def _maker(name: str) -> str:
+    """Return the provider whose models alone are called so; empty where it could be another's."""
+    if ":" in name or name.startswith("gpt-oss"):  # a tag, as Ollama's have, or weights that anybody serves
+        return ""
+    return next((one.name for one in PROVIDERS.values() if one.bare and name.startswith(one.bare)), "")
+
+
 def access(model: Model, settings: LlmSettings, environ: Mapping[str, str]) -> Access:
     """Return how the model is reached.
 
@@ -106,7 +117,7 @@ def access(model: Model, settings: LlmSettings, environ: Mapping[str, str]) -> A
     ):
         address = settings.base_url
     if address and provider.addresses and "://" not in address:
-        address = f"http://{address}"  # OLLAMA_HOST is often HOST:PORT
+        address = _with_port(f"http://{address}", provider.address)  # OLLAMA_HOST is often HOST:PORT, or HOST
     if address is None and provider.local:
         address = provider.address
     return Access(
@@ -114,6 +125,24 @@ def access(model: Model, settings: LlmSettings, environ: Mapping[str, str]) -> A
         variable=found or next(iter(provider.keys), ""),
         address=address.rstrip("/") if address else None,
     )
+
+
+def _with_port(address: str, usual: str) -> str:
+    """Return an address that was written without a scheme with the provider's own port, where it has none."""
+    try:
+        parts, port = urlsplit(address), urlsplit(usual).port
+        if port is None or parts.port is not None:
+            return address
+    except ValueError:  # said by whoever connects to it
+        return address
+    return parts._replace(netloc=f"{parts.netloc.rstrip(':')}:{port}").geturl()
+
+
+def any_ready(models: Sequence[str], settings: LlmSettings, environ: Mapping[str, str]) -> Readiness:
+    """Tell whether one of some models could be asked from here; else what each of them lacks. No network."""
+    found = [readiness(model, settings, environ) for model in models or ("",)]
+    ready = any(one.ready for one in found)
+    return Readiness(ready=ready, why="" if ready else "; ".join(dict.fromkeys(one.why for one in found)))
 
 
 def readiness(text: str, settings: LlmSettings, environ: Mapping[str, str]) -> Readiness:

@@ -19,6 +19,7 @@ from ....config.spelling import did_you_mean
 from ....config.values import shown
 from ....errors import ConfigError
 from .conversation import Usage
+from .named import ModelNameRefused, read_model
 
 _PER = 1_000_000
 _DATE = re.compile(r"-(\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
@@ -144,9 +145,12 @@ def _aliases(model: str) -> tuple[str, ...]:
     """Return the names under which a model may stand, nearest first."""
     if model.startswith("litellm/"):
         return (model, model.removeprefix("litellm/"))
-    if model.startswith("claude-"):
-        return (f"anthropic/{model}", model)
-    return (model,)
+    if model.startswith("ollama_chat/"):
+        return (model, f"ollama/{model.removeprefix('ollama_chat/')}")
+    try:
+        return tuple(dict.fromkeys((str(read_model(model)), model)))
+    except ModelNameRefused:
+        return (model,)
 
 
 def _own(file: Path) -> dict[str, Price]:

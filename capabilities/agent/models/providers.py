@@ -24,11 +24,19 @@ class Provider:
     """Where it is without one of these, as far as `models_path` needs it."""
     models_path: str = ""
     """What to get there to see whether a key is taken, at no cost; empty: it cannot be seen so."""
+    key_header: str = "Authorization"
+    """What that request carries the key in; there as a bearer."""
+    lists_all: bool = False
+    """Whether that answer names each model that can be asked."""
     local: bool = False
     """Runs on a machine of the user's own: no key, and nobody's bill."""
+    bare: tuple[str, ...] = ()
+    """How names of its models begin that are no other's: these are understood without `PROVIDER/`."""
 
 
-def _openai_like(name: str, key: str, address: str, models_path: str = "/models") -> Provider:
+def _openai_like(
+    name: str, key: str, address: str, models_path: str = "/models", bare: tuple[str, ...] = ()
+) -> Provider:
     variable = key.removesuffix("_API_KEY")
     return Provider(
         name=name,
@@ -36,6 +44,7 @@ def _openai_like(name: str, key: str, address: str, models_path: str = "/models"
         addresses=(f"{variable}_API_BASE", f"{variable}_BASE_URL"),
         address=address,
         models_path=models_path,
+        bare=bare,
     )
 
 
@@ -49,6 +58,7 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
                 addresses=("ANTHROPIC_BASE_URL",),
                 address="https://api.anthropic.com",
+                bare=("claude-",),
             ),
             Provider(
                 name="openai",
@@ -56,6 +66,8 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 addresses=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
                 address="https://api.openai.com/v1",
                 models_path="/models",
+                lists_all=True,
+                bare=("gpt-", "chatgpt-", "o1", "o3", "o4-"),
             ),
             Provider(
                 name="ollama",
@@ -63,6 +75,7 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 addresses=("OLLAMA_API_BASE", "OLLAMA_HOST"),
                 address="http://localhost:11434",
                 models_path="/api/tags",
+                lists_all=True,
                 local=True,
             ),
             Provider(
@@ -70,6 +83,7 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 addresses=("OLLAMA_API_BASE", "OLLAMA_HOST"),
                 address="http://localhost:11434",
                 models_path="/api/tags",
+                lists_all=True,
                 local=True,
             ),
             Provider(
@@ -84,20 +98,54 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 addresses=("HOSTED_VLLM_API_BASE",),
                 address="http://localhost:8000/v1",
                 models_path="/models",
+                lists_all=True,
                 local=True,
             ),
             _openai_like("openrouter", "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1", "/key"),
-            _openai_like("mistral", "MISTRAL_API_KEY", "https://api.mistral.ai/v1"),
+            _openai_like(
+                "mistral",
+                "MISTRAL_API_KEY",
+                "https://api.mistral.ai/v1",
+                bare=("mistral-", "magistral-", "ministral-", "codestral-", "devstral-"),
+            ),
             _openai_like("groq", "GROQ_API_KEY", "https://api.groq.com/openai/v1"),
-            _openai_like("deepseek", "DEEPSEEK_API_KEY", "https://api.deepseek.com"),
-            _openai_like("xai", "XAI_API_KEY", "https://api.x.ai/v1"),
+            _openai_like(
+                "deepseek",
+                "DEEPSEEK_API_KEY",
+                "https://api.deepseek.com",
+                bare=("deepseek-chat", "deepseek-reasoner"),
+            ),
+            _openai_like("xai", "XAI_API_KEY", "https://api.x.ai/v1", bare=("grok-",)),
             _openai_like("cerebras", "CEREBRAS_API_KEY", "https://api.cerebras.ai/v1"),
-            _openai_like("moonshot", "MOONSHOT_API_KEY", "https://api.moonshot.ai/v1"),
-            Provider(name="gemini", keys=("GEMINI_API_KEY", "GOOGLE_API_KEY")),
-            Provider(name="cohere", keys=("COHERE_API_KEY", "CO_API_KEY")),
+            _openai_like("moonshot", "MOONSHOT_API_KEY", "https://api.moonshot.ai/v1", bare=("moonshot-",)),
+            Provider(
+                name="gemini",
+                keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+                address="https://generativelanguage.googleapis.com/v1beta",
+                models_path="/models?pageSize=1",
+                key_header="x-goog-api-key",
+                bare=("gemini-",),
+            ),
+            Provider(
+                name="cohere",
+                keys=("COHERE_API_KEY", "CO_API_KEY"),
+                address="https://api.cohere.com/v1",
+                models_path="/models?page_size=1",
+                bare=("command-",),
+            ),
             Provider(name="perplexity", keys=("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY")),
-            Provider(name="together_ai", keys=("TOGETHERAI_API_KEY", "TOGETHER_API_KEY")),
-            Provider(name="fireworks_ai", keys=("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY")),
+            Provider(
+                name="together_ai",
+                keys=("TOGETHERAI_API_KEY", "TOGETHER_API_KEY"),
+                address="https://api.together.xyz/v1",
+                models_path="/models",
+            ),
+            Provider(
+                name="fireworks_ai",
+                keys=("FIREWORKS_API_KEY", "FIREWORKS_AI_API_KEY"),
+                address="https://api.fireworks.ai/inference/v1",
+                models_path="/models",
+            ),
             Provider(name="cassette", adapter="cassette"),
         )
     }

@@ -28,6 +28,10 @@ _POLL = 0.05
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
+class NoPlace(ModelUnavailable):
+    """Raised when this machine's own limits leave no place for a question: it was not asked."""
+
+
 @dataclass(slots=True)
 class Place:
     """A question's place in the limits; say what it took before leaving it."""
@@ -59,7 +63,7 @@ class Rates:
     ) -> AsyncGenerator[Place, None]:
         """Wait for a place, and hold it inside the block.
 
-        Raises ModelUnavailable at once when the limits leave no place within `patience`, and after it when
+        Raises NoPlace at once when the limits leave no place within `patience`, and after it when
         all of `at_once` are taken.
         """
         place = Place()
@@ -93,9 +97,8 @@ class Rates:
                     return lock
                 lock.close()
             if time.monotonic() >= deadline:
-                raise ModelUnavailable(
-                    f"{model} has {self.at_once} questions under way already (llm.at_once): try again later",
-                    delay=timedelta(seconds=1),
+                raise NoPlace(
+                    f"{model} has {self.at_once} questions under way already (llm.at_once): try again later"
                 )
             await asyncio.sleep(_POLL * (0.5 + random.random()))  # noqa: S311 - that waiters do not march in step
 
@@ -120,11 +123,11 @@ class Rates:
 
         now = self._change(provider, reserve)
         if rest > 0:
-            raise ModelUnavailable(
+            raise NoPlace(
                 f"{model} has asked this machine to wait: free in {rest:.0f} s", delay=timedelta(seconds=rest)
             )
         if wait > patience.total_seconds():
-            raise ModelUnavailable(
+            raise NoPlace(
                 f"{model} is at its limit of this machine (llm.requests_per_minute, llm.tokens_per_minute): "
                 f"free in {wait:.0f} s",
                 delay=timedelta(seconds=wait),

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from ....errors import ContextTooLong, ModelKeyRefused, ModelRefused, ModelUnavailable
+from ....errors import ContextTooLong, ModelKeyRefused, ModelRefused, ModelUnavailable, QuestionRefused
 from .client import ModelClient, OnText, Question
 from .conversation import Turn
-from .estimate import likely_tokens
+from .estimate import estimated, likely_tokens
 from .named import Model, read_model
 from .prices import Prices
-from .rates import Rates
+from .rates import NoPlace, Rates
 from .retrying import Again, Failed, GiveUp, Next, Standing, decide
 from .traced import ask_traced
 
@@ -75,10 +75,11 @@ class ResilientClient:
 
     async def _ask(self, asking: "_Asking") -> Turn:
         while True:
-            asking.tries += 1
             failure = await self._once(asking)
             if not isinstance(failure, Exception):
                 return replace(failure, maybe_billed=failure.maybe_billed + asking.billed)
+            unasked = isinstance(failure, NoPlace)
+            asking.tries += not unasked
             asking.failures.append((asking.chain[asking.model], failure))
             standing = Standing(
                 model=asking.model,
@@ -88,7 +89,9 @@ class ResilientClient:
             )
             final = isinstance(failure, ModelRefused)
             wait = None if isinstance(failure, ModelRefused) else failure.delay
-            match decide(standing, Failed(final=final, wait=wait), self._retries, self._chance()):
+            of_question = isinstance(failure, QuestionRefused)
+            failed = Failed(final=final, wait=wait, of_question=of_question, unasked=unasked)
+            match decide(standing, failed, self._retries, self._chance()):
                 case Again(wait=wait):
                     self._told(f"{failure}; asked again in {wait.total_seconds():.1f} s")
                     await asyncio.sleep(wait.total_seconds())
@@ -127,6 +130,8 @@ class ResilientClient:
             return error
         if turn.usage.usd is not None:
             return turn
+        if turn.usage.input == turn.usage.output == 0:  # not counted, which is neither nothing nor free
+            return replace(turn, usage=estimated(question, turn.message))
         return replace(turn, usage=replace(turn.usage, usd=self.prices.usd(turn.model, turn.usage)))
 
 
@@ -157,7 +162,7 @@ def _summed(failures: Sequence[tuple[str, Failure]], billed: int) -> Failure:
     if waits:
         delays = [error.delay for error in waits if error.delay is not None]
         return ModelUnavailable(words, delay=min(delays, default=None), maybe_billed=billed)
-    kind = ModelKeyRefused if isinstance(last, ModelKeyRefused) else ModelRefused
+    kind = type(last) if isinstance(last, ModelKeyRefused | QuestionRefused) else ModelRefused
     return kind(words, maybe_billed=billed)
 
 

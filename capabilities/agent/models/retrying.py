@@ -17,6 +17,11 @@ class Failed:
     """Asking it again would not help."""
     wait: timedelta | None = None
     """What the provider asks to wait."""
+    of_question: bool = False
+    """The question itself is wrong: asking another model would only hide it."""
+    unasked: bool = False
+    """It was not even asked: this machine's own limits left no place, which is no failure of the model.
+    Without `wait` it has waited for one already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,14 +60,19 @@ Decision = Again | Next | GiveUp
 def decide(standing: Standing, failed: Failed, retries: int, chance: float) -> Decision:
     """Return what to do next. `chance` is from 0 to 1, drawn anew each time.
 
-    A model is asked at most `retries` times again. What cannot be mended goes on at once; what the
-    provider asks to wait is never cut short, and a wait that the time left does not hold is not begun.
+    A model is asked at most `retries` times again. What cannot be mended goes on at once, but a wrong
+    question ends; what the provider asks to wait is never cut short, and a wait that the time left does not
+    hold is not begun.
     """
+    if failed.of_question:
+        return GiveUp()
     another = standing.model + 1 < standing.models
     onward: Decision = Next() if another and standing.left > timedelta(0) else GiveUp()
-    if failed.final or standing.tries > retries:
+    if failed.final or (standing.tries > retries and not failed.unasked):
         return onward
-    own = min(_CAP, _FIRST * 2 ** min(standing.tries - 1, 10))
+    if failed.unasked and failed.wait is None and another:
+        return onward
+    own = min(_CAP, _FIRST * 2 ** min(max(standing.tries - 1, 0), 10))
     wait = own * (0.5 + chance / 2)
     if failed.wait is not None:
         if another and failed.wait > _PATIENCE:
