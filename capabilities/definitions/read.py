@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from ...config.document import Document, Way, read_document
+from ...config.document import Way
 from ...config.names import GENERAL, ROLE_MARKS, canonical_capability
-from ...config.plain_yaml import YamlMistake, read_text
 from ...config.spelling import did_you_mean
+from ...config.yaml_file import YamlFile, read_yaml_file
 from ...errors import ConfigError, NameRefused
 from .files import definition_files
 from .schema import CommandDefinition, EnvDefinition, FunctionDefinition, LimitsDefinition, RetryDefinition
@@ -55,31 +55,8 @@ def read_definitions(paths: Sequence[Path]) -> tuple[Definition, ...]:
     return tuple(found.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Parsed:
-    """What a file says, and where."""
-
-    path: Path
-    document: Document
-
-    def place(self, way: Way = ()) -> str:
-        """Return `FILE:LINE` of a value, or of the nearest one around it that has a line."""
-        line = self.document.line(way)
-        return f"{self.path}:{line}" if line is not None else str(self.path)
-
-
-def _parsed(file: Path) -> _Parsed:
-    try:
-        document = read_document(read_text(file, str(file)))
-    except YamlMistake as mistake:
-        place = f"{file}:{mistake.line}" if mistake.line is not None else str(file)
-        said = f"not valid YAML ({mistake.said}): correct it" if mistake.syntax else mistake.said
-        raise ConfigError(f"{place}: {said}") from None
-    return _Parsed(file, document)
-
-
 def _read_file(file: Path) -> list[Definition]:
-    parsed = _parsed(file)
+    parsed = read_yaml_file(file)
     data = parsed.document.data
     if data is None:
         return []
@@ -105,7 +82,7 @@ def _read_file(file: Path) -> list[Definition]:
 _AT_TOP = ": a file holds `capabilities:`, or `name:` and the keys of one"
 
 
-def _one(parsed: _Parsed, way: Way, body: Any, name: str | None = None) -> Definition:
+def _one(parsed: YamlFile, way: Way, body: Any, name: str | None = None) -> Definition:
     place = parsed.place((*way, "name")) if name is None else parsed.place(way)
     if not isinstance(body, dict):
         raise ConfigError(f"{place}: {name} is not a mapping: write its keys below it, such as command:")
@@ -135,7 +112,7 @@ def _one(parsed: _Parsed, way: Way, body: Any, name: str | None = None) -> Defin
 
 
 def _in_words(
-    error: ValidationError, parsed: _Parsed, way: Way, place: str, name: str, model: type[Body]
+    error: ValidationError, parsed: YamlFile, way: Way, place: str, name: str, model: type[Body]
 ) -> str:
     found = error.errors(include_input=False, include_url=False)
     # A key misspelt is also a key missing: the misspelling is the one to name.

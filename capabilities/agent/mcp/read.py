@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from ....config.document import Document, Way, read_document
+from ....config.document import Way
 from ....config.durations import parse_duration
-from ....config.plain_yaml import YamlMistake, read_text
 from ....config.spelling import did_you_mean
+from ....config.yaml_file import YamlFile, read_yaml_file
 from ....errors import ConfigError
 from ...definitions.sizes import parse_size
 from .server import Http, Server, ServerLimits, Stdio
@@ -140,18 +140,19 @@ class _Body(BaseModel):
 
 
 def _read_file(file: Path) -> list[Server]:
-    document = _document(file)
-    data = document.data
+    # JSON is YAML, but for what nobody writes by hand. Its values may be secrets.
+    parsed = read_yaml_file(file, discreet=True)
+    data = parsed.document.data
     if data is None:
         return []
     if not isinstance(data, dict):
-        raise ConfigError(f"{_place(file, document)}: not a mapping: write `servers:` with a name below it")
+        raise ConfigError(f"{parsed.place()}: not a mapping: write `servers:` with a name below it")
     keys = [key for key in _TOP if key in data]
     if len(keys) != 1:
         strange = next((key for key in data if key not in _TOP), None)
         hint = did_you_mean(strange, _TOP) if strange is not None else ""
         raise ConfigError(
-            f"{_place(file, document, (strange,) if strange else ())}: a file of MCP servers holds `servers:`, "
+            f"{parsed.place((strange,) if strange else ())}: a file of MCP servers holds `servers:`, "
             f"or the `mcpServers` of other programs{hint}"
         )
     (key,) = keys
@@ -159,34 +160,18 @@ def _read_file(file: Path) -> list[Server]:
     for other in data:
         # Other programs keep much else in the same file.
         if other != key and not foreign:
-            raise ConfigError(f"{_place(file, document, (other,))}: unknown key {other[:80]!r}")
+            raise ConfigError(f"{parsed.place((other,))}: unknown key {other[:80]!r}")
     several = data[key]
     if several is None:
         return []
     if not isinstance(several, dict):
-        raise ConfigError(
-            f"{_place(file, document, (key,))}: {key} is not a mapping: write NAME: and its keys below"
-        )
-    servers = (_one(file, document, (key, name), name, body, foreign) for name, body in several.items())
+        raise ConfigError(f"{parsed.place((key,))}: {key} is not a mapping: write NAME: and its keys below")
+    servers = (_one(parsed, (key, name), name, body, foreign) for name, body in several.items())
     return [server for server in servers if server is not None]
 
 
-def _document(file: Path) -> Document:
-    try:
-        # JSON is YAML, but for what nobody writes by hand.
-        return read_document(read_text(file, str(file)))
-    except YamlMistake as mistake:
-        place = f"{file}:{mistake.line}" if mistake.line is not None else str(file)
-        raise ConfigError(f"{place}: not valid ({mistake.discreet}): correct it") from None
-
-
-def _place(file: Path, document: Document, way: Way = ()) -> str:
-    line = document.line(way)
-    return f"{file}:{line}" if line is not None else str(file)
-
-
-def _one(file: Path, document: Document, way: Way, name: str, body: Any, foreign: bool) -> Server | None:
-    place = _place(file, document, way)
+def _one(parsed: YamlFile, way: Way, name: str, body: Any, foreign: bool) -> Server | None:
+    place = parsed.place(way)
     if not NAME.fullmatch(name):
         raise ConfigError(
             f"{place}: {name[:80]!r} cannot name an MCP server: use 1 to 64 letters, digits, '-' and '_'"
@@ -198,14 +183,14 @@ def _one(file: Path, document: Document, way: Way, name: str, body: Any, foreign
         body = {key: value for key, value in body.items() if key in known}
     if body.get("type") == "sse":
         raise ConfigError(
-            f"{_place(file, document, (*way, 'type'))}: {name}: the old SSE transport is not spoken: give the "
+            f"{parsed.place((*way, 'type'))}: {name}: the old SSE transport is not spoken: give the "
             "server's address for streamable HTTP with type http"
         )
     try:
         read = _Body.model_validate(body)
     except ValidationError as error:
-        raise ConfigError(_in_words(error, file, document, way, name, known)) from None
-    return None if read.disabled else _server(read, file, name, place)
+        raise ConfigError(_in_words(error, parsed, way, name, known)) from None
+    return None if read.disabled else _server(read, parsed.path, name, place)
 
 
 def _server(read: _Body, file: Path, name: str, place: str) -> Server:
@@ -225,14 +210,12 @@ def _server(read: _Body, file: Path, name: str, place: str) -> Server:
     return Server(name=name, place=place, way=way, trust=read.trust, tools=read.tools, limits=limits)
 
 
-def _in_words(
-    error: ValidationError, file: Path, document: Document, way: Way, name: str, known: set[str]
-) -> str:
+def _in_words(error: ValidationError, parsed: YamlFile, way: Way, name: str, known: set[str]) -> str:
     found = error.errors(include_input=False, include_url=False)
     # A key misspelt is also a key missing: the misspelling is the one to name.
     first = next((entry for entry in found if entry["type"] == "extra_forbidden"), found[0])
     loc: Way = first["loc"]
-    place = f"{_place(file, document, (*way, *loc))}: {name}"
+    place = f"{parsed.place((*way, *loc))}: {name}"
     if first["type"] == "extra_forbidden":
         key = str(loc[-1])[:80]
         hint = did_you_mean(key, known) or f": known are {', '.join(sorted(known))}"

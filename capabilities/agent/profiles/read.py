@@ -1,15 +1,15 @@
 """From YAML files to profiles and policies: each with its place, or one line that says what is wrong where."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ....config.document import Document, Way, read_document
-from ....config.plain_yaml import YamlMistake, read_text
+from ....config.document import Way
+from ....config.plain_yaml import read_text
 from ....config.spelling import did_you_mean
+from ....config.yaml_file import YamlFile, read_yaml_file
 from ....errors import ConfigError, NameRefused
 from ...definitions.files import definition_files
 from ..approvals.policy import Policy
@@ -40,35 +40,14 @@ def read_profiles(paths: Sequence[Path]) -> tuple[Profile, ...]:
 
 def read_policy(file: Path) -> Policy:
     """Return the policy that a file holds: `default`, `allow`, `ask`, `deny`. Raises ConfigError."""
-    parsed = _parsed(file)
+    parsed = read_yaml_file(file)
     if not isinstance(parsed.document.data, dict):
         raise ConfigError(f"{file}: no policy stands there: write deny:, ask:, allow: or default:")
     return _model(PolicyForm, parsed.document.data, parsed, (), str(file)).policy
 
 
-@dataclass(frozen=True, slots=True)
-class _Parsed:
-    """What a file says, and where."""
-
-    path: Path
-    document: Document
-
-    def place(self, way: Way = ()) -> str:
-        line = self.document.line(way)
-        return f"{self.path}:{line}" if line is not None else str(self.path)
-
-
-def _parsed(file: Path) -> _Parsed:
-    try:
-        return _Parsed(file, read_document(read_text(file, str(file))))
-    except YamlMistake as mistake:
-        place = f"{file}:{mistake.line}" if mistake.line is not None else str(file)
-        said = f"not valid YAML ({mistake.said}): correct it" if mistake.syntax else mistake.said
-        raise ConfigError(f"{place}: {said}") from None
-
-
 def _read_file(file: Path) -> list[Profile]:
-    parsed = _parsed(file)
+    parsed = read_yaml_file(file)
     data = parsed.document.data
     if data is None:
         return []
@@ -96,7 +75,7 @@ def _read_file(file: Path) -> list[Profile]:
     return [_one(parsed, ("agents", name), body, name, ("agents", name)) for name, body in several.items()]
 
 
-def _one(parsed: _Parsed, way: Way, body: Any, name: Any, named: Way) -> Profile:
+def _one(parsed: YamlFile, way: Way, body: Any, name: Any, named: Way) -> Profile:
     place = parsed.place(named)
     if not isinstance(name, str):
         raise ConfigError(f"{place}: name is no text: write the agent's name")
@@ -129,7 +108,7 @@ def profile_of(form: ProfileForm, name: str, *, system: str, place: str) -> Prof
     )
 
 
-def _system_file(form: ProfileForm, parsed: _Parsed, way: Way, name: str) -> str:
+def _system_file(form: ProfileForm, parsed: YamlFile, way: Way, name: str) -> str:
     if not form.system_file:
         return ""
     file = parsed.path.parent / Path(form.system_file).expanduser()
@@ -143,7 +122,7 @@ def _system_file(form: ProfileForm, parsed: _Parsed, way: Way, name: str) -> str
     return text
 
 
-def _model(model: type[M], body: Mapping[str, Any], parsed: _Parsed, way: Way, who: str) -> M:
+def _model(model: type[M], body: Mapping[str, Any], parsed: YamlFile, way: Way, who: str) -> M:
     for key, value in body.items():
         if value is None:
             raise ConfigError(f"{parsed.place((*way, key))}: {key} is empty: fill it in or remove it")
@@ -153,7 +132,7 @@ def _model(model: type[M], body: Mapping[str, Any], parsed: _Parsed, way: Way, w
         raise ConfigError(_in_words(error, parsed, way, who, model)) from None
 
 
-def _in_words(error: ValidationError, parsed: _Parsed, way: Way, who: str, model: type[BaseModel]) -> str:
+def _in_words(error: ValidationError, parsed: YamlFile, way: Way, who: str, model: type[BaseModel]) -> str:
     found = error.errors(include_input=False, include_url=False)
     first = next((entry for entry in found if entry["type"] == "extra_forbidden"), found[0])
     loc: Way = first["loc"]
