@@ -6,7 +6,8 @@ nothing stands between the two, and whoever wrote before is refused from then on
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from pydantic_core import to_json
@@ -15,18 +16,22 @@ from ..errors import AppendRefused, JobCancelled, RecordRefused
 from .appending import RETRY_PAUSE, Appender
 from .artifacts import ArtifactStore
 from .bodies import INLINE_LIMIT, check_size
+from .follow import Followed
 from .foreign import warn_foreign
+from .kv import last_message
 from .log import scan
 from .records import read_json, version_of
-from .steps import Outcome, Step, Takeover, read_step
+from .steps import Intent, Outcome, Step, Takeover, read_step
 from .subjects import Names
 from .swarm import Swarm
-from .wire import NOT_FOUND, ApiError, Wire
+from .wire import NOT_FOUND, PATIENCE, ApiError, Wire
 
 log = logging.getLogger(__name__)
 
 READ = timedelta(minutes=2)
 """Longest time in which one journal may be read through."""
+SOON = timedelta(seconds=1)
+"""An intent that took longer to write may be old by now: whoever was frozen meanwhile looks again before its effect."""
 _FETCHES = 8
 """Bodies that are fetched at once."""
 
@@ -43,12 +48,19 @@ class TaskJournal:
         self._name = f"{request}.{step}"
         self._steps: list[Step] = []
         self._seq = 0
+        self._age = timedelta()
+        self._taken = time.monotonic()
         self._writing = asyncio.Lock()
 
     @property
     def steps(self) -> Sequence[Step]:
         """Every step so far, those of earlier attempts first, with their bodies unpacked."""
         return self._steps
+
+    @property
+    def age(self) -> timedelta:
+        """How long ago the first attempt took the task over; no node's clock has a part in it."""
+        return self._age + timedelta(seconds=time.monotonic() - self._taken)
 
     async def append(self, step: Step) -> None:
         """Write a step down; bodies that are too large become artifacts.
@@ -57,21 +69,33 @@ class TaskJournal:
         """
         packed = await _pack(step, self._artifacts)
         async with self._writing:
+            begun = time.monotonic()
             try:
                 self._seq = await self._write(packed, self._seq)
             except AppendRefused:
-                raise JobCancelled(
-                    f"{self._name} was taken over by a later attempt: this one writes nothing more"
-                ) from None
+                raise self._fenced() from None
             self._steps.append(step)
+            if isinstance(step, Intent) and time.monotonic() - begun > SOON.total_seconds():
+                await self._look_again()
 
-    async def take(self, takeover: Takeover) -> None:
-        """Take the task over and read what earlier attempts wrote.
+    async def _look_again(self) -> None:
+        """Raise JobCancelled unless what this attempt wrote last is still the last: its effect comes next."""
+        stored = await last_message(
+            self._appender.wire, self._appender.stream, self._subject, patient=PATIENCE
+        )
+        if stored is None or stored.seq != self._seq:
+            raise self._fenced()
+
+    def _fenced(self) -> JobCancelled:
+        return JobCancelled(f"{self._name} was taken over by a later attempt: this one writes nothing more")
+
+    async def take(self, takeover: Takeover, now: Callable[[], float]) -> None:
+        """Take the task over and read what earlier attempts wrote; `now` tells the server's time.
 
         Raises JobCancelled when a later attempt has it.
         """
         while True:
-            steps, last = await _read(self._appender.wire, self._appender.stream, self._subject)
+            steps, last, first_at = await _read(self._appender.wire, self._appender.stream, self._subject)
             check_fence(steps, takeover, self._name)
             try:
                 self._seq = await self._write(takeover, last)
@@ -80,6 +104,9 @@ class TaskJournal:
                 # Somebody who does not know yet that it is over wrote meanwhile, or the copy that was read
                 # lagged behind: what is not known must not be written over.
                 await asyncio.sleep(RETRY_PAUSE.total_seconds())
+        if first_at is not None:
+            self._age = timedelta(seconds=max(0.0, now() - first_at))
+        self._taken = time.monotonic()
         self._steps = [*await _unpack(steps, self._artifacts), takeover]
 
     async def _write(self, step: Step, expected: int) -> int:
@@ -114,7 +141,8 @@ async def take_over(swarm: Swarm, request: str, step: str, *, attempt: int) -> T
         log=log,
     )
     journal = TaskJournal(appender, swarm.names, swarm.artifacts, request, step)
-    await journal.take(Takeover(attempt=attempt, node=swarm.me.node, run=swarm.me.run))
+    takeover = Takeover(attempt=attempt, node=swarm.me.node, run=swarm.me.run)
+    await journal.take(takeover, swarm.members.server.now)
     return journal
 
 
@@ -141,28 +169,30 @@ async def remove_journals(swarm: Swarm, request: str) -> None:
             raise
 
 
-async def _read(wire: Wire, stream: str, subject: str) -> tuple[list[Step], int]:
-    """Return the steps on a subject and the sequence of its last message."""
-    messages: list[tuple[int, bytes]] = []
+async def _read(wire: Wire, stream: str, subject: str) -> tuple[list[Step], int, float | None]:
+    """Return the steps on a subject, the sequence of its last message, and when its first one was stored."""
+    messages: list[Followed] = []
     await scan(
         wire,
         stream,
         subject,
-        lambda followed: messages.append((followed.seq, followed.data)),
+        messages.append,
         deliver="all",
         on_reset=messages.clear,
         timeout=READ,
     )
     steps = []
-    for _, data in messages:
+    for message in messages:
         try:
-            steps.append(read_step(data))
+            steps.append(read_step(message.data))
         except RecordRefused as error:
-            if version_of(data) is not None:
+            if version_of(message.data) is not None:
                 # A step of a newer version: who does not know what was done must not go on.
                 raise
             warn_foreign(log, subject, error)
-    return steps, messages[-1][0] if messages else 0
+    if not messages:
+        return [], 0, None
+    return steps, messages[-1].seq, messages[0].at
 
 
 async def _pack(step: Step, artifacts: ArtifactStore) -> Step:

@@ -24,6 +24,11 @@ class Journal(Protocol):
         """Every step so far, those of earlier attempts first, with their bodies unpacked."""
         ...
 
+    @property
+    def age(self) -> timedelta:
+        """How long ago the first attempt took the task over; no node's clock has a part in it."""
+        ...
+
     async def append(self, step: Step) -> None:
         """Write a step down; bodies that are too large become artifacts.
 
@@ -80,11 +85,11 @@ class Mail(Protocol):
 class Purse(Protocol):
     """The accounts that pay for this task: its own, those that it was delegated from, the request's tree, the tenant."""
 
-    async def reserve(self, estimate: Estimate, mine: Holder) -> Granted | Breach:
+    async def reserve(self, estimate: Estimate, mine: Holder, *, asking: bool = True) -> Granted | Breach:
         """Reserve a turn's worst case everywhere, before its intent is written.
 
         `mine`: this task's own budget and what its journal says it spent; that settles what was reserved
-        before. Raises JobCancelled when a later attempt has the task.
+        before. `asking`: as for `budget.account.grant`. Raises JobCancelled when a later attempt has the task.
         """
         ...
 

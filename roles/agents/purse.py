@@ -60,7 +60,7 @@ class Purse:
     def __post_init__(self) -> None:
         self._accounts = Accounts(self.swarm.wire, self.swarm.names)
 
-    async def reserve(self, estimate: Estimate, mine: Holder) -> Granted | Breach:
+    async def reserve(self, estimate: Estimate, mine: Holder, *, asking: bool = True) -> Granted | Breach:
         """Reserve a turn's worst case everywhere; raises JobCancelled, SwarmTimeout."""
         if self.come_back is not None:
             await self.come_back()
@@ -77,7 +77,7 @@ class Purse:
             ]
             if self._own not in keys:
                 holders.insert(0, mine)  # it has a limit in time at most
-            decision = grant(estimate, holders)
+            decision = grant(estimate, holders, asking=asking)
             reserved = as_sum(decision.worst) if isinstance(decision, Granted) else None
             after = {key: self._written(account, total, reserved) for key, (account, _) in read.items()}
             if await self._write_all(read, after):

@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from ...capabilities.agent.budget.account import Breach, Granted, Holder
 from ...capabilities.agent.budget.limits import Budget
 from ...capabilities.agent.budget.of_journal import spent_in
+from ...capabilities.agent.loop.clean import clean, plain
 from ...capabilities.agent.models.client import Question
 from ...capabilities.agent.models.conversation import TURN, Turn
 from ...errors import ContextTooLong, JobCancelled, ModelRefused, ModelUnavailable
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 TOO_LONG = "too long: "
 """Begins the journal's error of a question that was longer than the model reads."""
+LONGEST_ERROR = 4000
 
 
 class Asker:
@@ -92,14 +94,14 @@ class Asker:
             outcome = Outcome(
                 number=self._number,
                 state="error",
-                error=f"{mark}{error}",
-                maybe_billed=begun + error.maybe_billed,
+                error=plain(f"{mark}{error}")[:LONGEST_ERROR],
+                maybe_billed=error.maybe_billed,
             )
         else:
             outcome = Outcome(
                 number=self._number,
-                body=TURN.dump_python(turn, mode="json"),
-                maybe_billed=begun + turn.maybe_billed,
+                body=clean(TURN.dump_python(turn, mode="json")),
+                maybe_billed=turn.maybe_billed,
             )
         await self._append(outcome)
         # No question may follow: what is settled now is as good as ended, and the next one begins from it.
@@ -110,12 +112,18 @@ class Asker:
         """Take a question's worst case from the request's budget; raises ModelRefused where it is spent."""
         mine = Holder(name="the coordinator", budget=Budget(), spent=spent_in(self._journal.steps))
         try:
-            granted = await self._purse.reserve(self._mind.estimate(question), mine)
+            # A coordinator asks nobody for more: it plans and reports without a model then.
+            granted = await self._purse.reserve(self._mind.estimate(question), mine, asking=False)
         except JobCancelled:
             raise Fenced from None
         if isinstance(granted, Breach):
             raise ModelRefused(f"no money is left to ask {question.model}: {granted.words}")
         return granted
+
+    async def settle_what_was_left(self) -> None:
+        """Settle what an owner that was killed had reserved: its answers may stand in the journal. Raises Fenced."""
+        if any(isinstance(step, Intent) for step in self._journal.steps):
+            await self._settle()
 
     async def _settle(self) -> None:
         try:
@@ -141,4 +149,6 @@ async def begin_asking(ledger: Ledger, mind: Mind, step: str) -> Asker:
     payee = Payee(
         task_id(ledger.request_id, step), ledger.head.seq, ledger.request_id, request.budget, request.parent
     )
-    return Asker(mind, journal, Purse(ledger.swarm, payee))
+    asker = Asker(mind, journal, Purse(ledger.swarm, payee))
+    await asker.settle_what_was_left()
+    return asker

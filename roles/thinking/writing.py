@@ -42,10 +42,7 @@ async def write_report(
     if not pieces:
         return "no task brought a result"
     try:
-        asker = await begin_asking(ledger, mind, STEP)
-        written = await while_wanted(
-            ledger, _write(ledger, mind, asker, pieces, failed), patience=mind.patience
-        )
+        written = await while_wanted(ledger, _write(ledger, mind, pieces, failed), patience=mind.patience)
     except Fenced:
         raise
     except PicoclawError as error:
@@ -59,7 +56,8 @@ def _read(outcomes: Sequence[Outcome], bodies: Mapping[str, bytes]) -> tuple[lis
     return evidence(whole), failures(whole)
 
 
-async def _write(ledger: Ledger, mind: Mind, asker: Asker, pieces: list[Piece], failed: str) -> Written:
+async def _write(ledger: Ledger, mind: Mind, pieces: list[Piece], failed: str) -> Written:
+    asker = await begin_asking(ledger, mind, STEP)
     request, room = ledger.request.text, mind.room
     while True:
         try:

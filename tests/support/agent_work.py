@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +110,16 @@ class MemoryJournal:
     breaks_before: int | None = None
     stored: bool = False
     """The append at which it breaks is written all the same, and its answer lost."""
+    old: timedelta = timedelta()
     _steps: list[Step] = field(default_factory=list)
 
     @property
     def steps(self) -> Sequence[Step]:
         return self._steps
+
+    @property
+    def age(self) -> timedelta:
+        return self.old
 
     async def append(self, step: Step) -> None:
         broken = self.breaks_before is not None and len(self.wire) + 1 >= self.breaks_before
@@ -222,8 +228,8 @@ class Rehearsal:
     async def send(self, to: str, text: str, *, key: str) -> str:
         return to
 
-    async def reserve(self, estimate: Estimate, mine: Holder) -> Granted | Breach:
-        return grant(estimate, [mine])
+    async def reserve(self, estimate: Estimate, mine: Holder, *, asking: bool = True) -> Granted | Breach:
+        return grant(estimate, [mine], asking=asking)
 
     async def settle(self, total: Spent, *, ended: bool = False) -> None:
         self.spent = total
@@ -277,7 +283,9 @@ class Rehearsal:
         self.attempt += 1
         takeover = Takeover(attempt=self.attempt, node="n", run=f"run{self.attempt}")
         self.journal_.wire.append(takeover.to_bytes())
-        self.journal_ = MemoryJournal(self.journal_.wire, breaks_before, stored, self.steps)
+        self.journal_ = MemoryJournal(
+            self.journal_.wire, breaks_before, stored, self.journal_.old, self.steps
+        )
         root = self.folder / f"attempt-{self.attempt}" / "work"
         (root.parent / "node").mkdir(parents=True)
         root.mkdir()

@@ -73,11 +73,24 @@ def test_a_last_turn_has_room_for_an_answer_or_is_none() -> None:
 
 def test_of_several_holders_the_poorest_decides() -> None:
     rich = Holder(name="request r-1", budget=Budget(usd=1000.0))
-    poor = Holder(name="this task", budget=Budget(usd=38.0, on_breach="ask"))
+    poor = Holder(name="this task", budget=Budget(usd=38.0))
     assert allowed(grant(TURN, [rich, poor])).max_tokens == 600
     broke = Holder(name="this task", budget=Budget(usd=0.25, on_breach="ask"))
     breach = refused(grant(TURN, [rich, broke]))
     assert (breach.holder, breach.what, breach.on_breach) == ("this task", "usd", "ask")
+
+
+def test_who_is_to_be_asked_is_asked_before_a_last_turn_unless_another_limit_ends_it_anyway() -> None:
+    poor = Holder(name="this task", budget=Budget(usd=38.0, on_breach="ask"))
+    assert refused(grant(TURN, [poor])).on_breach == "ask"
+    assert allowed(grant(TURN, [poor], asking=False)).max_tokens == 600
+    poorer = Holder(name="request r-1", budget=Budget(usd=20.0))
+    assert allowed(grant(TURN, [poor, poorer])).last
+    late = holder(Budget(turns=3, on_breach="ask"), turns=2)
+    assert refused(grant(TURN, [late])).what == "turns"
+    assert allowed(grant(TURN, [late], asking=False)).last
+    assert allowed(grant(TURN, [late, holder(Budget(turns=3), turns=2)])).last
+    assert allowed(grant(TURN, [holder(Budget(turns=1, on_breach="ask"))])).last, "one turn is what is wanted"
 
 
 def test_a_limit_in_money_and_an_unknown_price_do_not_go_together() -> None:

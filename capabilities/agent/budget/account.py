@@ -114,6 +114,8 @@ class Breach:
     """`usd`, `tokens`, `turns`, `wall` or `price`: a limit in USD, and a model of unknown price."""
     words: str
     on_breach: OnBreach
+    left_usd: float | None = None
+    """With `usd`: what the holder has left."""
 
 
 def of_usage(usage: Usage) -> Spent:
@@ -135,30 +137,47 @@ def of_lost(reserved_usd: float | None, reserved_tokens: int, times: int = 1) ->
     )
 
 
-def grant(estimate: Estimate, holders: Sequence[Holder]) -> Granted | Breach:
+def grant(estimate: Estimate, holders: Sequence[Holder], *, asking: bool = True) -> Granted | Breach:
     """Return whether one more turn can be paid by every holder, and how long its answer may be.
 
-    Where the whole answer cannot be paid but a shorter one can, it is the last turn.
+    Where the whole answer cannot be paid but a shorter one can, it is the last turn. With `asking`, a last turn
+    or none is a breach first where all that stands in the way are limits that somebody may raise.
     """
     full = estimate.worst()
     breaches = [found for holder in holders if (found := _breach(holder, estimate, full)) is not None]
     if not breaches:
-        ends = next(
-            (h for h in holders if h.budget.turns is not None and h.spent.turns + 1 >= h.budget.turns), None
+        ends = [ended for holder in holders if (ended := _ends(holder)) is not None]
+        if asking and ends and all(ended.on_breach == "ask" for ended in ends):
+            return ends[0]
+        return Granted(
+            worst=full, max_tokens=estimate.output, last=bool(ends), why=ends[0].words if ends else ""
         )
-        why = "" if ends is None else f"{ends.name} may ask {ends.budget.turns} turns"
-        return Granted(worst=full, max_tokens=estimate.output, last=ends is not None, why=why)
+    if asking and all(breach.on_breach == "ask" for breach in breaches):
+        return breaches[0]
     output = min((_affordable(holder, estimate) for holder in holders), default=0)
     if output >= min(LEAST_OUTPUT, estimate.output):
         return Granted(worst=estimate.worst(output), max_tokens=output, last=True, why=breaches[0].words)
     return breaches[0]
 
 
+def _ends(holder: Holder) -> Breach | None:
+    """Return what a number of turns says of the next one, where that is the last; None: it is not."""
+    turns = holder.budget.turns
+    if turns is None or holder.spent.turns + 1 < turns:
+        return None
+    words = f"{holder.name} may ask {turns} turns"
+    # Whoever may ask one turn in all wants its answer, and not to be asked for a second one before it.
+    on_breach = holder.budget.on_breach if holder.spent.turns else "wrap_up"
+    return Breach(holder=holder.name, what="turns", words=words, on_breach=on_breach)
+
+
 def _breach(holder: Holder, estimate: Estimate, worst: Spent) -> Breach | None:
     budget, spent = holder.budget, holder.spent
 
-    def breach(what: str, words: str) -> Breach:
-        return Breach(holder=holder.name, what=what, words=words, on_breach=budget.on_breach)
+    def breach(what: str, words: str, left_usd: float | None = None) -> Breach:
+        return Breach(
+            holder=holder.name, what=what, words=words, on_breach=budget.on_breach, left_usd=left_usd
+        )
 
     if budget.wall is not None and holder.wall >= budget.wall:
         limit = f"{budget.wall.total_seconds():g} s"
@@ -183,6 +202,7 @@ def _breach(holder: Holder, estimate: Estimate, worst: Spent) -> Breach | None:
                 "usd",
                 f"{holder.name} may spend {budget.usd:g} USD, has spent {spent.usd:.4g}, and the next turn "
                 f"may cost {worst.usd:.4g}",
+                left_usd=budget.usd - spent.usd,
             )
     return None
 

@@ -37,8 +37,9 @@ class State:
     """Which call each open or uncertain step of a tool is."""
     uncertain: tuple[Intent, ...] = ()
     """Steps of which nobody knows whether they had their effect."""
-    verdicts: Mapping[int, Verdict] = field(default_factory=dict)
-    """What people said to a step before it was taken."""
+    verdicts: Mapping[tuple[int, str], Verdict] = field(default_factory=dict)
+    """What people said to a call before it was done, by the number of its step and its id: of calls that stand
+    beside one another, another may get that number after a crash."""
     stopped: str = ""
     """A person's word that ends the run."""
     answer: Turn | None = None
@@ -78,8 +79,6 @@ class State:
     told: frozenset[str] = frozenset()
     """Ids of the letters that it was told."""
     compactions: int = 0
-    began: float | None = None
-    """When the first attempt took it over, by that node's clock."""
 
     @property
     def spent_at_most(self) -> Spent:
@@ -104,7 +103,7 @@ def fold(state: State, step: Step) -> State:
     """Return the state after one step."""
     match step:
         case Takeover():
-            return state if state.began is not None else replace(state, began=step.at)
+            return state
         case Intent():
             return _begun(state, step)
         case Outcome():
@@ -240,7 +239,8 @@ def _noted(state: State, note: Note) -> State:
     about = next((one for one in state.uncertain if one.number == note.number), None)
     if about is None:
         said: Verdict = "allow" if verdict == "allow" else "skip" if verdict == "skip" else "deny"
-        return replace(state, verdicts={**state.verdicts, note.number: said})
+        key = (note.number, str(body.get("call", "")))
+        return replace(state, verdicts={**state.verdicts, key: said})
     state = replace(state, uncertain=tuple(one for one in state.uncertain if one is not about))
     if verdict == "allow":  # its call is still pending, and is done as a step of its own
         return replace(state, calls={n: call for n, call in state.calls.items() if n != note.number})

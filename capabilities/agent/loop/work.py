@@ -1,6 +1,5 @@
 """Work: what one attempt at an agent's task has in hand, and its state as the journal has it."""
 
-import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
@@ -75,8 +74,7 @@ class Work:
     @property
     def wall(self) -> timedelta:
         """Return how long the task has been at it, its earlier attempts and what was between them included."""
-        began = self.state.began
-        return timedelta(seconds=max(0.0, time.time() - began)) if began is not None else timedelta()
+        return self.journal.age
 
 
 async def take_up(
