@@ -67,7 +67,7 @@ def list_letters(ctx: click.Context, output: Format | None, as_json: bool) -> in
 
     async def work(swarm: "Swarm") -> int:
         from ..swarm.dead_letters import read_letters
-        from ..swarm.look import server_time
+        from ..swarm.server_time import server_time
 
         letters = await read_letters(swarm)
         _listing(await server_time(swarm)).show(letters, form)
@@ -95,8 +95,8 @@ def show(ctx: click.Context, id: str, as_json: bool) -> int:
         from ..errors import SwarmError
         from ..swarm.bodies import unpack_queued
         from ..swarm.dead_letters import read_letters
-        from ..swarm.look import server_time
         from ..swarm.resolve import newest, the_one
+        from ..swarm.server_time import server_time
         from .errors import echo_warning
 
         letters = {letter.id: letter for letter in await read_letters(swarm)}

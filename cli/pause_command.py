@@ -52,8 +52,8 @@ def pause(ctx: click.Context, id: str, why: str, as_json: bool) -> int:
     """
 
     async def work(swarm: "Swarm") -> int:
-        from ..swarm.look import server_time
         from ..swarm.pause import PauseRecord, pause_request
+        from ..swarm.server_time import server_time
 
         request, ended = await _request(swarm, id)
         if ended:

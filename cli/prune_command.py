@@ -59,9 +59,9 @@ def prune(
 
     async def work(swarm: "Swarm") -> int:
         from ..swarm.artifact_expiry import ArtifactExpiry
-        from ..swarm.look import server_time
         from ..swarm.prune import ended_before, oldest_open, read_endings, remove_request, settled
         from ..swarm.resolve import newest, the_one
+        from ..swarm.server_time import server_time
 
         now = await server_time(swarm)
         await swarm.live.read()

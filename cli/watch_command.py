@@ -109,7 +109,7 @@ def _why_it_waits(found: "Found", around: "Around") -> list[str]:
 
 
 async def _as_lines(swarm: "Swarm", found: "Found") -> int:
-    from ..swarm.look import server_time
+    from ..swarm.server_time import server_time
     from ..swarm.subjects import REQUEST_STEP
     from ..swarm.submission import Ended, LogEvent, Said
     from ..swarm.views.history import history_row

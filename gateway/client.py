@@ -17,9 +17,10 @@ from ..config.load import load
 from ..config.moments import check_moment
 from ..errors import UsageError
 from ..swarm.cancel import cancel_request, cancel_task
-from ..swarm.look import list_requests, look_around, read_requests, server_time
+from ..swarm.look import list_requests, look_around, read_requests
 from ..swarm.resolve import Found, resolve, the_one
 from ..swarm.retry import retry_request
+from ..swarm.server_time import server_time
 from ..swarm.subjects import REQUEST_STEP
 from ..swarm.submission import Ended, LogEvent, Progress, Said, Unroutable, submit, wait, watch
 from ..swarm.swarm import Swarm

@@ -67,8 +67,8 @@ async def fire_now(swarm: "Swarm", schedule: "Schedule") -> str:
     """
     from ..capabilities.repository.reference import resolve_url
     from ..swarm.cron.firing import request_now
-    from ..swarm.look import server_time
     from ..swarm.records import new_id
+    from ..swarm.server_time import server_time
     from ..swarm.submission import submit
 
     request = request_now(schedule, f"run {new_id()}", at=await server_time(swarm))

@@ -17,7 +17,7 @@ from ..swarm.cron.store import (
     find_schedule,
     list_schedules,
 )
-from ..swarm.look import server_time
+from ..swarm.server_time import server_time
 from ..swarm.submission import Unroutable
 from ..swarm.swarm import Swarm
 from .asked import sender

@@ -7,18 +7,21 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..capabilities.executor import Artifacts
 from ..errors import SwarmError
-from ..swarm.journal import TaskJournal, take_over
 from ..swarm.records import QueuedTask, RepositoryRef
 from ..swarm.swarm import Swarm
-from .agents.approvals import JobApprovals
-from .agents.delegation import JobDelegation
-from .agents.pauses import JobPauses
-from .agents.purse import Purse, purse_of
-from .agents.sharing import JobBlackboard, JobMail
 from .jobs import Slot
+
+if TYPE_CHECKING:
+    from ..swarm.journal import TaskJournal
+    from .agents.approvals import JobApprovals
+    from .agents.delegation import JobDelegation
+    from .agents.pauses import JobPauses
+    from .agents.purse import Purse
+    from .agents.sharing import JobBlackboard, JobMail
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +31,10 @@ LONGEST_PIECE = 16_000
 
 @dataclass(slots=True)
 class JobContext:
-    """The context of one attempt; satisfies `capabilities.executor.Context`."""
+    """The context of one attempt; satisfies `capabilities.executor.Context`, and `AgentContext`.
+
+    What only agents use is imported when one does.
+    """
 
     swarm: Swarm
     queued: QueuedTask
@@ -39,13 +45,9 @@ class JobContext:
     """Where the workspaces of this run's jobs are made."""
     slot: Slot
     _workspace: Path | None = field(default=None, init=False)
-    _journal: TaskJournal | None = field(default=None, init=False)
-    _mail: JobMail = field(init=False)
-    _purse: Purse = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._mail = JobMail(self.swarm, self.queued)
-        self._purse = purse_of(self.swarm, self.queued, self.attempt, self.slot)
+    _journal: "TaskJournal | None" = field(default=None, init=False)
+    _mail: "JobMail | None" = field(default=None, init=False)
+    _purse: "Purse | None" = field(default=None, init=False)
 
     @property
     def artifacts(self) -> Artifacts:
@@ -75,9 +77,11 @@ class JobContext:
         except SwarmError as error:
             log.debug("%s lost: %s", kind, error)
 
-    async def journal(self) -> TaskJournal:
+    async def journal(self) -> "TaskJournal":
         """Take the task's journal over for this attempt, and return it; the same one each time."""
         if self._journal is None:
+            from ..swarm.journal import take_over
+
             self._journal = await take_over(
                 self.swarm, self.queued.request, self.queued.task.step, attempt=self.attempt
             )
@@ -96,33 +100,49 @@ class JobContext:
         return await checkout(repository, self.swarm.artifacts, self.cache)
 
     @property
-    def blackboard(self) -> JobBlackboard:
+    def blackboard(self) -> "JobBlackboard":
         """What the tasks of this request share."""
+        from .agents.sharing import JobBlackboard
+
         return JobBlackboard(self.swarm, self.queued)
 
     @property
-    def mail(self) -> JobMail:
+    def mail(self) -> "JobMail":
         """Messages between agents."""
+        if self._mail is None:
+            from .agents.sharing import JobMail
+
+            self._mail = JobMail(self.swarm, self.queued)
         return self._mail
 
     @property
-    def delegation(self) -> JobDelegation:
+    def delegation(self) -> "JobDelegation":
         """Work that an agent hands to the swarm."""
+        from .agents.delegation import JobDelegation
+
         return JobDelegation(self.swarm, self.queued, self.slot)
 
     @property
-    def approvals(self) -> JobApprovals:
+    def approvals(self) -> "JobApprovals":
         """Questions that a person has to answer."""
+        from .agents.approvals import JobApprovals
+
         return JobApprovals(self.swarm, self.queued, self.slot)
 
     @property
-    def pauses(self) -> JobPauses:
+    def pauses(self) -> "JobPauses":
         """Whether somebody holds this task's request."""
+        from .agents.pauses import JobPauses
+
         return JobPauses(self.swarm, self.queued, self.slot)
 
     @property
-    def purse(self) -> Purse:
+    def purse(self) -> "Purse":
         """The accounts that pay for this task."""
+        if self._purse is None:
+            from .agents.purse import purse_of
+
+            self._purse = purse_of(self.swarm, self.queued, self.attempt, self.slot)
         return self._purse
 
     async def close(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import AppendRefused, PicoclawError, RecordRefused
 from ..swarm.background import Background, background
@@ -29,7 +29,9 @@ from .firing import is_fired, take_firing
 from .owner import Owner
 from .planning.template import Template
 from .releasing import Releaser
-from .thinking.mind import Mind
+
+if TYPE_CHECKING:
+    from .thinking.mind import Mind
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ class Coordinator:
         *,
         can_run_here: Callable[[str, str | None], bool],
         max_requests: int = MAX_REQUESTS,
-        mind: Mind | None = None,
+        mind: "Mind | None" = None,
     ) -> None:
         """`mind`: the model that plans and writes reports; None: there is none."""
         self._swarm = swarm

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..capabilities.elsewhere import LARGE, elsewhere
 from ..errors import SwarmError
@@ -15,13 +16,15 @@ from .synthesis.bodies import join_bodies
 from .synthesis.by_model.name import BY_MODEL
 from .synthesis.outcome import Outcome
 from .synthesis.room import MOST_BYTES, without_room
-from .thinking.mind import Mind
-from .thinking.writing import write_report
+
+if TYPE_CHECKING:
+    from .synthesis.by_model.written import Written
+    from .thinking.mind import Mind
 
 log = logging.getLogger(__name__)
 
 
-async def last_entry(ledger: Ledger, mind: Mind | None = None) -> RequestEntry:
+async def last_entry(ledger: Ledger, mind: "Mind | None" = None) -> RequestEntry:
     """Return the entry that ends the request, with its report as far as there is one."""
     if ledger.lost and not ledger.head.cancelling:
         return Failed(by=ledger.me, reason="error", error=ledger.lost)
@@ -32,8 +35,11 @@ async def last_entry(ledger: Ledger, mind: Mind | None = None) -> RequestEntry:
     outcomes = [
         await _outcome(ledger, step, bodies, fetch=step not in outside) for step in ledger.schedule.tasks
     ]
-    by_model = ledger.schedule.plan.join == BY_MODEL
-    written = await write_report(ledger, mind, outcomes, bodies) if by_model else None
+    written: Written | str | None = None
+    if ledger.schedule.plan.join == BY_MODEL:
+        from .thinking.writing import write_report
+
+        written = await write_report(ledger, mind, outcomes, bodies)
     told = (ledger.schedule.plan, ledger.request, outcomes, bodies, written)
     try:
         if sum(map(len, bodies.values())) > LARGE:

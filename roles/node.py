@@ -13,6 +13,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nats.aio.client import Client
 
@@ -25,22 +26,22 @@ from ..swarm.demand import AGENT_PREFIX
 from ..swarm.embedded.rundir import register_node, run_dir
 from ..swarm.embedded.shared import EmbeddedServer
 from ..swarm.identity import name_revision
-from ..swarm.janitor import Janitor
 from ..swarm.membership.announcer import Announcer
 from ..swarm.membership.heartbeat import Advert
 from ..swarm.records import new_id
 from ..swarm.swarm import Me, Swarm, open_swarm
 from .adverts import Adverts, Definitions
-from .coordinator import Coordinator
 from .jobs import JobTable
 from .model_check import refused_models
 from .offering import Offering, make_offering
 from .planning.template import Template
 from .promotion import Promotion, hand_over
 from .scratch import scratch_folder
-from .thinking.connecting import connect_mind
-from .thinking.mind import Mind
 from .worker import Worker
+
+if TYPE_CHECKING:
+    from .coordinator import Coordinator
+    from .thinking.mind import Mind
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +131,9 @@ class Node:
                 scratch=stack.enter_context(scratch_folder(self.home / "jobs")),
             )
 
-            def new_coordinator() -> Coordinator:
+            def new_coordinator() -> "Coordinator":
+                from .coordinator import Coordinator  # most nodes never lead
+
                 return Coordinator(swarm, adverts.templates, can_run_here=adverts.can_run, mind=mind)
 
             coordinator = new_coordinator() if self.settings.swarm.role == "coordinator" else None
@@ -155,6 +158,8 @@ class Node:
             swarm.tasks.start(worker.run(), name="work")
             swarm.tasks.start(adverts.run(changed, templates_changed), name="look at this machine")
             if coordinator is not None:
+                from ..swarm.janitor import Janitor
+
                 swarm.tasks.start(coordinator.run(), name="coordinate")
                 swarm.tasks.start(Janitor(swarm).run(), name="janitor")
             if promotion is not None:
@@ -183,10 +188,12 @@ class Node:
             self.settings.swarm, self.name, executors, capabilities_given=self.capabilities_given
         )
 
-    def _mind(self) -> Mind | None:
+    def _mind(self) -> "Mind | None":
         """Return the model that plans here. Raises ConfigError for a wrong file of prices."""
         if self.settings.swarm.role != "coordinator" and not self.settings.swarm.may_lead:
             return None
+
+        from .thinking.connecting import connect_mind
 
         def described() -> Mapping[str, str]:
             records = self.definitions.registered.records

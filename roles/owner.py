@@ -5,8 +5,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from ..errors import PlanError
+from ..errors import ConnectError, PlanError, SwarmError
 from ..swarm.background import Background, background
 from ..swarm.demand import Offer
 from ..swarm.entries import Accepted, Cancelled, Entry, Failed
@@ -29,10 +30,11 @@ from .planning.validate import validate
 from .policies import Policies
 from .quotas import check_size
 from .repeating import Repeated, repeat
-from .thinking.changing import Changes
-from .thinking.mind import Mind
-from .thinking.planning import plan_by_model
 from .traced import plan_span, request_span
+
+if TYPE_CHECKING:
+    from .thinking.changing import Changes
+    from .thinking.mind import Mind
 
 log = logging.getLogger(__name__)
 
@@ -48,17 +50,21 @@ class Owner:
     templates: Sequence[Template]
     wake_releaser: Callable[[], None]
     can_run_here: Callable[[str, str | None], bool]
-    mind: Mind | None = None
+    mind: "Mind | None" = None
     """The model that plans and writes reports; None: there is none."""
     ledger: Ledger = field(init=False)
-    changes: Changes = field(init=False)
+    changes: "Changes | None" = field(init=False, default=None)
+    """Looks at a plan of a model; None: there is no model."""
     policies: Policies = field(init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _look: bool = True
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.swarm, self.request_id)
-        self.changes = Changes(self.ledger, self.mind, self._changed)
+        if self.mind is not None:
+            from .thinking.changing import Changes
+
+            self.changes = Changes(self.ledger, self.mind, self._changed)
         self.policies = Policies(self.ledger, self.can_run_here, asyncio.get_running_loop().time)
 
     def observe(self, followed: Followed) -> None:
@@ -115,6 +121,11 @@ class Owner:
         except Purged as error:
             log.warning("%s", error, extra={"request": self.request_id})
 
+    @property
+    def _under_look(self) -> bool:
+        """Whether a model looks at the plan: nothing that it may save is to end meanwhile."""
+        return self.changes is not None and self.changes.pending
+
     def _changed(self) -> None:
         self._wake.set()
         self.wake_releaser()
@@ -125,14 +136,15 @@ class Owner:
         while not ledger.head.terminal:
             ledger.check_ownership()
             self._wake.clear()
-            self.changes.begin(tasks)
+            if self.changes is not None:
+                self.changes.begin(tasks)
             if ledger.planned and not ledger.schedule.finished:
                 await self._advance()
                 if loop.time() - reconciled >= RECONCILE.total_seconds():
                     reconciled = loop.time()
                     await dispatch.reconcile(ledger)
                     await end_with_parent(ledger)
-            if not ledger.planned or (ledger.schedule.finished and not self.changes.pending):
+            if not ledger.planned or (ledger.schedule.finished and not self._under_look):
                 await ledger.append_request(await last_entry(ledger, self.mind))
                 log.info("Request ended", extra={"request": self.request_id, "state": ledger.head.state})
                 continue
@@ -165,6 +177,8 @@ class Owner:
             if repeated is not None:
                 plan = repeated.plan
             elif self.mind is not None and asks_for_model(ledger.request, self.templates):
+                from .thinking.planning import plan_by_model
+
                 made = await plan_by_model(ledger, self.mind, self.templates)
                 if isinstance(made, Failed):
                     await ledger.append_request(made)
@@ -178,6 +192,8 @@ class Owner:
             log.warning("Request failed: %s", error, extra={"request": self.request_id})
             await ledger.append_request(Failed(by=me.node, reason="plan", error=str(error)))
             return
+        except (Fenced, SwarmError, ConnectError):
+            raise  # somebody else goes on, or this run once the swarm answers again
         except Exception as error:
             # Whatever the request holds, it must end, and not take this coordinator with it.
             log.exception("request not planned", extra={"request": self.request_id})
@@ -216,7 +232,7 @@ class Owner:
                 if doomed.state == "failed"
                 else Cancelled(by=me, reason="dependency", why=doomed.why),
             )
-            for doomed in (() if self.changes.pending else ledger.schedule.take_doomed())
+            for doomed in (() if self._under_look else ledger.schedule.take_doomed())
         )
         if self._look:
             self._look = False

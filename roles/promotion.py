@@ -9,16 +9,18 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from ..errors import PicoclawError
-from ..swarm.janitor import Janitor
 from ..swarm.leases import Lease
 from ..swarm.membership.announcer import Announcer
 from ..swarm.membership.leadership import heirs, stance
 from ..swarm.membership.probing import OFTEN, PROBES_PER_SECOND
 from ..swarm.swarm import Swarm
-from .coordinator import Coordinator
 from .planning.template import Template
+
+if TYPE_CHECKING:
+    from .coordinator import Coordinator
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +37,11 @@ REST = timedelta(seconds=5)
 class _Term:
     """One time in the role."""
 
-    coordinator: Coordinator
+    coordinator: "Coordinator"
     work: asyncio.Task[None]
 
 
-async def hand_over(coordinator: Coordinator, swarm: Swarm) -> None:
+async def hand_over(coordinator: "Coordinator", swarm: Swarm) -> None:
     """Pass a coordinator's requests on to whoever else coordinates, if anybody does."""
     to = heirs(swarm.members.peers())
     if to:
@@ -49,7 +51,7 @@ async def hand_over(coordinator: Coordinator, swarm: Swarm) -> None:
 class Promotion:
     """The role of a coordinator in a process that is none; `run` beside its work, then `leave`."""
 
-    def __init__(self, swarm: Swarm, announcer: Announcer, make: Callable[[], Coordinator]) -> None:
+    def __init__(self, swarm: Swarm, announcer: Announcer, make: Callable[[], "Coordinator"]) -> None:
         """`make` returns a coordinator for one term."""
         self._swarm = swarm
         self._announcer = announcer
@@ -171,7 +173,9 @@ class Promotion:
         self._announcer.change(replace(self._announcer.advert, leads=True))
         log.warning("Coordinator role taken: no coordinator is alive", extra={"member": self._swarm.me.node})
 
-    async def _serve(self, coordinator: Coordinator) -> None:
+    async def _serve(self, coordinator: "Coordinator") -> None:
+        from ..swarm.janitor import Janitor  # loaded by who leads
+
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(coordinator.run(), name="coordinate")
@@ -201,7 +205,7 @@ class Promotion:
         except PicoclawError as error:
             log.debug("the leader's lease was not given back, it runs out: %s", error)
 
-    async def _pass_on(self, coordinator: Coordinator) -> None:
+    async def _pass_on(self, coordinator: "Coordinator") -> None:
         """Pass the requests of a term on to whoever leads now, as far as somebody does."""
         to = heirs(self._swarm.members.peers())
         if to and await coordinator.hand_over(to):

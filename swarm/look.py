@@ -20,6 +20,7 @@ from .later import list_later, read_later
 from .limits.look import read_held_to
 from .log import decode
 from .records import Plan, Request
+from .server_time import server_time
 from .subjects import REQUEST_ID, REQUEST_STEP, split_log_subject
 from .swarm import Swarm
 from .views.nodes import Around, node_row, seen_status
@@ -65,14 +66,6 @@ def rows_now(swarm: Swarm) -> Around:
     now = asyncio.get_running_loop().time()
     rows = [node_row(member.beat, member.sign, now) for member in swarm.members.table.values()]
     return Around(nodes=tuple(sorted(rows, key=lambda row: row.name)), now=swarm.members.server.now())
-
-
-async def server_time(swarm: Swarm) -> float:
-    """Return the server's time, in seconds since the epoch."""
-    if not swarm.members.server.known:
-        info = await swarm.wire.api(f"STREAM.INFO.{swarm.names.log}")
-        swarm.members.server.learn(datetime.fromisoformat(str(info["ts"])).timestamp())
-    return swarm.members.server.now()
 
 
 @dataclass(frozen=True, slots=True)

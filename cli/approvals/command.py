@@ -81,8 +81,8 @@ def _list(ctx: click.Context, form: Format, request: str | None, *, everything: 
     async def work(swarm: "Swarm") -> int:
         from ...swarm.approvals.listing import list_asked
         from ...swarm.approvals.store import list_open
-        from ...swarm.look import server_time
         from ...swarm.resolve import resolve
+        from ...swarm.server_time import server_time
         from .rows import listing
 
         wanted = (await resolve(swarm, request)).state.id if request is not None else None
@@ -104,7 +104,7 @@ async def _watch(swarm: "Swarm", request: str | None, *, as_json: bool) -> int:
     from ...swarm.approvals.record import ApprovalRecord
     from ...swarm.approvals.store import list_open
     from ...swarm.follow import Followed
-    from ...swarm.look import server_time
+    from ...swarm.server_time import server_time
     from .rows import approval_json
 
     coming: asyncio.Queue[ApprovalRecord] = asyncio.Queue()

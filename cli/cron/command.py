@@ -87,7 +87,7 @@ def list_schedules(ctx: click.Context, output: Format | None, as_json: bool) -> 
     async def work(swarm: "Swarm") -> int:
         from ...swarm.cron.look import schedule_rows
         from ...swarm.cron.store import list_schedules
-        from ...swarm.look import server_time
+        from ...swarm.server_time import server_time
         from .rows import listing
 
         now = await server_time(swarm)
@@ -121,7 +121,7 @@ def describe(ctx: click.Context, name: str, as_json: bool) -> int:
     async def work(swarm: "Swarm") -> int:
         from ...swarm.cron.look import next_firings, schedule_rows
         from ...swarm.cron.store import find_schedule
-        from ...swarm.look import server_time
+        from ...swarm.server_time import server_time
         from ..describe.fields import print_fields
         from ..describe.policy import policy_fields
         from .rows import firing_json, local_time, next_text, schedule_json
@@ -254,7 +254,7 @@ def _set_enabled(ctx: click.Context, name: str, enabled: bool, as_json: bool) ->
     async def work(swarm: "Swarm") -> int:
         from ...swarm.cron.look import next_firing
         from ...swarm.cron.store import enable_schedule, find_schedule
-        from ...swarm.look import server_time
+        from ...swarm.server_time import server_time
         from .rows import local_time
 
         standing = await find_schedule(swarm, name)

@@ -107,7 +107,7 @@ async def print_created(swarm: "Swarm", standing: "Standing", *, new: bool, as_j
     """Say what was set, and when it comes next."""
     from ...swarm.cron.look import ScheduleRow, next_firing, next_firings
     from ...swarm.cron.spec import Cron, parse_spec
-    from ...swarm.look import server_time
+    from ...swarm.server_time import server_time
     from ..errors import echo_warning
 
     schedule, now = standing.schedule, await server_time(swarm)

@@ -44,7 +44,7 @@ class Later:
     async def due(self, swarm: "Swarm") -> float:
         """Return the server time that is meant; raises UsageError where the server's clock is past it."""
         from ...config.moments import check_moment
-        from ...swarm.look import server_time
+        from ...swarm.server_time import server_time
 
         now = await server_time(swarm)
         if self.at is None:
@@ -144,7 +144,8 @@ def _delay(text: str) -> timedelta:
 
 async def hand_in_later(swarm: "Swarm", request: "Request", later: Later, *, as_json: bool) -> int:
     """Have the server put a request into the inbox at its time, and say so; nobody waits for it."""
-    from ...swarm.look import read_request, server_time
+    from ...swarm.look import read_request
+    from ...swarm.server_time import server_time
     from ...swarm.submission import submit
     from ...swarm.views.waiting import scheduled_for
 
@@ -168,7 +169,8 @@ async def hand_in_later(swarm: "Swarm", request: "Request", later: Later, *, as_
 
 async def still_later(swarm: "Swarm", request_id: str) -> str:
     """Return when a request that was sent before begins; empty: it has begun."""
-    from ...swarm.look import read_request, server_time
+    from ...swarm.look import read_request
+    from ...swarm.server_time import server_time
     from ...swarm.views.waiting import scheduled_for
 
     state = await read_request(swarm, request_id)

@@ -10,7 +10,7 @@ from ...config.spelling import did_you_mean
 from ...errors import PlanError, UsageError
 from ...swarm.demand import parse_demand
 from ...swarm.records import Plan, Task
-from ..synthesis.join import check_join
+from ..synthesis.naming import check_join
 from ..synthesis.table_options import TableOptions
 from .inputs import LISTS, check_declared
 from .substitute import check_reference, references

@@ -11,7 +11,7 @@ from ...config.spelling import did_you_mean
 from ...errors import PlanError, UsageError
 from ...swarm.demand import Demand, parse_demand
 from ...swarm.records import Plan, Task
-from ..synthesis.join import JOINS, check_join, joined_step
+from ..synthesis.naming import NAMES, check_join, joined_step
 
 MAX_TASKS = 50_000
 MAX_DEPTH = 1_000
@@ -34,7 +34,7 @@ def validate(
     *,
     max_tasks: int = MAX_TASKS,
     known: frozenset[str] | None = None,
-    joins: Collection[str] = JOINS,
+    joins: Collection[str] = NAMES,
 ) -> Plan:
     """Return the plan with its demands in canonical form and each dependency named once.
 

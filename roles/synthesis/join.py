@@ -1,11 +1,8 @@
 """Joining the results of a request's tasks into one report, by the join that its plan names."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from pydantic import JsonValue
-
-from ...config.spelling import did_you_mean
 from ...errors import PlanError
 from ...swarm.records import Plan, Request
 from .broadcast import join_broadcast
@@ -13,39 +10,20 @@ from .by_model.name import BY_MODEL
 from .by_model.report import join_unwritten, join_written
 from .by_model.written import Written
 from .code_review import join_code_review, only_reviews
+from .naming import joined_step
 from .of_step import join_of_step
 from .origin import with_origin
 from .outcome import Outcome
 from .plain import join_plain
 from .report import Report
-from .table import join_table, read_options
+from .table import join_table
 
 Join = Callable[[Plan, Request, Sequence[Outcome]], Report]
 
 JOINS: Mapping[str, Join] = MappingProxyType(
     {"plain": join_plain, "code-review": join_code_review, "table": join_table, BY_MODEL: join_unwritten}
 )
-"""What a plan may name as its `join`; `step:NAME` besides them: that task's result is the report."""
-STEP_PREFIX = "step:"
-
-
-def joined_step(name: str) -> str | None:
-    """Return the step of a join `step:NAME`; None for any other join."""
-    return name.removeprefix(STEP_PREFIX) if name.startswith(STEP_PREFIX) else None
-
-
-def check_join(name: str, options: JsonValue, what: str, joins: Collection[str] = JOINS) -> None:
-    """Raise PlanError for a join that is not there, or that is told what it does not understand.
-
-    `what` is the place that messages name.
-    """
-    if joined_step(name) is None and name not in joins:
-        raise PlanError(
-            f"key {what}: there is no join {name[:100]!r}{did_you_mean(name, joins)} "
-            f"(there is: {', '.join(sorted(joins))}, {STEP_PREFIX}NAME)"
-        )
-    if name == "table":
-        read_options(options, what)
+"""By the names of `naming.NAMES`."""
 
 
 def join(

@@ -10,8 +10,8 @@ from ...errors import AppendRefused, NotFound, RecordRefused, UsageError
 from ..follow import Followed
 from ..foreign import warn_foreign
 from ..kv import Bucket, is_deleted, last_message
-from ..look import server_time
 from ..resolve import the_one
+from ..server_time import server_time
 from ..subjects import token
 from ..swarm import Swarm, within
 from ..wire import NOT_FOUND, ApiError, NobodyListens

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from ...errors import AppendRefused, NotFound, SwarmTimeout, UsageError
 from ..kv import Bucket
-from ..look import server_time
 from ..resolve import the_one
+from ..server_time import server_time
 from ..subjects import REQUEST_ID, Names
 from ..swarm import Swarm
 from ..wire import NOT_FOUND, PATIENCE, ApiError, NobodyListens, Wire

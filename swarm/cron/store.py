@@ -16,10 +16,10 @@ from ..bodies import INLINE_LIMIT
 from ..foreign import warn_foreign
 from ..kv import last_message
 from ..later import check_place
-from ..look import server_time
 from ..records import Request, new_id
 from ..resolve import the_one
 from ..same_request import same_request
+from ..server_time import server_time
 from ..server_version import format_version, parse_version
 from ..subjects import EXPECTED_SUBJECT_SEQ, SCHEDULE, SCHEDULE_TARGET, SCHEDULE_ZONE
 from ..swarm import Swarm

@@ -10,8 +10,8 @@ from picoclaw.errors import JobCancelled, RecordRefused
 from picoclaw.swarm.artifact_expiry import ArtifactExpiry
 from picoclaw.swarm.entries import Cancelled, Queued
 from picoclaw.swarm.journal import TaskJournal, read_journal, take_over
-from picoclaw.swarm.look import server_time
 from picoclaw.swarm.prune import remove_request
+from picoclaw.swarm.server_time import server_time
 from picoclaw.swarm.steps import Intent, Outcome, Step, Takeover
 from picoclaw.swarm.subjects import REQUEST_STEP, request_id
 from picoclaw.swarm.swarm import Me, Swarm

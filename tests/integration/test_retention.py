@@ -14,9 +14,9 @@ from picoclaw.swarm.entries import Accepted, Done
 from picoclaw.swarm.janitor import Janitor
 from picoclaw.swarm.limits.record import KEY
 from picoclaw.swarm.limits.stream_limits import SET, apply_limits
-from picoclaw.swarm.look import server_time
 from picoclaw.swarm.prune import ended_before, oldest_open, read_endings, remove_request, settled
 from picoclaw.swarm.records import ArtifactRef, Firing, Result
+from picoclaw.swarm.server_time import server_time
 from picoclaw.swarm.submission import new_request, submit
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.executors import Gate, Runs, executors, returning

@@ -19,8 +19,9 @@ from picoclaw.swarm.cron.store import (
 from picoclaw.swarm.entries import Accepted
 from picoclaw.swarm.kv import last_message
 from picoclaw.swarm.log import decode
-from picoclaw.swarm.look import list_requests, look_around, read_request, server_time
+from picoclaw.swarm.look import list_requests, look_around, read_request
 from picoclaw.swarm.records import RepositoryRef, Request
+from picoclaw.swarm.server_time import server_time
 from picoclaw.swarm.submission import new_request, submit
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.swarm.views.requests import request_row

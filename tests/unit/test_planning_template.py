@@ -12,6 +12,7 @@ from picoclaw.roles.planning.template import (
     shipped_templates,
 )
 from picoclaw.roles.synthesis.join import JOINS
+from picoclaw.roles.synthesis.naming import NAMES
 from picoclaw.swarm.records import RepositoryRef, Request
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(20)]
@@ -43,6 +44,7 @@ def test_the_shipped_review_has_four_tasks_that_are_skipped_when_nobody_serves_t
     assert all(task.timeout_s for task in template.tasks)
     assert template.join == "code-review"
     assert all(template.join in JOINS for template in shipped_templates())
+    assert set(JOINS) == NAMES
 
 
 @pytest.mark.parametrize(

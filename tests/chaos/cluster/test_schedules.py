@@ -7,8 +7,8 @@ import pytest
 from picoclaw.swarm.cron.store import create_schedule, delete_schedule, find_schedule
 from picoclaw.swarm.entries import Accepted
 from picoclaw.swarm.log import decode
-from picoclaw.swarm.look import server_time
 from picoclaw.swarm.records import Firing
+from picoclaw.swarm.server_time import server_time
 from picoclaw.swarm.submission import new_request, submit
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.cluster import Cluster
