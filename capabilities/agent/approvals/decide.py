@@ -2,7 +2,8 @@
 
 The strictest rule that fits wins. A line of `bash` is as strict as its strictest command; what cannot be
 read for sure fits every rule of `bash` and the default. An `allow` rule that names a command vouches for
-it: then it does not matter that it runs what it is given.
+it: then it does not matter that it runs what it is given. A file that a redirection of `bash` writes is
+one that `write` would write.
 """
 
 import json
@@ -11,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pydantic import JsonValue
 
@@ -82,12 +83,17 @@ def decide(
     """
     found = _Strictest()
     line, uses, unread = _uses(tool, arguments, root, tuple(also))
+    written = _written(arguments, root) if tool == "bash" else []
     for one in (policy, *policy.also):
         rules = [rule for rule in one.rules if fnmatchcase(tool, rule.tool)]
         for use in uses:
             _judge(one, rules, use, line, found)
         if unread or not uses:
             _take_all(one, rules, unread, found)
+        free = any(rule.decision == "allow" and rule.what is None for rule in rules)
+        writing = [rule for rule in one.rules if fnmatchcase("write", rule.tool)]
+        for use in written:
+            _judge(one, writing, use, use.names[0], found, free=free)
     for nested in (inner for beside in policy.also for inner in beside.also):
         ruling = decide(nested, tool, arguments, root=root, also=also)
         for rule in ruling.rules or ("the default",):
@@ -96,7 +102,10 @@ def decide(
     return Ruling(decision=found.decision, rules=rules_said, why=_why(found))
 
 
-def _judge(policy: Policy, rules: Sequence[Rule], use: _Use, line: str, found: _Strictest) -> None:
+def _judge(
+    policy: Policy, rules: Sequence[Rule], use: _Use, line: str, found: _Strictest, *, free: bool = False
+) -> None:
+    """`free`: the default does not count."""
     strict = [
         rule
         for rule in rules
@@ -109,7 +118,7 @@ def _judge(policy: Policy, rules: Sequence[Rule], use: _Use, line: str, found: _
         for rule in rules
         if rule.decision == "allow" and (rule.what is None or fnmatchcase(use.names[0], rule.what))
     ]
-    if not strict and not allowed:
+    if not strict and not allowed and not free:
         found.take(policy.default, _default(policy))
     if use.opaque and not any(rule.what is not None for rule in allowed):
         _take_all(policy, rules, use.opaque, found)
@@ -160,10 +169,20 @@ def _uses(
         below = None if tool not in _LOOK_BELOW else "" if normal == "." else f"{normal}/"
         return path, [_Use((normal, path, posixpath.normpath(path), *also), sure=below)], ""
     if tool == "web_fetch" and isinstance(given, str):
-        return given, [_Use((_normal_url(given), given, *also))], ""
+        normal = _normal_url(given)
+        return given, [_Use((normal, given, unquote(normal), *also))], ""
     if isinstance(given, str):
         return given, [_Use((given, *also))], ""
     return whole, [_Use((whole, *(text for text in _texts(arguments)), *also))], ""
+
+
+def _written(arguments: Mapping[str, JsonValue], root: str) -> list[_Use]:
+    """Return the files that a line of bash writes by redirections."""
+    line = arguments.get("command")
+    words = read_line(line).writes if isinstance(line, str) else ()
+    return [
+        _Use((_normal_path(word.text, root), word.text), sure="" if word.pattern else None) for word in words
+    ]
 
 
 def _of_command(command: Command) -> _Use:
@@ -182,12 +201,26 @@ def _normal_path(path: str, root: str) -> str:
 def _normal_url(url: str) -> str:
     try:
         parts = urlsplit(url.strip())
-        host, port = (parts.hostname or "").rstrip("."), parts.port
+        host, port = (parts.hostname or "").encode("idna").decode().rstrip("."), parts.port
     except ValueError:
         return url
     usual = {"http": 80, "https": 443}.get(parts.scheme)
     place = host if port in (None, usual) else f"{host}:{port}"
-    return urlunsplit((parts.scheme, place, parts.path or "/", parts.query, ""))
+    return urlunsplit((parts.scheme, place, _without_dots(parts.path), parts.query, ""))
+
+
+def _without_dots(path: str) -> str:
+    """Return a URL's path as it is asked for: `.` and `..` are gone from it."""
+    kept: list[str] = []
+    *folders, last = path.removeprefix("/").split("/")
+    for part in (*folders, "" if last in (".", "..") else last):
+        if part == "..":
+            kept = kept[:-1]
+        elif part != ".":
+            kept.append(part)
+    if last == "..":
+        kept = [*kept[:-2], ""]
+    return "/" + "/".join(kept)
 
 
 def _texts(value: JsonValue | Mapping[str, JsonValue]) -> list[str]:

@@ -6,7 +6,7 @@ the sandbox.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .shell_words import Word, split_line
@@ -31,17 +31,38 @@ _RUN_WHAT_THEY_ARE_GIVEN = _SHELLS | _words(
     "podman kubectl script screen tmux at batch crontab parallel xargs find fd entr watch socat ncat nc gdb "
     "strace ltrace uv uvx npx npm pnpm yarn pip pipx poetry tox nox nix flock systemd-run setpriv ionice chrt "
     "taskset start-stop-daemon java go cargo gcc cc tar rsync zip less more man ld-linux-x86-64.so ld.so "
-    "time doas dbus-run-session xvfb-run faketime proot fakeroot setarch linux32 linux64 stdbuf"
+    "time doas dbus-run-session xvfb-run faketime proot fakeroot setarch linux32 linux64 stdbuf pytest nose2 "
+    "ipython jupyter conda mamba pixi hatch pdm rake bundle bundler gem irb composer mvn mvnw gradle gradlew ant "
+    "bazel meson scons sbt rustc clang tcc julia r rscript raku guile racket sbcl clisp ocaml ghc runghc runhaskell "
+    "stack cabal elixir iex mix erl swift scala kotlin groovy octave gnuplot pwsh dotnet tsx ts-node jest mocha "
+    "webpack vite sqlite3 psql mysql dc m4 scp sftp tcpdump valgrind prlimit numactl chpst catchsegv rlwrap "
+    "unbuffer apt apt-get dpkg rpm yum dnf apk brew pacman snap ansible ansible-playbook terraform helm vagrant "
+    "pre-commit logrotate run-parts systemctl xdg-open picoclaw"
 )
 _WRAPPERS = frozenset({"env", "nice", "nohup", "timeout", "setsid", "command"})
 """They run the command that follows their own options: it counts beside them."""
 _SYSTEM = ("/bin/", "/usr/bin/", "/usr/local/bin/", "/sbin/", "/usr/sbin/")
+_NO_FILES = ("/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/fd/")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\[[^]]*\])?\+?=")
 _CHANGES_PROGRAMS = _words(
     "PATH IFS BASH_ENV ENV SHELLOPTS BASHOPTS PROMPT_COMMAND HOME CDPATH PAGER EDITOR VISUAL"
 )
 _CHANGES_PREFIXES = ("LD_", "DYLD_", "BASH_FUNC", "GIT_", "PYTHON", "PERL", "RUBY", "NODE_")
-_GIT_RUNS = _words("config bisect rebase filter-branch submodule difftool mergetool alias hook maintenance")
+_GIT_RUNS = _words(
+    "config bisect rebase filter-branch submodule difftool mergetool alias hook maintenance send-email instaweb p4 "
+    "web--browse imap-send for-each-repo daemon"
+)
+_GIT_OPTIONS = _words(
+    "--config-env --config --exec --upload-pack --receive-pack --open-files-in-pager --ext-diff --textconv "
+    "--template --extcmd"
+)
+_RUN_BY_OPTION = {
+    "sort": ("--compress-program",),
+    "split": ("--filter",),
+    "wget": ("--use-askpass", "--execute"),
+    "zip": ("--unzip-command",),
+}
+"""Programs that run what one of their options names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +84,8 @@ class ShellLine:
     commands: tuple[Command, ...]
     opaque: str = ""
     """Why there may be more commands than these."""
+    writes: tuple[Word, ...] = ()
+    """Files that its redirections write."""
 
 
 def read_line(text: str) -> ShellLine:
@@ -75,14 +98,15 @@ def _read(text: str, depth: int) -> ShellLine:
         return ShellLine((), f"it is longer than {LONGEST} characters")
     if depth == 0:
         return ShellLine((), "it is nested too deep")
-    split, why = split_line(text)
+    split, written, why = split_line(text)
     found: list[Command] = []
     for words in split:
-        why = _take(words, found, depth) or why
-    return ShellLine(tuple(found), why)
+        why = _take(words, found, written, depth) or why
+    writes = (word for word in written if not word.text.startswith(_NO_FILES))
+    return ShellLine(tuple(found), why, tuple(writes))
 
 
-def _take(words: Sequence[Word], found: list[Command], depth: int) -> str:
+def _take(words: Sequence[Word], found: list[Command], written: list[Word], depth: int) -> str:
     """Add a command, and what it is known to run; return why the line is opaque, if it is."""
     rest, why = list(words), ""
     while rest and (name := _assigned(rest[0])):
@@ -98,13 +122,14 @@ def _take(words: Sequence[Word], found: list[Command], depth: int) -> str:
         inner, opaque = _read(arguments[1], depth - 1), ""
     found.append(Command(tuple(texts), opaque, _sure(name, rest)))
     found.extend(inner.commands)
+    written.extend(inner.writes)
     why = inner.opaque or why
     if program.text in _KEYWORDS and not program.quoted:
         return f"it holds {program.text!r}, which begins a command of its own"
     if name in _WRAPPERS:
         wrapped, unread = _wrapped(name, rest[1:])
         why = unread or why
-        why = _take(wrapped, found, depth) or why
+        why = _take(wrapped, found, written, depth) or why
     return why
 
 
@@ -132,18 +157,31 @@ def _opaque(program: Word, name: str, arguments: Sequence[str]) -> str:
     if program.pattern or not name:
         return "its program is a pattern, or empty"
     base = re.sub(r"[-.]?[0-9][0-9.]*$", "", name)
-    if name in _RUN_WHAT_THEY_ARE_GIVEN or base in _RUN_WHAT_THEY_ARE_GIVEN:
+    if not _RUN_WHAT_THEY_ARE_GIVEN.isdisjoint((name, base, name.lower())):
         return f"{name} runs what it is given"
+    if any(_abbreviates(word, _RUN_BY_OPTION.get(name, ())) for word in arguments):
+        return f"{name} runs what it is given by an option"
     if "/" in program.text and not program.text.startswith(_SYSTEM):
         return f"{program.text} may be any program"
-    if name == "git" and any(_run_by_git(word) for word in arguments):
+    if name == "git" and _run_by_git(arguments):
         return "git runs what it is given by an option or setting"
     return ""
 
 
-def _run_by_git(word: str) -> bool:
-    options = ("-c", "--config-env", "--exec", "--upload-pack", "--receive-pack", "-x", "ext::")
-    return word in _GIT_RUNS or word.startswith(options)
+def _run_by_git(arguments: Sequence[str]) -> bool:
+    begins = ["-c", "-x", "ext::"]
+    begins += ["-O"] if "grep" in arguments else []
+    begins += ["-u"] if "clone" in arguments else []
+    return any(
+        word in _GIT_RUNS or word.startswith(tuple(begins)) or _abbreviates(word, _GIT_OPTIONS)
+        for word in arguments
+    )
+
+
+def _abbreviates(word: str, options: Iterable[str]) -> bool:
+    """Return whether a word may be one of some long options: programs take as much of one as is clear."""
+    name = word.partition("=")[0]
+    return len(name) > 3 and name.startswith("--") and any(option.startswith(name) for option in options)
 
 
 def _wrapped(name: str, words: Sequence[Word]) -> tuple[list[Word], str]:

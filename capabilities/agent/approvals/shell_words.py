@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 _ENDS = ("&&", "||", "|&", ";;", ";", "|", "&", "\n")
 _REDIRECTION = re.compile(r"(&>>|&>|>>|>\||>&|<&|<>|>|<)")
+_WRITES = frozenset(("&>>", "&>", ">>", ">|", ">&", "<>", ">"))
+_CONNECTIONS = ("/dev/tcp/", "/dev/udp/")
 _ESCAPED_IN_QUOTES = '$`"\\\n'
 
 
@@ -34,8 +36,9 @@ class _Reader:
     commands: list[list[Word]] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)
     word: Word | None = None
-    file_next: bool = False
-    """The next word is a redirection's file, no argument."""
+    file_next: str = ""
+    """The redirection whose file the next word is; empty: it is an argument."""
+    written: list[Word] = field(default_factory=list)
 
     def grow(self) -> Word:
         if self.word is None:
@@ -43,14 +46,24 @@ class _Reader:
         return self.word
 
     def end_word(self) -> None:
-        if self.word is not None and not self.file_next:
-            self.words.append(self.word)
-        if self.word is not None:
-            self.file_next = False
+        word, redirection = self.word, self.file_next
         self.word = None
+        if word is None:
+            return
+        self.file_next = ""
+        if not redirection:
+            self.words.append(word)
+            return
+        if word.text.startswith(_CONNECTIONS):
+            raise Unread("it opens a connection by a redirection")
+        of_number = redirection == ">&" and (word.text.isdigit() or word.text == "-")
+        if redirection in _WRITES and not of_number:
+            self.written.append(word)
 
     def end_command(self) -> None:
         self.end_word()
+        if self.file_next:
+            raise Unread("a redirection names no file")
         if self.words:
             self.commands.append(self.words)
         self.words = []
@@ -124,18 +137,21 @@ class _Reader:
         self.end_word()
         if self.file_next:
             raise Unread("a redirection names no file")
-        self.file_next = True
+        self.file_next = self.text[self.at : end]
         self.at = end
 
 
-def split_line(text: str) -> tuple[list[list[Word]], str]:
-    """Return the commands of a line, each as its words, and why there may be more; never raises."""
+def split_line(text: str) -> tuple[list[list[Word]], list[Word], str]:
+    """Return the commands of a line, each as its words, the files that redirections write, and why there may
+    be more of either; never raises."""
     reader = _Reader(text)
     why = ""
     try:
         while reader.at < len(text):
             reader.step()
+        reader.end_command()
     except Unread as reason:
         why = str(reason)
-    reader.end_command()
-    return reader.commands, why
+        reader.word, reader.file_next = (None if reader.file_next else reader.word), ""
+        reader.end_command()
+    return reader.commands, reader.written, why
