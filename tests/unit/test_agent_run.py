@@ -23,6 +23,7 @@ from picoclaw.capabilities.agent.loop.decide import SAME_CALL
 from picoclaw.capabilities.agent.loop.size import size_of
 from picoclaw.capabilities.agent.loop.state import begin, fold_all
 from picoclaw.capabilities.agent.models.conversation import (
+    TURN,
     Assistant,
     Message,
     ToolAnswer,
@@ -31,7 +32,8 @@ from picoclaw.capabilities.agent.models.conversation import (
     Usage,
     User,
 )
-from picoclaw.errors import ContextTooLong, FinalError, ModelUnavailable
+from picoclaw.errors import ContextTooLong, FinalError, JobCancelled, ModelUnavailable, SwarmError
+from picoclaw.swarm.records import ArtifactRef
 from picoclaw.swarm.steps import Intent, Note, Outcome
 from picoclaw.tests.support.agent_work import MODEL, Recorder, Rehearsal, says, uses
 
@@ -218,6 +220,56 @@ async def test_tools_that_stand_beside_one_another_are_used_together(tmp_path: P
     assert {kind for kind, _ in tools[:2]} == {"Intent"}, "both were begun before either ended"
     assert sorted(run.tools[0].uses) == ["2", "3"]
     assert run.tools[1].uses == ["4"]
+
+
+async def test_what_breaks_one_of_several_ends_the_attempt_in_its_own_words(tmp_path: Path) -> None:
+    broken = Recorder("ask", alongside=True, raises=JobCancelled("taken over"))
+    with pytest.raises(JobCancelled, match="taken over"):
+        await Rehearsal(tmp_path, [uses("ask", "ask")], [broken]).go()
+
+    class Full(Rehearsal):
+        async def put(self, data: bytes, **_: object) -> ArtifactRef:
+            raise SwarmError("the store is full: make room")
+
+        @property
+        def artifacts(self) -> Any:
+            return self
+
+        @artifacts.setter
+        def artifacts(self, _: object) -> None:
+            """Nothing is kept."""
+
+    long = Recorder("ask", alongside=True, answer="y" * 100_000)
+    (tmp_path / "b").mkdir()
+    with pytest.raises(SwarmError, match="the store is full: make room"):
+        await Full(tmp_path / "b", [uses("ask", "ask")], [long]).go()
+
+
+async def test_an_answer_is_for_the_call_that_was_asked_about(tmp_path: Path) -> None:
+    """Three side by side, the last allowed: after a crash the first, which has its number then, is not."""
+    calls = tuple(ToolCall(id=f"c{n}", name="ask", arguments={"n": n}) for n in range(3))
+    body = TURN.dump_python(Turn(message=Assistant(calls=calls), stop="tools", model=MODEL), mode="json")
+    intent = Intent(number=3, what="tool", name="ask", call="c1", repeatable=True)
+    said: JsonValue = {"verdict": "allow", "by": "ann", "call": "c2"}
+    run = Rehearsal(
+        tmp_path,
+        [says("unused"), says("done")],
+        [Recorder("ask", alongside=True)],
+        policy=Policy(default="ask"),
+        answers=[Answer(verdict="deny", by="ann")] * 3,
+    )
+    run.journal_.wire += [
+        step.to_bytes()
+        for step in (
+            Intent(number=1, what="turn", name=MODEL, repeatable=True),
+            Outcome(number=1, body=body),
+            Note(what="answered", number=4, body=said),
+            intent,
+            Outcome(number=3, body={"text": "done"}),
+        )
+    ]
+    await run.go()
+    assert run.tools[0].uses == [], "c0 is number 4 now: the word for c2 does not hold for it"
 
 
 async def test_words_that_no_journal_can_carry_are_replaced(tmp_path: Path) -> None:

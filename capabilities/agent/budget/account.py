@@ -253,6 +253,7 @@ def once_more(budget: Budget, spent: Spent, wall: timedelta) -> Budget:
         budget,
         usd=None if budget.usd is None else spent.usd + budget.usd,
         tokens=None if budget.tokens is None else spent.tokens + budget.tokens,
-        turns=None if budget.turns is None else spent.turns + budget.turns,
+        # At least one besides the last, before which somebody is asked again.
+        turns=None if budget.turns is None else spent.turns + max(2, budget.turns),
         wall=None if budget.wall is None else wall + budget.wall,
     )

@@ -67,7 +67,7 @@ async def _beside(work: Work, calls: Mapping[int, ToolCall], environment: Mappin
         async with asyncio.TaskGroup() as group:
             for number, call in calls.items():
                 group.create_task(_use(work, call, number, environment), name=f"{call.name} {number}")
-    except* Exception as errors:
+    except ExceptionGroup as errors:
         # The first of them says it; that the task was taken over goes before whatever came of that.
         fenced = (error for error in errors.exceptions if isinstance(error, JobCancelled))
         raise next(fenced, errors.exceptions[0]) from None
