@@ -19,6 +19,7 @@ from .lanes import lane_key, level_of
 from .later import list_later, read_later
 from .limits.look import read_held_to
 from .log import decode
+from .pause import read_pauses
 from .records import Plan, Request
 from .server_time import server_time
 from .subjects import REQUEST_ID, REQUEST_STEP, split_log_subject
@@ -58,7 +59,10 @@ async def look_around(swarm: Swarm, *, probe: bool = True) -> Around:
         await swarm.members.probe_all(member.beat.node for member in there[:MOST_PROBED])
     await server_time(swarm)
     around = rows_now(swarm)
-    return replace(around, held_to=await read_held_to(swarm), asks=await read_waiting(swarm, around.now))
+    held_to, asks, paused = await asyncio.gather(
+        read_held_to(swarm), read_waiting(swarm, around.now), read_pauses(swarm)
+    )
+    return replace(around, held_to=held_to, asks=asks, paused=paused)
 
 
 def rows_now(swarm: Swarm) -> Around:

@@ -1,12 +1,18 @@
 """Pause: a request whose agents wait before their next step; it stands in the registry until somebody ends it."""
 
+import logging
+from collections.abc import Mapping
 from typing import ClassVar
 
-from ..errors import AppendRefused
+from ..errors import AppendRefused, RecordRefused
+from .foreign import warn_foreign
 from .kv import Bucket
+from .log import snapshot
 from .records import Record
 from .swarm import Swarm
-from .wire import PATIENCE
+from .wire import NOT_FOUND, PATIENCE, ApiError
+
+log = logging.getLogger(__name__)
 
 
 class PauseRecord(Record):
@@ -34,6 +40,36 @@ async def read_pause(swarm: Swarm, request: str) -> PauseRecord | None:
     """Return the pause of a request; None: it goes on. Raises SwarmError, RecordRefused."""
     stored, _ = await Bucket(swarm.wire, swarm.names.registry).read(_key(request), patient=PATIENCE)
     return PauseRecord.from_bytes(stored.data) if stored is not None else None
+
+
+async def read_pauses(swarm: Swarm) -> Mapping[str, str]:
+    """Return, by request, in words who holds it, and why."""
+    bucket = Bucket(swarm.wire, swarm.names.registry)
+    try:
+        stored = await snapshot(
+            swarm.wire, bucket.stream, bucket.subject(_key("*")), deliver="last_per_subject"
+        )
+    except ApiError as error:
+        if error.code in NOT_FOUND:
+            return {}
+        raise
+    found: dict[str, str] = {}
+    for message in stored:
+        if not message.data:
+            continue
+        try:
+            record = PauseRecord.from_bytes(message.data)
+        except RecordRefused as error:
+            warn_foreign(log, message.subject, error)
+            continue
+        found[record.request] = in_words(record)
+    return found
+
+
+def in_words(record: PauseRecord) -> str:
+    """Return who holds a request, and why."""
+    why = f": {record.why}" if record.why else ""
+    return f"paused by {record.by or 'a person'}{why}"
 
 
 async def pause_request(swarm: Swarm, record: PauseRecord) -> bool:

@@ -55,7 +55,7 @@ class Questions:
                     self._waiting.pop(record.id, None)
 
     async def _learn_time(self) -> None:
-        from ...swarm.look import server_time
+        from ...swarm.server_time import server_time
 
         while True:
             try:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ..printing.forms import PRIORITIES, history_json, request_json, task_json
+from ..printing.forms import PRIORITIES, history_json, request_json, shown_status, task_json
 from ..printing.output import age, echo, echo_json, echo_table, safe, stamp
 from ..printing.planned import origin
 from .fields import NAME, REASON, TEXT, print_fields, print_history
@@ -76,7 +76,7 @@ async def describe_request(swarm: "Swarm", state: "RequestState", around: "Aroun
                     f"  {safe(one.step)}",
                     safe(one.capability, NAME) or "-",
                     safe(one.node, NAME) or "-",
-                    one.status,
+                    shown_status(one),
                     str(one.attempt or "-"),
                     age(around.now - one.changed_at),
                     safe(one.reason, REASON),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..printing.forms import PRIORITIES, history_json, task_json
+from ..printing.forms import PRIORITIES, history_json, shown_status, task_json
 from ..printing.output import age, echo, echo_json, echo_table, iso, safe, stamp
 from .fields import NAME, REASON, TEXT, print_fields, print_history
 
@@ -64,7 +64,7 @@ async def describe_task(swarm: "Swarm", found: "Found", around: "Around", as_jso
         ("Title", safe(row.title, TEXT)),
         ("Capability", safe(row.capability, TEXT)),
         ("To be done by", safe(row.does)),
-        ("Status", row.status),
+        ("Status", shown_status(row)),
         ("Reason", safe(row.reason, REASON)),
         ("Node", safe(row.node)),
         ("Attempt", f"{row.attempt}{limit}" if row.attempt else ""),

@@ -8,7 +8,7 @@ import click
 from ..completion.offered import REQUEST
 from ..flags import connection_flags, load_settings
 from ..printing.formats import Format, Listing, format_flags, read_format
-from ..printing.forms import PRIORITIES, task_json
+from ..printing.forms import PRIORITIES, shown_status, task_json
 from ..printing.output import age, safe
 from .filters import all_flag, capability_flag, label_flag, limit_flag, node_flag, read_filter, status_flag
 
@@ -125,7 +125,7 @@ def listing(now: float) -> Listing["TaskRow"]:
         ("ID", lambda row: safe(row.id)),
         ("AGENT", lambda row: asked_for(row.capability, row.does)),
         ("NODE", lambda row: safe(row.node, NAME) or "-"),
-        ("STATUS", lambda row: row.status),
+        ("STATUS", shown_status),
         ("CREATED", lambda row: f"{age(now - row.created_at)} ago"),
     )
     return Listing(

@@ -42,6 +42,12 @@ def node_json(row: "NodeRow") -> dict[str, Any]:
     }
 
 
+def shown_status(row: "TaskRow") -> str:
+    """Return a task's status, with what one that runs waits for."""
+    waits = {"approval": "running (asks)", "resume": "running (paused)"}
+    return waits.get(row.waits_for, row.status)
+
+
 def task_json(row: "TaskRow") -> dict[str, Any]:
     """Return a task's stable JSON form."""
     return {

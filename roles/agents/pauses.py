@@ -9,7 +9,7 @@ from datetime import timedelta
 from ...errors import RecordRefused, UsageError
 from ...swarm.follow import Followed
 from ...swarm.foreign import warn_foreign
-from ...swarm.pause import pause_subject, read_pause
+from ...swarm.pause import in_words, pause_subject, read_pause
 from ...swarm.records import QueuedTask
 from ...swarm.swarm import Swarm
 from ..jobs import Slot
@@ -35,10 +35,7 @@ class JobPauses:
         except RecordRefused as error:
             warn_foreign(log, pause_subject(self.swarm, self.queued.request)[1], error)
             return ""
-        if record is None:
-            return ""
-        why = f": {record.why}" if record.why else ""
-        return f"paused by {record.by or 'a person'}{why}"
+        return in_words(record) if record is not None else ""
 
     async def wait(self) -> None:
         """Wait until nobody holds the request."""

@@ -126,6 +126,8 @@ class Around:
     """The caps and quotas of the swarm."""
     asks: Mapping[str, str] = field(default_factory=dict)
     """By task, the question that its agent asks people."""
+    paused: Mapping[str, str] = field(default_factory=dict)
+    """By request, who holds its agents, and why, in words."""
 
     @property
     def offers(self) -> Sequence[Offer]:

@@ -88,6 +88,8 @@ class TaskRow:
     """The request in which it ended so, where it did not run again."""
     does: str = ""
     """The capability by which it is done, where its demand only says where."""
+    waits_for: str = ""
+    """What a running one waits for: `approval`, or `resume`; empty: nothing."""
 
 
 def last_head(entry: Entry | None, seq: int, at: float) -> TaskHead:
@@ -106,6 +108,7 @@ def request_row(state: RequestState, around: Around) -> RequestRow:
         status = "cancelling"
     elif head.state == "done" and head.partial:
         status = "done(partial)"
+    held = _held(state, around) if not head.terminal else ""
     ended = sum(1 for task_head in state.heads.values() if task_head.terminal)
     total = len(state.tasks()) if state.plan is not None or head.terminal else None
     return RequestRow(
@@ -119,7 +122,7 @@ def request_row(state: RequestState, around: Around) -> RequestRow:
         changed_at=head.at or state.created_at,
         priority=state.request.priority if state.request else 1,
         text=state.asked,
-        reason=head.reason or why_request_waits(head, around, state.due_at),
+        reason=head.reason or why_request_waits(head, around, state.due_at) or held,
         retries=state.request.retried.request if state.request and state.request.retried else "",
     )
 
@@ -132,8 +135,12 @@ def task_row(
     open_ = not head.terminal and not state.head.terminal
     waits = why_task_waits(head, task, state.head, state.heads, around, place) if open_ else ""
     asks = around.asks.get(task_id(state.id, step)) if open_ and head.state == "running" else None
+    held = _held(state, around) if open_ else ""
+    waits_for = ""
     if asks is not None:
-        waits = f"waiting for approval {asks}"
+        waits, waits_for = f"waiting for approval {asks}", "approval"
+    elif held and head.state == "running" and not waits:
+        waits, waits_for = held, "resume"
     return TaskRow(
         id=task_id(state.id, step),
         request=state.id,
@@ -150,6 +157,17 @@ def task_row(
         created_at=state.created_at,
         priority=_priority(state, head, task),
         does=(task.capability if task else None) or "",
+        waits_for=waits_for,
+    )
+
+
+def _held(state: RequestState, around: Around) -> str:
+    """Return in words who holds the request's agents, and how they go on; empty: nobody."""
+    held = around.paused.get(state.id, "")
+    return (
+        f"{held}; agents wait before their next step, `picoclaw resume {state.id}` lets them go on"
+        if held
+        else ""
     )
 
 

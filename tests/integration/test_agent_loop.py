@@ -251,6 +251,9 @@ async def test_a_paused_request_s_agent_waits_without_a_slot_and_goes_on_when_it
         await wait_for_async(holds, 20)
         assert "Quick." in summary_of(await end_of(swarm, await ask(swarm, "quick", demand="noop"), 30))
         assert llm.billed() == 2
+        shown = (await verb("get", "tasks", "--request", request, "-o", "wide")).stdout
+        assert "running (paused)" in shown
+        assert f": wait for ann; agents wait before their next step, `picoclaw resume {request}`" in shown
         assert "goes on" in (await verb("resume", request)).stdout
         ended = await end_of(swarm, request, 30)
         assert "Done." in summary_of(ended)
