@@ -4,11 +4,14 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...config.settings import LlmSettings
 from ...errors import PicoclawError
 from ...swarm.embedded.rundir import run_dir
-from .mind import MOST_ROOM, Mind, nothing_described
+
+if TYPE_CHECKING:
+    from .mind import Mind
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +24,8 @@ def connect_mind(
     home: Path,
     *,
     environ: Mapping[str, str] = os.environ,
-    described: Callable[[], Mapping[str, str]] = nothing_described,
-) -> Mind | None:
+    described: Callable[[], Mapping[str, str]],
+) -> "Mind | None":
     """Return the model that a coordinator is to ask; None, with a word in the log, where there is none.
 
     Nothing is loaded or asked before the first question. Raises ConfigError for a wrong `llm.prices` file.
@@ -32,6 +35,7 @@ def connect_mind(
         return None
     from ...capabilities.agent.models.connect import connect_models
     from ...capabilities.agent.models.named import read_model, readiness
+    from .mind import MOST_ROOM, Mind
 
     try:
         ready = readiness(model, settings, environ)
