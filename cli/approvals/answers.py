@@ -9,6 +9,7 @@ from ..completion.offered import Offered
 from ..flags import connection_flags, load_settings
 from ..printing.formats import json_flag
 from ..printing.output import echo, echo_json, safe
+from .rows import WHOLE
 
 if TYPE_CHECKING:
     from ...swarm.approvals.record import Verdict
@@ -111,7 +112,7 @@ def _answer(ctx: click.Context, id: str, verdict: "Verdict", why: str, *, always
             )
             return 0
         said = {"allow": "allowed", "deny": "denied", "skip": "skipped"}[verdict]
-        echo(f"{record.id} {said}: {safe(record.text, 200)}")
+        echo(f"{record.id} {said}: {safe(record.text, WHOLE)}")
         if always:
             echo(f"and in {record.task} whatever else these ask: {safe('; '.join(record.rules))}", err=True)
         return 0

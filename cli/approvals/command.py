@@ -44,7 +44,7 @@ def approvals(ctx: click.Context) -> int | None:
     An agent asks where a policy says so, where a crash left a step of which nobody knows whether it was
     done, and where its budget says `on_breach: ask`. Its task waits, without a slot, until somebody
     answers by `picoclaw approve` or `picoclaw deny`; a question that expires is denied. Without a verb
-    what waits is listed.
+    what waits is listed. The table cuts a long question; `approvals list -o wide` shows it whole.
     """
     if ctx.invoked_subcommand is not None:
         return None

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 ALONE = "nobody could be asked: this swarm was the command's own, and had no terminal"
 AGAIN = 1.0
 """Seconds until a server that did not answer is asked again."""
-TEXT = 1000
+TEXT = 4000
+"""Characters: all that a question holds, as nobody should allow what he does not see."""
 YELLOW = "33"
 
 

@@ -8,7 +8,8 @@ from ..printing.output import age, iso, safe
 if TYPE_CHECKING:
     from ...swarm.approvals.record import ApprovalRecord
 
-TEXT = 300
+TEXT, WHOLE = 300, 4000
+"""Characters of a question, and all that it can have."""
 ABOUT = {"tool": "use of a tool", "uncertain": "an uncertain step", "budget": "a spent budget"}
 
 
@@ -67,7 +68,7 @@ def listing(now: float, *, everything: bool) -> Listing["ApprovalRecord"]:
             ("RULES", lambda record: safe("; ".join(record.rules)) or "-"),
             ("BY", lambda record: safe(record.by) or "-"),
             ("WHY", lambda record: safe(record.why, TEXT) or "-"),
-            *text,
+            ("WHAT", lambda record: safe(record.text, WHOLE)),
         ),
         name=lambda record: safe(record.id),
         form=lambda record: approval_json(record, now),

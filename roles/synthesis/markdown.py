@@ -34,12 +34,13 @@ def clean(text: str, limit: int | None = None) -> str:
     White space of any kind becomes one blank; anything else that does not print becomes U+FFFD, so that the
     reader sees that something stood there.
     """
-    if limit is not None:
-        text = text[: 4 * limit + 64]  # a line may be a megabyte; most of it would be cut anyway
+    most = len(text) if limit is None else 4 * limit + 64
+    cut = len(text) > most
+    text = text[:most]  # a line may be a megabyte; most of it would be cut anyway
     text = " ".join(text.split())
     if not text.isprintable():
         text = "".join("\ufffd" if unicodedata.category(c) in _BAD else c for c in text)
-    if limit is not None and len(text) > limit:
+    if limit is not None and (cut or len(text) > limit):
         text = text[: limit - 1].rstrip() + "…"
     return text
 

@@ -18,6 +18,7 @@ from ..tools.tool import Place, Tool, ToolResult
 from ..tools.traced import use_traced
 from .answers import mismatch
 from .clean import clean, cut, is_long, plain
+from .shown import shown
 from .state import call_digest
 from .work import Work
 
@@ -43,7 +44,7 @@ async def use_again(work: Work, intents: tuple[Intent, ...], environment: Mappin
 async def ask_about_uncertain(work: Work, intent: Intent) -> None:
     """Let a person say what is to become of a step of which nobody knows whether it was done."""
     call = work.state.calls.get(intent.number)
-    what = f"{intent.name} {_shown(call.arguments) if call is not None else ''}".strip()
+    what = f"{intent.name} {shown(call.arguments) if call is not None else ''}".strip()
     answer = await _ask(
         work,
         Asking(
@@ -136,7 +137,7 @@ async def _ruled_out(work: Work, call: ToolCall, number: int, arguments: Mapping
         digest=call_digest(call.name, arguments),
         tool=call.name,
         call=call.id,
-        text=f"{call.name} {_shown(arguments)}",
+        text=f"{call.name} {shown(arguments)}",
         rules=ruling.rules,
     )
     answer = await _ask(work, asking)
@@ -195,11 +196,3 @@ async def _outcome(work: Work, number: int, result: ToolResult, delta: ArtifactR
         body["workspace"] = delta.model_dump(mode="json", exclude_none=True)
     state: Literal["ok", "error"] = "error" if result.error else "ok"
     return Outcome(number=number, state=state, body=clean(body))
-
-
-def _shown(arguments: Mapping[str, JsonValue] | None) -> str:
-    """Return a call's arguments in one line, for people."""
-    if not arguments:
-        return ""
-    parts = (f"{name}={' '.join(str(value).split())}" for name, value in arguments.items())
-    return plain(", ".join(parts))[:500]
