@@ -237,6 +237,13 @@ _TABLE = (
     ),
     Key("agents.network", "bool", "llm", "Let commands of agents reach the network (false)."),
     Key("agents.env", "variables", "llm", "Variables that commands of agents see (none)."),
+    Key(
+        "agents.programs",
+        "choice",
+        "llm",
+        "Let claude, codex, gemini and aider be agents here (auto).",
+        choices=("auto", "always", "none"),
+    ),
     Key("web.private", "bool", "llm", "Let agents fetch from private addresses (false)."),
     Key(
         "web.search",

@@ -121,6 +121,9 @@ MEANING: Mapping[str, str] = MappingProxyType(
         "machine's own services. Without a sandbox they always do.",
         "agents.env": "Variables of the node's environment that the commands of agents see, beside PATH, locale "
         "and time zone. Keys of model providers are refused.",
+        "agents.programs": "Whether `claude`, `codex`, `gemini` and `aider` are agents where they are installed and "
+        "have a key. They keep to their own fences, not to picoclaw's: with `auto` they are none where "
+        "`agents.policy` forbids anything or asks; `always` lets them all the same, `none` never.",
         "web.private": "Whether agents fetch pages from addresses that are not public, such as this machine's "
         "or its network's: also by name or by redirection.",
         "web.search": "The service that answers an agent's web searches: `searxng` at `web.search_url`, `brave` "
@@ -191,6 +194,7 @@ EXAMPLES: Mapping[str, Raw] = MappingProxyType(
         "agents.sandbox": "bubblewrap",
         "agents.network": "true",
         "agents.env": ("HTTPS_PROXY", "JAVA_HOME"),
+        "agents.programs": "none",
         "web.private": "true",
         "web.search": "searxng",
         "web.search_url": "https://search.example.org",

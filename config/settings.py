@@ -145,6 +145,8 @@ class AgentsSettings(FilesSettings):
     """Whether a sandboxed command reaches the network."""
     env: tuple[str, ...] = ()
     """Variables of the node's environment that commands see beside PATH, locale and time zone."""
+    programs: Literal["auto", "always", "none"] = "auto"
+    """Whether coding programs of others are agents here; auto: where no `policy` forbids anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

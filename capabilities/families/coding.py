@@ -7,9 +7,12 @@ from ..executor import Executor
 from ..told import Told
 
 
-def executors(_: Sequence[Path], __: Told) -> tuple[Executor, ...]:
-    """Return one executor for each CLI that picoclaw knows, installed or not."""
+def executors(_: Sequence[Path], told: Told) -> tuple[Executor, ...]:
+    """Return one executor for each CLI that picoclaw knows, installed or not. Raises ConfigError for a policy
+    that is wrong."""
     from ..agent.coding.executor import CodingExecutor
     from ..agent.coding.known import KNOWN
+    from ..agent.coding.wanted import refusal
 
-    return tuple(map(CodingExecutor, KNOWN))
+    why = refusal(told)
+    return tuple(CodingExecutor(cli, why) for cli in KNOWN)

@@ -1,5 +1,7 @@
 """Coding CLIs as agents: stand-ins on the PATH that print what the real ones do, in a work tree or without one."""
 
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,18 @@ from picoclaw.capabilities.executor import Executor
 from picoclaw.capabilities.registry import load_executors, offer
 from picoclaw.capabilities.repository.reference import refer
 from picoclaw.capabilities.told import Told
+from picoclaw.config.settings import AgentsSettings, Settings
 from picoclaw.errors import FinalError, RetryableError
-from picoclaw.swarm.records import QueuedTask, RepositoryRef, Result, Task
-from picoclaw.tests.support.coding_clis import AIDER, CLAUDE, CODEX, GEMINI, put_program
+from picoclaw.swarm.records import (
+    Parent,
+    PolicyRecord,
+    QueuedTask,
+    RepositoryRef,
+    Result,
+    RuleRecord,
+    Task,
+)
+from picoclaw.tests.support.coding_clis import AIDER, CLAUDE, CODEX, GEMINI, GEMINI_REFUSED, put_program
 from picoclaw.tests.support.repositories import FolderContext, make_repository
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(40)]
@@ -50,9 +61,13 @@ class Bench:
         folder = make_repository(self.folder / "repository", {"a.txt": "one\n"}, git=True)
         self.repository = (await refer(str(folder), self.context.artifacts)).repository
 
-    async def run(self, executor: Executor, text: str = "-do this") -> Result:
+    async def run(
+        self, executor: Executor, text: str = "-do this", *, parent: Parent | None = None
+    ) -> Result:
         task = Task(step="t", demand="agent:x", input={"text": text}, repository=self.repository)
-        queued = QueuedTask(request="r-aaaaaaaaaaaaaaaa", task=task, priority=1, queued_seq=1, inputs={})
+        queued = QueuedTask(
+            request="r-aaaaaaaaaaaaaaaa", task=task, priority=1, queued_seq=1, inputs={}, parent=parent
+        )
         return await executor.execute(queued, self.context)
 
     async def kept(self, result: Result, name: str) -> str:
@@ -77,7 +92,7 @@ async def test_a_change_comes_back_as_a_patch_with_the_account(bench: Bench, nam
     assert result.data["text"]
     assert result.data["turns"]
     assert (result.data["usd"] is not None) == (name in ("claude", "aider"))
-    assert (result.data["session"] is not None) == (name in ("claude", "codex"))
+    assert (result.data["session"] is not None) == (name != "aider")
     patch = await bench.kept(result, "changes.patch")
     assert "-one\n+two\n" in patch
     assert patch.count("diff --git") == 1
@@ -122,6 +137,35 @@ async def test_a_failed_run_says_its_last_words(bench: Bench, name: str) -> None
         await bench.run(bench.put(name, "", before="echo no such model >&2", code=3))
 
 
+async def test_what_gemini_tells_of_a_failure_on_standard_error_is_read(bench: Bench) -> None:
+    failed = bench.put("gemini", "", before=f"echo {shlex.quote(GEMINI_REFUSED)} >&2", code=41)
+    with pytest.raises(FinalError, match=r"gemini: exit code 41: API key not valid \(session b1c9a0f2"):
+        await bench.run(failed)
+
+
+async def test_gemini_works_in_a_folder_that_it_has_never_seen(bench: Bench) -> None:
+    # What it does of itself without a terminal, since 0.39.
+    trusts = '[ "$GEMINI_CLI_TRUST_WORKSPACE" = true ] || { echo "not a trusted directory" >&2; exit 55; }'
+    assert (await bench.run(bench.put("gemini", before=trusts))).summary.startswith("The capital")
+
+
+async def test_claude_is_told_to_leave_the_settings_of_a_repository_alone(bench: Bench) -> None:
+    given = await bench.kept(await bench.run(bench.put("claude", before='echo "$@" > given')), "given")
+    assert "--setting-sources user --strict-mcp-config" in given
+    assert "dangerously" not in given
+
+
+async def test_it_does_no_task_of_an_agent_that_is_held_to_rules(bench: Bench) -> None:
+    parent = Parent(
+        task="r-bbbbbbbbbbbbbbbb.task",
+        root="r-bbbbbbbbbbbbbbbb",
+        depth=1,
+        policies=(PolicyRecord(rules=(RuleRecord(tool="bash", decision="deny"),)),),
+    )
+    with pytest.raises(FinalError, match="not to the rules that the agent is held to which handed this on"):
+        await bench.run(bench.put("claude", before="touch ran"), parent=parent)
+
+
 async def test_what_a_failed_run_had_cost_is_said_and_what_may_pass_is_tried_again(bench: Bench) -> None:
     failed = CLAUDE.replace('"is_error": false', '"is_error": true')
     with pytest.raises(FinalError, match=r"exit code 1: Hello CLI Test \(0.0080 USD spent\) \(session 0e63"):
@@ -144,6 +188,25 @@ def test_an_absent_program_is_not_advertised_and_a_present_one_is(bench: Bench) 
     assert (
         codex.readiness("agent:codex").needs == "needs CODEX_API_KEY: set it in the environment of the node"
     )
+
+
+@pytest.mark.parametrize(
+    ("programs", "policy", "needs"),
+    [
+        ("none", "", "agents.programs is none"),
+        ("auto", "deny: [bash]", "does not keep the rules of .*policy.yaml: set agents.programs to always"),
+        ("auto", "allow: [bash]", ""),
+        ("always", "deny: [bash]", ""),
+    ],
+)
+def test_a_machine_says_whether_it_wants_them(bench: Bench, programs: Any, policy: str, needs: str) -> None:
+    bench.put("claude")
+    if policy:
+        (bench.folder / "policy.yaml").write_text(policy)
+    told = Told(home=bench.folder, settings=Settings(agents=AgentsSettings(programs=programs)))
+    readiness = load_executors((), told)["agent:claude"].readiness("agent:claude")
+    assert readiness.ready is not bool(needs)
+    assert re.search(needs, readiness.needs)
 
 
 def test_an_agent_of_the_users_of_the_same_name_goes_before(bench: Bench) -> None:

@@ -7,6 +7,10 @@ CLAUDE = """{"type": "result", "subtype": "success", "is_error": false, "duratio
 "result": "Hello CLI Test", "stop_reason": "end_turn", "session_id": "0e639165-79b1-4bd4-bb0f-4cb4c15115d4", \
 "total_cost_usd": 0.0079825, "usage": {"input_tokens": 3, "cache_read_input_tokens": 15635, "output_tokens": 6}}
 """
+CLAUDE_SPENT = """{"type": "result", "subtype": "error_max_budget_usd", "is_error": true, "num_turns": 4, \
+"session_id": "0e639165-79b1-4bd4-bb0f-4cb4c15115d4", "total_cost_usd": 0.2519, \
+"usage": {"input_tokens": 900, "output_tokens": 60}, "errors": ["Reached maximum budget ($0.25)"]}
+"""
 CODEX = """{"type":"thread.started","thread_id":"0199a213-81c0-7800-8aa1-bbab2a035a53"}
 {"type":"turn.started"}
 {"type":"item.completed","item":{"id":"item_0","type":"reasoning","text":"**Searching for README files**"}}
@@ -18,6 +22,7 @@ CODEX = """{"type":"thread.started","thread_id":"0199a213-81c0-7800-8aa1-bbab2a0
 {"type":"turn.completed","usage":{"input_tokens":24763,"cached_input_tokens":24448,"output_tokens":122}}
 """
 GEMINI = """{
+  "session_id": "b1c9a0f2-7d2f-4a55-9a43-0d6f2c1f5a11",
   "response": "The capital of France is Paris.",
   "stats": {
     "models": {
@@ -34,6 +39,13 @@ GEMINI = """{
   }
 }
 """
+GEMINI_REFUSED = """Loaded cached credentials.
+{
+  "session_id": "b1c9a0f2-7d2f-4a55-9a43-0d6f2c1f5a11",
+  "error": {"type": "FatalAuthenticationError", "message": "API key not valid", "code": 41}
+}
+"""
+"""On standard error, where it tells of failures."""
 AIDER = """Aider v0.86.1
 Main model: claude-sonnet-4-20250514 with diff edit format
 Git repo: .git with 2 files

@@ -7,7 +7,7 @@ import pytest
 from picoclaw.capabilities.agent.coding.account import Account, passing
 from picoclaw.capabilities.agent.coding.executor import data_of, in_figures
 from picoclaw.capabilities.agent.coding.known import KNOWN, CodingCli
-from picoclaw.tests.support.coding_clis import AIDER, CLAUDE, CODEX, GEMINI
+from picoclaw.tests.support.coding_clis import AIDER, CLAUDE, CLAUDE_SPENT, CODEX, GEMINI, GEMINI_REFUSED
 
 pytestmark = pytest.mark.unit
 
@@ -37,7 +37,11 @@ def test_codex_tells_its_last_message_and_no_money() -> None:
 
 def test_gemini_tells_its_answer_and_its_tokens() -> None:
     assert READ["gemini"](GEMINI) == Account(
-        text="The capital of France is Paris.", turns=3, read=24939 + 8965, written=20 + 10
+        text="The capital of France is Paris.",
+        turns=3,
+        session="b1c9a0f2-7d2f-4a55-9a43-0d6f2c1f5a11",
+        read=24939 + 8965,
+        written=20 + 10,
     )
 
 
@@ -62,16 +66,24 @@ def test_an_answer_of_the_old_codex_is_read_too() -> None:
     [
         ("claude", json.dumps({"type": "result", "is_error": True, "result": "Invalid API key"}), "Invalid"),
         ("claude", json.dumps({"type": "result", "subtype": "error_max_turns"}), "error_max_turns"),
+        ("claude", CLAUDE_SPENT.replace("error_max_budget_usd", "error_during_execution"), "Reached maximum"),
         ("codex", '{"type":"turn.failed","error":{"message":"quota"}}', "quota"),
         ("codex", '{"type":"error","message":"stream"}\n{"type":"turn.failed"}', "stream"),
         ("codex", '{"type":"thread.started","thread_id":"t"}', "ended before its turn did"),
         ("gemini", '{"error":{"type":"ApiError","message":"no key","code":401}}', "no key"),
+        ("gemini", GEMINI_REFUSED, "API key not valid"),
         ("gemini", '{"response":null,"stats":{}}', "gave no answer"),
         ("aider", "Aider v0.86.1\nlitellm.AuthenticationError: bad key", "AuthenticationError: bad key"),
     ],
 )
 def test_a_failure_is_told_in_its_own_words(name: str, printed: str, problem: str) -> None:
     assert problem in READ[name](printed).problem
+
+
+def test_claude_at_its_limit_in_usd_is_no_failure() -> None:
+    account = READ["claude"](CLAUDE_SPENT)
+    assert (account.problem, account.usd) == ("", 0.2519)
+    assert account.stopped == "Reached maximum budget ($0.25)"
 
 
 def test_a_turn_that_completes_takes_back_an_error_before_it() -> None:

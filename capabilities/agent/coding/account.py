@@ -35,6 +35,15 @@ class Account:
     """Tokens."""
     problem: str = ""
     """Why it is no answer, in its own words where it has any; empty: it is one."""
+    stopped: str = ""
+    """Why it ended before it was through, where what it did until then counts; empty: it was through."""
+    understood: bool = True
+    """Whether this is its account; else nothing in its output could be read as one."""
+
+    @property
+    def billed(self) -> bool:
+        """Whether it tells what it took."""
+        return self.usd is not None or self.read is not None or self.written is not None
 
 
 Reader = Callable[[str], Account]
@@ -72,7 +81,8 @@ def unread(program: str, printed: str) -> Account:
     """Return the account of a run whose output nobody can read."""
     begins = " ".join(printed[:200].split())[:80]
     what = f"it begins with {begins!r}" if begins else "it printed nothing"
-    return Account(problem=f"its output is not what {program} prints ({what}): see whether its version fits")
+    problem = f"its output is not what {program} prints ({what}): see whether its version fits"
+    return Account(problem=problem, understood=False)
 
 
 def as_text(value: JsonValue) -> str:

@@ -12,6 +12,9 @@ def read_claude(printed: str) -> Account:
     inputs = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
     text, subtype = as_text(found.get("result")), as_text(found.get("subtype"))
     failed = found.get("is_error") is True or subtype.startswith("error")
+    listed = found.get("errors")
+    errors = "; ".join(filter(None, map(as_text, listed))) if isinstance(listed, list) else ""
+    spent = subtype == "error_max_budget_usd"
     return Account(
         text=text,
         usd=as_usd(found.get("total_cost_usd")),
@@ -19,5 +22,8 @@ def read_claude(printed: str) -> Account:
         session=as_text(found.get("session_id")) or None,
         read=total(as_count(usage.get(name)) for name in inputs),
         written=as_count(usage.get("output_tokens")),
-        problem=(text or subtype or "it says that it failed, not why") if failed else "",
+        problem=(text or errors or subtype or "it says that it failed, not why")
+        if failed and not spent
+        else "",
+        stopped=(errors or "its limit in USD is reached") if spent else "",
     )

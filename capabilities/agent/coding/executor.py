@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from ....errors import FinalError, RetryableError
+from ....errors import ExecutionError, FinalError, RetryableError
 from ....swarm.records import ArtifactRef, QueuedTask, Result
 from ...child.job import Job, prepare
 from ...child.keep import keep_change, mask_folder
@@ -21,9 +21,12 @@ from ...definitions.read import Definition
 from ...definitions.schema import CommandDefinition
 from ...executor import Context, Readiness
 from ...removal import remove
+from ..approvals.handed_on import held_to
+from ..approvals.policy import Policy
 from ..workspace.files import hand_in_files
 from .account import Account, passing
 from .known import CodingCli
+from .paying import Payment
 
 TIMEOUT = timedelta(hours=1)
 LONGEST_TEXT = 256 * 2**10
@@ -37,6 +40,8 @@ class CodingExecutor:
     """Serves the lane `agent:NAME` by a coding CLI, where it is installed and has a key."""
 
     cli: CodingCli
+    refused: str = ""
+    """Why this machine does not want it, in words; empty: it does."""
 
     @property
     def agent(self) -> str:
@@ -55,7 +60,9 @@ class CodingExecutor:
         return frozenset()
 
     def readiness(self, capability: str) -> Readiness:
-        """Return whether the program, git and a key are here; some file look-ups."""
+        """Return whether it is wanted, and the program, git and a key are here; some file look-ups."""
+        if self.refused:
+            return Readiness(False, self.refused)
         for program in (self.cli.name, "git"):
             if shutil.which(program) is None:
                 return Readiness(
@@ -73,32 +80,62 @@ class CodingExecutor:
 
     async def execute(self, task: QueuedTask, context: Context) -> Result:
         """Run it. Raises FinalError or RetryableError with its last words, and with what it had cost."""
-        definition = self._definition(task)
-        assert isinstance(definition.body, CommandDefinition)
-        job = await prepare(definition, task, context, repository=True)
-        message = f"Task:\n{job.values['text']}\n".encode("utf-8", "replace")
-        there = set(self._left_by_itself(job.cwd))
-        order = await self._order(job, definition.body, message)
-
-        async def tell(said: str, fraction: float | None) -> None:
-            await context.progress(job.mask.text(said), fraction=fraction)
-
+        self._check_policies(task)
+        payment = await Payment.begin(self.cli, task, context)
+        account, lost = Account(), False
         try:
-            end = await run_child(order, tell)
-        except OSError as error:
-            raise RetryableError(f"{self.cli.name}: no process can be started: {error}") from error
-        printed = await asyncio.to_thread(lambda: job.mask.data(end.stdout.read()).decode("utf-8", "replace"))
-        account = await asyncio.to_thread(self.cli.read, printed)
-        self._judge(job, definition.body, end, account)
+            definition = self._definition(task)
+            assert isinstance(definition.body, CommandDefinition)
+            job = await prepare(definition, task, context, repository=True)
+            message = f"Task:\n{job.values['text']}\n".encode("utf-8", "replace")
+            there = set(self._left_by_itself(job.cwd))
+            usd = None if payment is None else payment.usd
+            order = await self._order(job, definition.body, message, usd)
+
+            async def tell(said: str, fraction: float | None) -> None:
+                await context.progress(job.mask.text(said), fraction=fraction)
+
+            try:
+                end = await run_child(order, tell)
+            except OSError as error:
+                raise RetryableError(f"{self.cli.name}: no process can be started: {error}") from error
+            account = await asyncio.to_thread(self._read, job, end)
+            lost = not end.refused and (end.code in (None, 0) or end.stdout.size > 0)
+            self._judge(job, definition.body, end, account)
+        except ExecutionError as error:
+            if payment is not None:
+                await payment.end(account, why=str(error), lost=lost)
+            raise
+        if payment is not None:
+            await payment.end(account)
         for path in set(self._left_by_itself(job.cwd)) - there:
             await asyncio.to_thread(_discard, path)
         kept, changed = await _kept(job, context)
+        missing = f"(partial: {account.stopped})" if account.stopped else ""
         return Result(
-            summary="\n\n".join(filter(None, (account.text.strip()[:LONGEST_TEXT], changed))),
+            summary="\n\n".join(filter(None, (account.text.strip()[:LONGEST_TEXT], changed, missing))),
             data=data_of(account),
             artifacts=kept,
             log="; ".join(filter(None, (in_figures(self.cli.name, account), log_of(job.mask, end.stderr)))),
+            partial=account.stopped or None,
         )
+
+    def _check_policies(self, task: QueuedTask) -> None:
+        """Raise FinalError for a task of an agent that is held to rules: the program would not keep them."""
+        if held_to(Policy(), task).also:
+            raise FinalError(
+                f"{self.cli.name} keeps to its own fences, not to the rules that the agent is held to which handed "
+                "this on: do it there, or hand it to an agent of picoclaw"
+            )
+
+    def _read(self, job: Job, end: ChildEnd) -> Account:
+        printed = job.mask.data(end.stdout.read()).decode("utf-8", "replace")
+        if not printed.strip():
+            # Some tell of their failure on standard error, in the same form.
+            told = self.cli.read(job.mask.data(end.stderr).decode("utf-8", "replace"))
+            if told.understood:
+                return told
+        return self.cli.read(printed)
 
     def _definition(self, task: QueuedTask) -> Definition:
         key = self._key
@@ -112,8 +149,12 @@ class CodingExecutor:
         )
         return Definition(name=self.cli.name, place="picoclaw", folder=Path(), body=body)
 
-    async def _order(self, job: Job, body: CommandDefinition, message: bytes) -> ChildOrder:
+    async def _order(
+        self, job: Job, body: CommandDefinition, message: bytes, usd: float | None
+    ) -> ChildOrder:
         argv = [self.cli.name, *self.cli.arguments]
+        if usd is not None:
+            argv += [self.cli.usd_option, f"{usd:.4f}"]
         stdin: bytes | None = message
         if self.cli.message_option:
             file = Path(job.env["TMPDIR"]) / "task.md"
@@ -123,7 +164,7 @@ class CodingExecutor:
         return ChildOrder(
             argv=tuple(argv),
             cwd=job.cwd,
-            env=job.env,
+            env={**job.env, **dict(self.cli.variables)},
             folder=job.folder,
             stdin=stdin,
             timeout=body.timeout,
@@ -140,14 +181,13 @@ class CodingExecutor:
         if end.refused:
             raise FinalError(f"{name}: it cannot be run: {end.refused}")
         meaning, what = meaning_of(body, end)
-        if meaning == "done" and not account.problem:
+        if not account.problem and (meaning == "done" or account.stopped):
             return
         said = " ".join(account.problem.split())[:_WORDS]
         if meaning != "done":
             # Of a program that did not get to its account, what it said last is the better word.
             words = last_words(job.mask, end.stderr, end.stdout.shown)
-            told = account.problem and (account.session or account.usd is not None or not end.stderr.strip())
-            said = f"{what}: {said if told else words}"
+            said = f"{what}: {said if said and account.understood else words}"
         spent = f" ({account.usd:.4f} USD spent)" if account.usd else ""
         session = f" (session {account.session})" if account.session else ""
         why = f"{name}: {said}{spent}{session}"

@@ -24,13 +24,29 @@ class CodingCli:
     """With what it takes a file with the task; empty: it reads standard input."""
     leaves: str = ""
     """Pattern of files of its own that it leaves in the working directory."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """What its environment holds besides its key."""
+    usd_option: str = ""
+    """With what it takes a limit in USD that it keeps to; empty: it keeps to none."""
 
 
 CLAUDE = CodingCli(
     name="claude",
-    arguments=("-p", "--output-format", "json", "--permission-mode", "acceptEdits"),
+    arguments=(
+        "-p",
+        "--output-format",
+        "json",
+        "--permission-mode",
+        "acceptEdits",
+        # What a repository says in its settings (hooks, permissions, MCP servers) would run, or be obeyed.
+        "--setting-sources",
+        "user",
+        "--strict-mcp-config",
+    ),
     keys=("ANTHROPIC_API_KEY",),
     read=read_claude,
+    variables=(("DISABLE_AUTOUPDATER", "1"),),
+    usd_option="--max-budget-usd",
 )
 CODEX = CodingCli(
     name="codex",
@@ -43,6 +59,8 @@ GEMINI = CodingCli(
     arguments=("--output-format", "json", "--approval-mode", "auto_edit"),
     keys=("GEMINI_API_KEY",),
     read=read_gemini,
+    # Without a terminal it works in no folder that nobody told it to trust, and ends at once.
+    variables=(("GEMINI_CLI_TRUST_WORKSPACE", "true"),),
 )
 AIDER = CodingCli(
     name="aider",
@@ -55,6 +73,13 @@ AIDER = CodingCli(
         "--no-check-update",
         "--no-pretty",
         "--no-stream",
+        "--no-analytics",
+        # Each of these would run what a repository's settings name, or say yes to fetching something.
+        "--no-auto-lint",
+        "--no-auto-test",
+        "--no-notifications",
+        "--no-detect-urls",
+        "--no-show-model-warnings",
     ),
     # In the order in which it looks for its model itself.
     keys=("OPENROUTER_API_KEY", "ANTHROPIC_API_KEY", "DEEPSEEK_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"),
