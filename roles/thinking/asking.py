@@ -49,18 +49,22 @@ class Asker:
         self.cut = False
         """The last answer ends at its length limit."""
 
-    async def ask(self, question: Question) -> Turn:
+    async def ask(self, question: Question, *, exactly: bool = False) -> Turn:
         """Return the answer to the next question, from the journal where it stands there.
+
+        `exactly`: only the answer to a question in these very words will do. Without it the next answer is
+        taken however the words have changed, as those of a plan do with the nodes that live.
 
         Raises ModelRefused and ModelUnavailable, those of the journal and of a spent budget included, and
         Fenced.
         """
-        self._number += 1
+        digest = _digest(question)
+        self._number = self._number_of(digest) if exactly else self._number + 1
         recorded = next(
             (s for s in self._journal.steps if isinstance(s, Outcome) and s.number == self._number), None
         )
         if recorded is None:
-            recorded = await self._ask(question)
+            recorded = await self._ask(question, digest)
         if recorded.state != "ok":
             kind = ContextTooLong if recorded.error.startswith(TOO_LONG) else ModelRefused
             raise kind(recorded.error.removeprefix(TOO_LONG), maybe_billed=recorded.maybe_billed)
@@ -71,7 +75,13 @@ class Asker:
         self.model, self.cut = turn.model, turn.stop == "length"
         return turn
 
-    async def _ask(self, question: Question) -> Outcome:
+    def _number_of(self, digest: str) -> int:
+        """Return the number of a question in the journal, or the next one that is free."""
+        begun = [step for step in self._journal.steps if isinstance(step, Intent)]
+        same = (step.number for step in begun if step.digest == digest)
+        return next(same, 1 + max((step.number for step in begun), default=0))
+
+    async def _ask(self, question: Question, digest: str) -> Outcome:
         begun = sum(isinstance(s, Intent) and s.number == self._number for s in self._journal.steps)
         if begun:
             log.warning("a question to %s was under way at a crash: it is asked again", question.model)
@@ -81,7 +91,7 @@ class Asker:
             what="turn",
             name=question.model,
             repeatable=True,
-            digest=hashlib.sha256(to_json(question)).hexdigest(),
+            digest=digest,
             reserved_usd=None if granted.worst.unpriced else granted.worst.usd,
             reserved_tokens=granted.worst.tokens,
         )
@@ -136,6 +146,12 @@ class Asker:
             await self._journal.append(step)
         except JobCancelled:
             raise Fenced from None
+
+
+def _digest(question: Question) -> str:
+    """Return what makes two questions one, whichever coordinator, with whichever model, asks them."""
+    words = (question.system, question.messages, question.schema)
+    return hashlib.sha256(to_json(words)).hexdigest()
 
 
 async def begin_asking(ledger: Ledger, mind: Mind, step: str) -> Asker:

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...capabilities.agent.models.conversation import Message, User
-from ...errors import ModelRefused, PlanError
+from ...errors import ModelRefused, PicoclawError, PlanError
 from ...swarm.background import Background
 from ...swarm.entries import Cancelled
 from ...swarm.records import Plan, Planning
-from ..ledger import Ledger
+from ..ledger import Fenced, Ledger
 from ..manifest import write_plan
 from ..planning.by_model.answer import CHANGE_SCHEMA, read_change
 from ..planning.by_model.change import change_plan, concerns
@@ -22,7 +22,7 @@ from ..planning.by_model.menu import make_menu
 from ..planning.by_model.prompt import ask_for_change, looker, mend
 from .asking import Asker, begin_asking
 from .mind import Mind
-from .planning import ANSWERS, NOTE
+from .planning import ANSWERS, NOTE, limits_of
 from .wanted import while_wanted
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,13 @@ class Changes:
             )
 
     async def _change(self, mind: Mind, found: dict[str, str]) -> None:
+        try:
+            await self._look_again(mind, found)
+        finally:
+            self._look = None
+            self.wake()
+
+    async def _look_again(self, mind: Mind, found: dict[str, str]) -> None:
         ledger, plan = self.ledger, self.ledger.schedule.plan
         assert plan.planning is not None
         planning = plan.planning.model_copy(
@@ -68,17 +75,18 @@ class Changes:
         )
         dropped: tuple[str, ...] = ()
         try:
-            asker = await begin_asking(ledger, mind, STEP.format(revision=planning.revision))
-            changed = await while_wanted(
-                ledger, self._ask(mind, asker, planning, found), patience=mind.patience
-            )
+            changed = await while_wanted(ledger, self._ask(mind, planning, found), patience=mind.patience)
             if changed is None:
                 return
             plan, dropped = changed
-        except (ModelRefused, PlanError) as error:
-            log.warning("Plan not changed: %s", error, extra={"request": ledger.request_id})
-            note = f"{planning.note}; looked at again in vain: {error}".removeprefix("; ")[:NOTE]
-            plan = plan.model_copy(update={"planning": planning.model_copy(update={"note": note})})
+        except ModelRefused as error:
+            plan = self._in_vain(planning, str(error))
+        except (Fenced, PicoclawError):
+            raise
+        except Exception as error:
+            # Whatever a model answers, the request goes on.
+            log.exception("a look at the plan failed", extra={"request": ledger.request_id})
+            plan = self._in_vain(planning, f"{type(error).__name__}, see the coordinator's log")
         added = len(plan.tasks) - len(ledger.schedule.plan.tasks)
         await write_plan(ledger, plan, revision=planning.revision)
         ledger.change_plan(plan)
@@ -92,13 +100,22 @@ class Changes:
                 await ledger.settle(
                     step, Cancelled(by=ledger.me, reason="replanned", why="a later plan needs it no more")
                 )
-        self._look = None
-        self.wake()
+
+    def _in_vain(self, planning: Planning, why: str) -> Plan:
+        """Return the plan as it is, with a word on the look that changed nothing."""
+        ledger = self.ledger
+        log.warning("Plan not changed: %s", why, extra={"request": ledger.request_id})
+        said = f"looked at again in vain: {' '.join(why.split())}"
+        note = f"{planning.note}; {said}".removeprefix("; ")[:NOTE]
+        return ledger.schedule.plan.model_copy(
+            update={"planning": planning.model_copy(update={"note": note})}
+        )
 
     async def _ask(
-        self, mind: Mind, asker: Asker, planning: Planning, found: dict[str, str]
+        self, mind: Mind, planning: Planning, found: dict[str, str]
     ) -> tuple[Plan, tuple[str, ...]]:
         ledger = self.ledger
+        asker = await begin_asking(ledger, mind, STEP.format(revision=planning.revision))
         schedule = ledger.schedule
         offers = [member.offer for member in ledger.swarm.members.living()]
         question = ask_for_change(
@@ -109,29 +126,38 @@ class Changes:
             schedule.results,
             list(found.values()),
         )
+        limits = limits_of(ledger, mind)
         messages: tuple[Message, ...] = (User(text=question),)
         left = ANSWERS
         while True:
-            turn = await asker.ask(mind.question(looker(mind.limits), messages, CHANGE_SCHEMA))
+            try:
+                turn = await asker.ask(mind.question(looker(limits), messages, CHANGE_SCHEMA))
+                if turn.stop == "refused":
+                    raise ModelRefused(f"{turn.model} declined to look at it again")  # noqa: TRY301 - as any other
+            except ModelRefused as error:
+                return self._in_vain(_with_cost(planning, asker), str(error)), ()
             left -= 1
-            if turn.stop == "refused":
-                raise ModelRefused(f"{turn.model} declined to look at it again")
+            paid = _with_cost(planning, asker)
             try:
                 change = read_change(turn.message.text)
                 told = "; ".join(part for part in (planning.note, change.reason.strip()) if part)[:NOTE]
-                usd = None if planning.usd is None or asker.usd is None else planning.usd + asker.usd
-                after = planning.model_copy(
-                    update={
-                        "note": told,
-                        "turns": planning.turns + asker.turns,
-                        "tokens": planning.tokens + asker.tokens,
-                        "usd": usd,
-                    }
-                )
+                after = paid.model_copy(update={"note": told})
                 return change_plan(
-                    change, schedule.plan, schedule.heads, ledger.request, offers, after, mind.limits
+                    change, schedule.plan, schedule.heads, ledger.request, offers, after, limits
                 )
             except PlanError as error:
                 if not left:
-                    raise
+                    return self._in_vain(paid, str(error)), ()
                 messages = (*messages, turn.message, User(text=mend(str(error))))
+
+
+def _with_cost(planning: Planning, asker: Asker) -> Planning:
+    """Return the planning with what its last look took, whatever came of it."""
+    usd = None if planning.usd is None or asker.usd is None else planning.usd + asker.usd
+    return planning.model_copy(
+        update={
+            "turns": planning.turns + asker.turns,
+            "tokens": planning.tokens + asker.tokens,
+            "usd": usd,
+        }
+    )

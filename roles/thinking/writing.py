@@ -10,7 +10,7 @@ from ...errors import ContextTooLong, ModelRefused, PicoclawError
 from ..ledger import Fenced, Ledger
 from ..synthesis.bodies import with_bodies
 from ..synthesis.by_model.evidence import LEAST, Piece, evidence, failures, gather, size
-from ..synthesis.by_model.prompt import REDUCER, WRITER, ask_for_notes, ask_for_report
+from ..synthesis.by_model.prompt import REDUCER, WRITER, ask_for_notes, ask_for_report, cut
 from ..synthesis.by_model.written import Written
 from ..synthesis.outcome import Outcome
 from .asking import Asker, begin_asking
@@ -48,6 +48,10 @@ async def write_report(
     except PicoclawError as error:
         log.warning("Report not written by the model: %s", error, extra={"request": ledger.request_id})
         return f"no model wrote this report: {error}"
+    except Exception as error:
+        # Whatever a model answers, the results are not lost for it.
+        log.exception("report not written by the model", extra={"request": ledger.request_id})
+        return f"no model wrote this report: {type(error).__name__}, see the coordinator's log"
     return written or "the request was to end before its report was written"
 
 
@@ -58,11 +62,13 @@ def _read(outcomes: Sequence[Outcome], bodies: Mapping[str, bytes]) -> tuple[lis
 
 async def _write(ledger: Ledger, mind: Mind, pieces: list[Piece], failed: str) -> Written:
     asker = await begin_asking(ledger, mind, STEP)
-    request, room = ledger.request.text, mind.room
+    room = mind.room
     while True:
+        # In a small window what is wanted must not push out what was found.
+        request, missing = cut(ledger.request.text, room // 2), cut(failed, room // 4)
         try:
             shorter = await _shorten(request, mind, asker, pieces, room)
-            text = await _say(asker, mind, WRITER, ask_for_report(request, shorter.pieces, failed))
+            text = await _say(asker, mind, WRITER, ask_for_report(request, shorter.pieces, missing))
         except ContextTooLong:
             # The room is an estimate: tokens of some scripts are short.
             if room // 2 < LEAST:
@@ -109,7 +115,8 @@ async def _shorten(request: str, mind: Mind, asker: Asker, pieces: list[Piece], 
 
 async def _say(asker: Asker, mind: Mind, system: str, question: str) -> str:
     """Return the text of an answer. Raises ModelRefused where there is none."""
-    turn = await asker.ask(mind.question(system, (User(text=question),)))
+    # Another coordinator may have read it in other parts: its notes on one of them are no report.
+    turn = await asker.ask(mind.question(system, (User(text=question),)), exactly=True)
     if turn.stop == "refused":
         raise ModelRefused(f"{turn.model} declined to write it")
     if not turn.message.text.strip():

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from picoclaw.capabilities.agent.budget.of_journal import spent_in
 from picoclaw.capabilities.executor import Context
 from picoclaw.config.settings import LlmSettings
 from picoclaw.errors import FinalError
@@ -59,7 +60,8 @@ def settings(llm: FakeLlm) -> LlmSettings:
 
 
 async def find(queued: QueuedTask, context: Context) -> Result:
-    return Result(summary=f"{queued.task.step}: {queued.task.input['text']} of {sorted(queued.inputs)}")
+    told = str(queued.task.input["text"]).splitlines()[0]
+    return Result(summary=f"{queued.task.step}: {told} of {sorted(queued.inputs)}")
 
 
 def asked(llm: FakeLlm) -> int:
@@ -114,7 +116,7 @@ async def test_a_plan_is_mended_once_with_what_was_wrong(lab: Lab, llm: FakeLlm)
     [
         ("I would look at both of them first.", "holds no JSON object"),
         (plan(task("a", "b"), task("b", "a")), "cycle"),
-        (plan(*(task(f"t{n}") for n in range(10_000))), "would not do"),
+        (plan(*(task(f"t{n}") for n in range(60))), "60 tasks, 40 are allowed"),
         ({"error": "invalid"}, "would not do"),
         ({"text": "no", "stop": "refused"}, "declined"),
     ],
@@ -256,7 +258,7 @@ async def test_what_a_model_was_paid_for_is_not_asked_again_by_the_next_coordina
     # The first answer stands in the journal; the second was under way, and the report comes to it.
     assert asked(llm) == 4
     steps = await read_journal(swarm, request, PLAN_STEP)
-    assert [step.maybe_billed for step in steps if step.kind == "outcome"] == [0, 1]
+    assert spent_in(steps).maybe_billed == 1
     await holds(swarm, request)
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picoclaw.roles.synthesis.by_model.citations import check_citations
-from picoclaw.roles.synthesis.by_model.evidence import LEAST, Piece, evidence, gather
+from picoclaw.roles.synthesis.by_model.evidence import LEAST, Piece, evidence, gather, size
 from picoclaw.roles.synthesis.by_model.written import Written
 from picoclaw.roles.synthesis.join import join
 from picoclaw.roles.synthesis.outcome import Outcome
@@ -43,11 +43,23 @@ def test_citations_of_nothing_are_struck() -> None:
     assert checked.struck == ("nobody", "ghost", "r-bbbbbbbbbbbbbbbb.one")
 
 
-@given(st.text(alphabet="[]task:, onewx`\n", max_size=80))
+def test_citations_in_other_brackets_are_checked_too() -> None:
+    steps = {"one", "rock-and-roll"}
+    checked = check_citations(
+        "A (task: one). B (Tasks: one; ghost and rock-and-roll). C [step:`one`, task:none]. D [task:ghost](x) (one).",
+        ID,
+        steps,
+    )
+    assert checked.text == "A [`one`]. B [`one`, `rock-and-roll`]. C [`one`]. D(x) (one)."
+    assert checked.struck == ("ghost", "none")
+
+
+@given(st.text(alphabet="[]()task:, onewx`\n", max_size=80))
 def test_no_citation_survives_that_is_none(text: str) -> None:
     checked = check_citations(text, ID, {"one"})
     assert set(checked.cited) <= {"one"}
     assert "[task:x]" not in checked.text
+    assert "(task:x)" not in checked.text
 
 
 def test_the_report_has_the_text_the_gaps_the_sources_and_its_origin() -> None:
@@ -71,6 +83,22 @@ def test_the_report_has_the_text_the_gaps_the_sources_and_its_origin() -> None:
         ["none"],
     )
     assert isinstance(report.data["planning"], dict)
+
+
+def test_a_result_that_is_but_a_part_is_said_to_the_model_and_to_the_reader() -> None:
+    half = Outcome(
+        step="one", title="First", state="done", result=Result(summary="half", partial="its budget is spent")
+    )
+    report = join(PLAN, REQUEST, (half, *OUTCOMES[1:]), Written(text="All [task:one].", model="m"))
+    assert "- `one`: First (in part: its budget is spent)" in report.markdown
+    assert "[task:one] First (it ended before its work was done" in evidence((half,))[0].text
+
+
+def test_pieces_that_do_not_fit_together_are_not_left_out() -> None:
+    pieces = [Piece(("one",), "x" * 3_000), Piece(("two",), "y" * 2_999)]
+    assert size(pieces) == 6_001
+    assert len(gather(pieces, 6_001)) == 1
+    assert len(gather(pieces, 6_000)) == 2
 
 
 @pytest.mark.parametrize("why", [None, "the model declined"])
@@ -100,6 +128,6 @@ def test_pieces_fit_and_nothing_is_lost(sizes: list[int], room: int) -> None:
     pieces = [Piece((f"s{n}",), f"{n % 10}" * size) for n, size in enumerate(sizes)]
     gathered = gather(pieces, room)
     assert all(len(piece.text) <= room for piece in gathered)
-    for n, size in enumerate(sizes):
+    for n, least in enumerate(sizes):
         found = sum(piece.text.count(f"{n % 10}" * 1) for piece in gathered if f"s{n}" in piece.steps)
-        assert found >= size
+        assert found >= least

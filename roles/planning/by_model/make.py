@@ -16,7 +16,6 @@ from .answer import ModelPlan, PlannedTask
 from .limits import LIMITS, PlanLimits, check_shape
 from .menu import Menu
 
-
 MAY_ASK = (
     "(If this cannot be done well without work that nobody was asked for, end your answer with a line "
     "`NEEDS: what is missing`.)"

@@ -4,7 +4,13 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
-_CITED = re.compile(r"[ \t]?\[(?:tasks?|steps?)\s*:\s*([^\]\n]{1,400})\]", re.IGNORECASE)
+_CITED = re.compile(
+    r"[ \t]?(?:\[`?(?:tasks?|steps?)\s*:\s*([^\]\n]{1,400})\]|\((?:tasks?|steps?)\s*:\s*([^)\n]{1,400})\))",
+    re.IGNORECASE,
+)
+"""A citation as it is asked for, and in the brackets that models take as well."""
+_BETWEEN = re.compile(r"\s*[,;]\s*|\s+and\s+", re.IGNORECASE)
+_MARK = re.compile(r"(?:tasks?|steps?)\s*:\s*", re.IGNORECASE)
 _TASK_ID = re.compile(r"\br-[a-z2-7]{16}\.([a-z0-9][a-z0-9_-]{0,63})")
 
 
@@ -31,7 +37,8 @@ def check_citations(text: str, request: str, steps: Collection[str]) -> Checked:
         return found
 
     def citation(match: re.Match[str]) -> str:
-        names = [name.strip().strip("`").removeprefix("task:").strip() for name in match[1].split(",")]
+        said = _BETWEEN.split(match[1] or match[2])
+        names = [_MARK.sub("", name.strip().strip("`*"), count=1).strip(" `*") for name in said]
         kept = [name.removeprefix(f"{request}.") for name in names if name and known(name)]
         space = match[0][0] if match[0][0] in " \t" else ""
         return f"{space}[{', '.join(f'`{name}`' for name in kept)}]" if kept else ""

@@ -10,6 +10,7 @@ from ..outcome import Outcome
 
 LEAST = 2_000
 """Characters below which a piece is not cut."""
+BETWEEN = "\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,9 @@ def failures(outcomes: Sequence[Outcome]) -> str:
 
 
 def size(pieces: Iterable[Piece]) -> int:
-    return sum(len(piece.text) for piece in pieces)
+    """Return how many characters pieces have, as `gather` puts them together."""
+    texts = [len(piece.text) for piece in pieces]
+    return sum(texts) + len(BETWEEN) * max(0, len(texts) - 1)
 
 
 def gather(pieces: Sequence[Piece], room: int) -> list[Piece]:
@@ -40,9 +43,9 @@ def gather(pieces: Sequence[Piece], room: int) -> list[Piece]:
     gathered: list[Piece] = []
     for part in parts:
         last = gathered[-1] if gathered else None
-        if last is not None and len(last.text) + len(part.text) + 2 <= room:
+        if last is not None and len(last.text) + len(BETWEEN) + len(part.text) <= room:
             steps = tuple(dict.fromkeys((*last.steps, *part.steps)))
-            gathered[-1] = Piece(steps, f"{last.text}\n\n{part.text}")
+            gathered[-1] = Piece(steps, f"{last.text}{BETWEEN}{part.text}")
         else:
             gathered.append(part)
     return gathered
@@ -66,7 +69,8 @@ def _cut(piece: Piece, room: int) -> list[Piece]:
 def _brought(outcome: Outcome) -> str:
     result = outcome.result
     assert result is not None
-    lines = [f"[task:{outcome.step}] {outcome.title or outcome.step}"]
+    partial = " (it ended before its work was done: this is a part of it)" if result.partial else ""
+    lines = [f"[task:{outcome.step}] {outcome.title or outcome.step}{partial}"]
     if result.summary:
         lines += clean_lines(result.summary, len(result.summary))
     if result.data is not None and result.data != result.summary:

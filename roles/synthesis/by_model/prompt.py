@@ -41,5 +41,10 @@ def ask_for_notes(request: str, piece: Piece) -> str:
     return "\n\n".join([_request(request), marked("results", piece.text), "Write the notes."])
 
 
+def cut(text: str, most: int) -> str:
+    """Return the beginning of a text, and how much of it is not there."""
+    return text if len(text) <= most else f"{text[:most]}\n… ({len(text) - most:,} more characters)"
+
+
 def _request(text: str) -> str:
-    return marked("request", text[:MOST_REQUEST])
+    return marked("request", cut(text, MOST_REQUEST))

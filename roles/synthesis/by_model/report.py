@@ -71,7 +71,9 @@ def _sources(outcomes: Sequence[Outcome], checked: Checked) -> str:
     for outcome in [outcome for outcome in outcomes if usable(outcome)][:SHOWN_TASKS]:
         by = f", by {inline(outcome.node, 128)}" if outcome.node else ""
         quiet = "" if outcome.step in checked.cited else " (not cited)"
-        lines.append(f"- `{outcome.step}`: {inline(outcome.title or outcome.step, 150)}{by}{quiet}")
+        partial = outcome.result.partial if outcome.result is not None else None
+        half = f" (in part: {inline(partial, 200)})" if partial else ""
+        lines.append(f"- `{outcome.step}`: {inline(outcome.title or outcome.step, 150)}{by}{quiet}{half}")
     return "## Sources\n\n" + "\n".join(lines or ["- none: no task brought a result"])
 
 
