@@ -29,6 +29,7 @@ from ...swarm.sharing.spending import MOST_REQUESTS, Spending, handed_on, task_k
 from ...swarm.submission import Ended, new_request, submit, wait
 from ...swarm.swarm import Swarm
 from ..jobs import Slot
+from .handed_back import brought_by
 from .purse import as_limited
 
 DEEPEST = 4
@@ -171,10 +172,11 @@ class JobDelegation:
 def _result(request: str, ended: Ended) -> Result:
     head = ended.head
     if head.state == "done" and ended.result is not None:
+        brought = brought_by(ended.result)
         if not head.partial:
-            return ended.result
-        return ended.result.model_copy(
-            update={"summary": f"{ended.result.summary}\n(partial: something is missing from this)"}
+            return brought
+        return brought.model_copy(
+            update={"summary": f"{brought.summary}\n(partial: something is missing from this)"}
         )
     summary = "" if ended.result is None else f"; what there is: {ended.result.summary[:2000]}"
     raise FinalError(f"{request} ended {head.state}: {head.reason or 'no reason is known'}{summary}")

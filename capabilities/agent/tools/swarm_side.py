@@ -42,4 +42,7 @@ def shown(result: Result, *, who: str) -> ToolResult:
     text = f"{who} answered:\n{result.summary or '(nothing in words)'}"
     if result.data is not None:
         text += "\n\ndata:\n" + json.dumps(result.data, ensure_ascii=False, indent=1)
+    if result.artifacts:
+        names = ", ".join(f"{ref.filename or ref.name} ({ref.size:,} bytes)" for ref in result.artifacts)
+        text += f"\n\nIt handed in {names}: kept with your own result, not in your folder."
     return ToolResult(text=text, artifacts=result.artifacts)
