@@ -145,6 +145,11 @@ class JobContext:
             self._purse = purse_of(self.swarm, self.queued, self.attempt, self.slot)
         return self._purse
 
+    @property
+    def draining(self) -> bool:
+        """Whether the job is handed back because its node ends."""
+        return self.slot.job.draining and not self.slot.job.fenced
+
     async def close(self) -> None:
         """Remove the workspace, read-only folders that a job left in it included."""
         from ..capabilities.removal import remove

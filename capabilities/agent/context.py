@@ -181,3 +181,9 @@ class AgentContext(Context, Protocol):
 
     @property
     def pauses(self) -> Pauses: ...
+
+    @property
+    def draining(self) -> bool:
+        """Whether the job is ended because its node is: it goes on elsewhere, and may still write down how
+        far it came."""
+        ...

@@ -60,6 +60,15 @@ async def test_what_it_prints_and_its_code_come_back(hand: Hand, sandbox: str) -
     assert (await hand.use(tool, command="cat ~/here $TMPDIR/there")).text == "kept\nkept"
 
 
+@sandboxed
+async def test_only_where_it_reaches_nothing_else_a_command_may_be_run_again_unasked(hand: Hand) -> None:
+    sealed, networked, plain = bash(), Bash(AgentsSettings(sandbox="bubblewrap", network=True)), bash("none")
+    assert not sealed.repeatable, "as long as nobody looked what there is"
+    for tool in (sealed, networked, plain):
+        await tool.prepare(hand.place())
+    assert (sealed.repeatable, networked.repeatable, plain.repeatable) == (True, False, False)
+
+
 @pytest.mark.parametrize("sandbox", EACH)
 async def test_it_sees_no_more_of_the_environment_than_is_named(
     hand: Hand, sandbox: str, monkeypatch: pytest.MonkeyPatch

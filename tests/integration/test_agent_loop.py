@@ -12,6 +12,7 @@ import pytest
 
 from picoclaw.capabilities.agent.budget.limits import Budget
 from picoclaw.config.settings import AgentsSettings
+from picoclaw.swarm.approvals.listing import list_asked
 from picoclaw.swarm.cancel import cancel_request
 from picoclaw.swarm.entries import Done
 from picoclaw.swarm.journal import read_journal
@@ -154,6 +155,37 @@ async def test_a_drained_worker_s_task_goes_on_elsewhere_without_a_second_turn(
         steps = await steps_of(swarm, request)
         assert steps.count("intent 3 turn") == 2
         assert steps.count("intent 1 turn") == 1
+
+
+async def test_a_drained_worker_s_command_is_ended_and_its_task_goes_on_without_a_question(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begun = tmp_path / "begun"
+    command = f"echo half > a.txt; touch {begun}; sleep 60"
+    script = {
+        "rules": [
+            {"when": {"turn": 1}, "answer": {"tools": [{"bash": {"command": command}}]}},
+            {"when": {"turn": 2}, "answer": {"text": "${result}", "tools": [{"read": {"path": "a.txt"}}]}},
+            {"answer": "Then: ${result}"},
+        ]
+    }
+    with fake_llm(script) as llm:
+        settings = replace(settings_for(llm, monkeypatch), agents=AgentsSettings(sandbox="none"))
+        await lab.coordinator()
+        one = await lab.worker(agent(settings), drain=timedelta(seconds=0.1))
+        swarm = await lab.door()
+        request = await ask(swarm, "two workers", demand="noop")
+
+        async def runs() -> bool:
+            return begun.exists()
+
+        await wait_for_async(runs, 20)
+        await lab.worker(agent(settings))
+        await one.stop()
+        assert "half" in summary_of(await end_of(swarm, request, 40)), "what it had written is there"
+        assert await list_asked(swarm, request) == []
+        steps = await steps_of(swarm, request)
+        assert steps.count("intent 2 tool") == 1, "it ran once"
 
 
 async def test_a_spent_budget_makes_the_request_partial_and_says_so(

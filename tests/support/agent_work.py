@@ -85,6 +85,8 @@ class Recorder:
     raises: Exception | None = None
     beside: asyncio.Barrier | None = None
     """Met by those that are used at the same time."""
+    hangs: asyncio.Event | None = None
+    """Set once it is half done, which is as far as it comes."""
     schema: dict[str, Any] = field(default_factory=lambda: {"type": "object"})
     uses: list[str] = field(default_factory=list)
     """The names of its calls."""
@@ -97,6 +99,10 @@ class Recorder:
         self.uses.append(place.call)
         if self.beside is not None:
             await self.beside.wait()
+        if self.hangs is not None:
+            await asyncio.to_thread((place.root / "half.txt").write_text, "half")
+            self.hangs.set()
+            await asyncio.Event().wait()
         if self.raises is not None:
             raise self.raises
         return ToolResult(text=self.answer, error=self.error)
@@ -260,6 +266,8 @@ class Rehearsal:
 
     paused: bool = False
     """Until it is waited for."""
+    draining: bool = False
+    """Its node ends."""
     by_count: bool = False
     """What it says depends on how often it was asked, not on the conversation."""
 

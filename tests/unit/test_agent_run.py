@@ -91,6 +91,32 @@ async def test_what_is_uncertain_is_done_again_only_if_somebody_says_so(
     assert (asking.about, asking.tool) == ("uncertain", "act")
 
 
+async def test_a_drain_ends_a_use_and_writes_down_how_far_it_came(tmp_path: Path) -> None:
+    run = six(tmp_path)
+    run.draining = True
+    act = run.tools[1]
+    act.hangs = begun = asyncio.Event()
+    attempt = asyncio.create_task(run.go())
+    await begun.wait()
+    attempt.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await attempt
+    run.draining, act.hangs = False, None
+    assert (await run.go()).text == "done"
+    assert len(act.uses) == 1
+    assert run.approvals_asked == [], "it is known how it ended"
+    told = [one.text for one in run.asked[-1].messages if isinstance(one, ToolAnswer)]
+    assert "its node stops" in told[-1]
+    assert (tmp_path / "attempt-2" / "work" / "half.txt").read_text() == "half"
+
+
+async def test_whoever_goes_on_is_told_what_is_not_there_any_more(tmp_path: Path) -> None:
+    run = Rehearsal(tmp_path, [uses("bash"), uses("bash"), says("done")], [Recorder("bash")])
+    assert (await run.crashing(5)).text == "done"
+    (told,) = [one.text for one in run.asked[-1].messages if isinstance(one, User) and "new node" in one.text]
+    assert "the home folder and the one for temporary files are empty again" in told
+
+
 async def test_what_is_uncertain_ends_the_task_if_somebody_says_no(tmp_path: Path) -> None:
     run = six(tmp_path, "deny")
     with pytest.raises(FinalError, match="in doubt after its node was lost, and ann"):

@@ -17,8 +17,8 @@ from ..approvals.asking import Verdict
 from ..budget.account import NOTHING, Spent, of_lost, of_usage
 from ..models.conversation import TURN, Assistant, Message, ToolAnswer, ToolCall, Turn, Usage, User
 
-Told = Literal["mail", "nudge", "wrap_up"]
-"""Why the run was told something: a letter, an answer that was none, the end of a budget."""
+Told = Literal["mail", "nudge", "wrap_up", "moved"]
+"""Why the run was told something: a letter, an answer that was none, the end of a budget, another node."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ async def ask_model(work: Work, *, number: int | None = None) -> str:
     ModelUnavailable for a model that does not answer.
     """
     if number is None:
+        await tell_lacking(work)
         await tell_letters(work)
     tokens = estimate(work.state, work.rules.overhead)
     granted = await _reserve(work, _estimate(work, tokens, work.terms.max_tokens))
@@ -90,6 +91,15 @@ async def wrap_up(work: Work, why: str) -> None:
         "as far as you have come, and say plainly what is missing.]"
     )
     await work.write(Note(what="told", body={"why": "wrap_up", "words": why, "text": text}))
+
+
+async def tell_lacking(work: Work) -> None:
+    """Tell the model, once in an attempt, what of the earlier ones is not there any more."""
+    if not work.lacking:
+        return
+    text = f"[From the swarm: the work goes on on a new node. {work.lacking}]"
+    await work.write(Note(what="told", body=clean({"why": "moved", "text": text})))
+    work.lacking = ""
 
 
 async def tell_letters(work: Work) -> None:

@@ -14,7 +14,7 @@ from ..approvals.asking import WAITS, Answer, Asking
 from ..approvals.decide import decide
 from ..models.conversation import ToolCall
 from ..tools.inside.confined import touched
-from ..tools.tool import Place, Tool, ToolResult
+from ..tools.tool import Place, Prepared, Tool, ToolResult
 from ..tools.traced import use_traced
 from .answers import mismatch
 from .clean import clean, cut, is_long, plain
@@ -23,6 +23,13 @@ from .state import call_digest
 from .work import Work
 
 log = logging.getLogger(__name__)
+
+CUT_OFF = ToolResult(
+    text="Ended before it was done, as its node stops. What it had done by then stands: look first, then do the "
+    "rest, or do it again.",
+    error=True,
+)
+"""What a use comes to that a drain ends: as after a time limit, nobody has to be asked."""
 
 
 async def use_tools(work: Work, calls: tuple[ToolCall, ...], environment: Mapping[str, str]) -> None:
@@ -91,15 +98,28 @@ async def _use(work: Work, call: ToolCall, number: int, environment: Mapping[str
     if why:
         await _refuse(work, call, number, why)
         return
-    await work.write(_intent(call, number, repeatable=tool.repeatable))
     place = Place(
         root=work.workspace.root,
         context=work.context,
         call=str(number),
         environment=environment,
     )
-    result = await _result(tool, arguments, place)
+    if isinstance(tool, Prepared):
+        await tool.prepare(place)
+    repeatable = tool.repeatable
+    await work.write(_intent(call, number, repeatable=repeatable))
     beside = call.name in work.rules.alongside
+    try:
+        result = await _result(tool, arguments, place)
+    except asyncio.CancelledError:
+        if work.context.draining and not repeatable:
+            await _end_use(work, number, CUT_OFF, beside=beside)
+        raise
+    await _end_use(work, number, result, beside=beside)
+
+
+async def _end_use(work: Work, number: int, result: ToolResult, *, beside: bool) -> None:
+    """Write down what came of a use, with what it left in the workspace."""
     delta = None if beside else await work.workspace.save()
     await work.write(await _outcome(work, number, result, delta))
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from ....swarm.records import QueuedTask
-from ....swarm.steps import Step
+from ....swarm.steps import Intent, Step
 from ..approvals.policy import Policy
 from ..budget.limits import Budget
 from ..context import AgentContext, Journal
@@ -16,6 +16,9 @@ from ..workspace.workspace import Workspace
 from .decide import Rules
 from .size import overhead_of
 from .state import State, begin, fold, fold_all
+
+SHELL = "bash"
+"""The tool whose commands have folders beside the workspace, which no other node has."""
 
 
 class Tariff(Protocol):
@@ -61,6 +64,8 @@ class Work:
     tariff: Tariff
     rules: Rules
     state: State
+    lacking: str = ""
+    """What an earlier attempt had in its folders and is not there any more, until the model is told."""
 
     async def write(self, step: Step) -> None:
         """Write a step down, and take it into the state."""
@@ -95,6 +100,10 @@ async def take_up(
     journal = await context.journal()
     state = fold_all(begin(terms.opening), journal.steps)
     lacking = await workspace.restore(state.deltas)
+    if any(isinstance(step, Intent) and step.name == SHELL for step in journal.steps):
+        lacking = "\n".join(
+            filter(None, (lacking, "the home folder and the one for temporary files are empty again"))
+        )
     if lacking:
         await context.progress(lacking)
     specs: tuple[ToolSpec, ...] = box.specs
@@ -118,4 +127,5 @@ async def take_up(
         tariff=tariff,
         rules=rules,
         state=state,
+        lacking=lacking,
     )

@@ -36,6 +36,11 @@ class Bubblewrap:
     name: str = "bubblewrap"
 
     @property
+    def sealed(self) -> bool:
+        """Whether a command reaches nothing that outlives its job's folders."""
+        return not self.network
+
+    @property
     def said(self) -> str:
         net = "with the network" if self.network else "without network"
         return f"a bubblewrap sandbox {net}, where they see the workspace, and the system read-only"

@@ -12,6 +12,7 @@ class Plain:
     why: str
     """Why there is none, in words."""
     name: str = "none"
+    sealed: bool = False
 
     @property
     def said(self) -> str:

@@ -37,6 +37,11 @@ class Sandbox(Protocol):
     def name(self) -> str: ...
 
     @property
+    def sealed(self) -> bool:
+        """Whether a command reaches nothing that outlives its job's folders."""
+        ...
+
+    @property
     def said(self) -> str:
         """What people are told of it, after `commands run in`."""
         ...

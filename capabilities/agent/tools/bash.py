@@ -83,13 +83,29 @@ class Bash:
 
     settings: AgentsSettings
     spec: ToolSpec = SPEC
-    repeatable: bool = False
-    """A command may do anything: whether it did before a crash, nobody knows."""
     limits: Mapping[str, int | None] = field(default_factory=lambda: LIMITS)
     processes: int = PROCESSES
     memory: int = MEMORY
     disk: int = DISK
     _chosen: Chosen | None = None
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a command that a crash broke off can be run again unasked.
+
+        In a sandbox without network it reaches nothing but its workspace, home and `/tmp`. No two
+        attempts share any of them, and the next one begins with the workspace as it was before the command.
+        Elsewhere a command may do anything, and whether it did nobody knows.
+        """
+        sandbox = self._chosen.sandbox if self._chosen is not None else None
+        return sandbox is not None and sandbox.sealed
+
+    async def prepare(self, place: Place) -> None:
+        """Choose the sandbox, and say so where there is none."""
+        if self._chosen is None:
+            self._chosen = await asyncio.to_thread(choose, self.settings)
+            if self._chosen.sandbox is not None and self._chosen.sandbox.name == "none":
+                await place.context.progress(f"commands run in {self._chosen.sandbox.said}")
 
     @property
     def said(self) -> str:
@@ -126,10 +142,8 @@ class Bash:
 
     async def _sandbox(self, place: Place) -> Sandbox | str:
         """Return the sandbox, or why no command may be run."""
-        if self._chosen is None:
-            self._chosen = await asyncio.to_thread(choose, self.settings)
-            if self._chosen.sandbox is not None and self._chosen.sandbox.name == "none":
-                await place.context.progress(f"commands run in {self._chosen.sandbox.said}")
+        await self.prepare(place)
+        assert self._chosen is not None
         if self._chosen.sandbox is None:
             return f"commands do not run on this node: agents.sandbox is bubblewrap, and {self._chosen.lacks}"
         return self._chosen.sandbox

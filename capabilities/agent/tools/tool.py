@@ -57,6 +57,15 @@ class Tool(Protocol):
 
 
 @runtime_checkable
+class Prepared(Protocol):
+    """A tool that looks at its machine before it can say whether it is repeatable."""
+
+    async def prepare(self, place: Place) -> None:
+        """Look, once; called before each use is written down."""
+        ...
+
+
+@runtime_checkable
 class Alongside(Protocol):
     """A tool that may be used beside others of its kind: it changes nothing in the task's folder."""
 
