@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from picoclaw.capabilities.agent.approvals.policy import Policy, Rule
 from picoclaw.capabilities.agent.profiles.profile import Profile
 from picoclaw.capabilities.agent.tools import web_search as web_search_module
 from picoclaw.capabilities.agent.tools.toolbox import Kit
@@ -143,6 +144,19 @@ async def test_what_leads_elsewhere_is_followed_on_its_host_alone(hand: Hand) ->
             "leads to http://169.254.169.254/secret: fetch that, if it is what you want"
         )
         assert "root:" not in (await hand.use(tool, url=pages.url("/file"))).text
+
+
+async def test_what_leads_where_a_rule_has_its_say_is_not_followed_but_told(hand: Hand) -> None:
+    answers = {
+        "/": page("", status="302 Found", location="/open"),
+        "/open": page("", status="302 Found", location="/private/a"),
+        "/private/a": page("secret", content_type="text/plain"),
+    }
+    async with served(answers) as pages:
+        rule = Rule(tool="web_fetch", what=f"{pages.url('/private')}/*", decision="ask")
+        result = await hand.use(WebFetch(loopback, Policy(rules=(rule,))), url=pages.url("/"))
+        assert result.text.endswith(f"leads to {pages.url('/private/a')}: fetch that, if it is what you want")
+        assert len(pages.asked) == 2
 
 
 async def test_a_name_that_changes_its_address_leads_nowhere_else() -> None:

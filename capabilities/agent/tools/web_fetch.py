@@ -11,6 +11,8 @@ from pydantic import JsonValue
 from ....errors import ExecutionError
 from ...definitions.sizes import format_size
 from ...elsewhere import elsewhere
+from ..approvals.decide import decide
+from ..approvals.policy import Policy
 from ..models.conversation import ToolSpec
 from ..web.addresses import is_public
 from ..web.fetching import LARGEST, Allow, Fetched, FetchFailed, anywhere, fetch
@@ -47,13 +49,18 @@ class WebFetch:
     repeatable = True
     alongside = True
 
-    def __init__(self, allow: Allow = is_public) -> None:
+    def __init__(self, allow: Allow = is_public, policy: Policy | None = None) -> None:
         self._allow = allow
+        self._policy = policy if policy is not None else Policy()
+
+    def _follows(self, url: str) -> bool:
+        """Return whether the policy lets a page lead there; else the model has to ask for it itself."""
+        return decide(self._policy, self.spec.name, {"url": url}).decision == "allow"
 
     async def use(self, arguments: Mapping[str, JsonValue], place: Place) -> ToolResult:
         """Return the text of `url`."""
         try:
-            fetched = await fetch(str(arguments["url"]), allow=self._allow)
+            fetched = await fetch(str(arguments["url"]), allow=self._allow, follow=self._follows)
             if fetched.moved:
                 return ToolResult(
                     text=f"{fetched.url} leads to {fetched.moved}: fetch that, if it is what you want"
@@ -74,7 +81,7 @@ def tools(kit: Kit) -> tuple[Tool, ...]:
     """Return the tool, where what it fetches with is installed."""
     if importlib.util.find_spec("httpx2") is None:
         return ()
-    return (WebFetch(anywhere if kit.settings.web.private else is_public),)
+    return (WebFetch(anywhere if kit.settings.web.private else is_public, kit.profile.policy),)
 
 
 async def _text(fetched: Fetched) -> str:

@@ -30,6 +30,7 @@ TRIED = 3
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 Allow = Callable[[str], bool]
+Follow = Callable[[str], bool]
 
 
 class FetchFailed(Exception):
@@ -49,7 +50,7 @@ class Fetched:
     cut: bool = False
     """It was longer than `LARGEST`."""
     moved: str = ""
-    """Where it leads on another host; that is not followed, as rules are about hosts."""
+    """Where it leads, if that is not followed: on another host, or where rules have their say."""
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
@@ -63,6 +64,11 @@ def anywhere(address: str) -> bool:
     return True
 
 
+def whatever(url: str) -> bool:
+    """Follow wherever a host leads on itself."""
+    return True
+
+
 async def fetch(
     url: str,
     *,
@@ -72,8 +78,11 @@ async def fetch(
     timeout: timedelta = TIMEOUT,
     largest: int = LARGEST,
     resolve: Resolve = resolve,
+    follow: Follow = whatever,
 ) -> Fetched:
-    """Get a URL, following what leads elsewhere on the same host; with `body`, post it as JSON.
+    """Get a URL, following what leads elsewhere on the same host, if `follow` says so of it too.
+
+    With `body`, post it as JSON.
 
     Raises FetchFailed.
     """
@@ -85,7 +94,7 @@ async def fetch(
                 fetched = await _once(url, allow, headers or {}, body, largest, resolve)
                 if not fetched.moved:
                     return fetched
-                if not _same_host(url, fetched.moved):
+                if not _same_host(url, fetched.moved) or not follow(fetched.moved):
                     return fetched
                 url = fetched.moved
             raise FetchFailed(f"{_shown(url)} leads on and on, over {REDIRECTS} times")
