@@ -5,7 +5,8 @@ share an account never both take its last money. What is written is absolute (`s
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import itertools
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -18,12 +19,13 @@ from ...capabilities.agent.budget.account import (
     Spent,
     grant,
     once_more,
+    still_granted,
 )
 from ...capabilities.agent.budget.limits import Budget
 from ...errors import JobCancelled
 from ...swarm.limits.record import SwarmLimits
 from ...swarm.records import Limited, Parent, Payer, QueuedTask
-from ...swarm.sharing.accounts import AGAIN, Accounts, is_limited, today
+from ...swarm.sharing.accounts import Accounts, is_limited, pause, today
 from ...swarm.sharing.spending import Spending, Sum, closed, spent, task_key, tree_key, written
 from ...swarm.swarm import Swarm
 from ..jobs import Slot
@@ -67,22 +69,48 @@ class Purse:
         self._asked, self._mine = True, mine.budget
         keys = self._keys()
         total = as_sum(mine.spent)
-        while True:
-            # Read one after the other: what the first says may be old by now, and its write then refused.
-            read = {key: await self._accounts.read(key) for key in keys}
-            settled = {key: self._written(account, total, None) for key, (account, _) in read.items()}
-            holders = [
-                replace(whose, spent=as_spent(spent(settled[key])), wall=mine.wall)
-                for key, whose in self._holders({key: account for key, (account, _) in read.items()}).items()
-            ]
+        for tries in itertools.count():
+            read = {key: (await self._accounts.read(key))[0] for key in keys}
+            holders = self._standing(read, total, mine.wall)
             if self._own not in keys:
-                holders.insert(0, mine)  # it has a limit in time at most
+                holders = (mine, *holders)  # it has a limit in time at most
             decision = grant(estimate, holders, asking=asking)
-            reserved = as_sum(decision.worst) if isinstance(decision, Granted) else None
-            after = {key: self._written(account, total, reserved) for key, (account, _) in read.items()}
-            if await self._write_all(read, after):
+            if await self._write_all(keys, estimate, decision, total, mine.wall):
                 return decision
-            await asyncio.sleep(AGAIN.total_seconds())
+            await asyncio.sleep(pause(tries))
+        raise AssertionError("it counts for ever")
+
+    async def _write_all(
+        self,
+        keys: Sequence[str],
+        estimate: Estimate,
+        decision: Granted | Breach,
+        total: Sum,
+        wall: timedelta,
+    ) -> bool:
+        """Write what was decided into every account; False: one of them cannot pay it any more."""
+        worst = decision.worst if isinstance(decision, Granted) else None
+        reserved = None if worst is None else as_sum(worst)
+        for key in keys:
+
+            def change(account: Spending, key: str = key) -> Spending | None:
+                if isinstance(decision, Granted):
+                    (holder,) = self._standing({key: account}, total, wall)
+                    if not still_granted(decision, estimate, holder):
+                        return None
+                return self._written(account, total, reserved)
+
+            if await self._accounts.change(key, change) is None:
+                return False
+        return True
+
+    def _standing(self, accounts: Mapping[str, Spending], total: Sum, wall: timedelta) -> tuple[Holder, ...]:
+        """Return whose accounts these are, with what each has spent once this task's turns are settled."""
+        settled = {key: self._written(account, total, None) for key, account in accounts.items()}
+        return tuple(
+            replace(whose, spent=as_spent(spent(settled[key])), wall=wall)
+            for key, whose in self._holders(accounts).items()
+        )
 
     async def settle(self, total: Spent, *, ended: bool = False) -> None:
         """Replace what is reserved by what was spent; raises JobCancelled, SwarmTimeout."""
@@ -119,15 +147,6 @@ class Purse:
         if after is None:
             raise self._fenced()
         return after
-
-    async def _write_all(
-        self, read: Mapping[str, tuple[Spending, int]], after: Mapping[str, Spending]
-    ) -> bool:
-        """Write every account; False: one of them moved on, and all are to be read again."""
-        for key, (before, revision) in read.items():
-            if after[key] != before and not await self._accounts.write(key, after[key], expected=revision):
-                return False
-        return True
 
     @property
     def _own(self) -> str:

@@ -1,7 +1,9 @@
 """Accounts: the records of spending as they stand in the swarm, changed by compare-and-set."""
 
 import asyncio
+import itertools
 import logging
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +20,8 @@ log = logging.getLogger(__name__)
 PATIENCE = timedelta(minutes=2)
 """How long the server may be away before a turn that would have to be paid for is given up."""
 AGAIN = timedelta(milliseconds=20)
+"""Longest pause after the first write that somebody else came before; it doubles up to `MOST_PAUSE`."""
+MOST_PAUSE = timedelta(milliseconds=640)
 
 
 class Accounts:
@@ -52,14 +56,21 @@ class Accounts:
 
     async def change(self, key: str, change: Callable[[Spending], Spending | None]) -> Spending | None:
         """Change an account, whatever others write meanwhile; None: `change` would not have it."""
-        while True:
+        for tries in itertools.count():
             before, revision = await self.read(key)
             after = change(before)
             if after is None or after == before:
                 return after
             if await self.write(key, after, expected=revision):
                 return after
-            await asyncio.sleep(AGAIN.total_seconds())
+            await asyncio.sleep(pause(tries))
+        raise AssertionError("it counts for ever")
+
+
+def pause(tries: int) -> float:
+    """Return how many seconds to wait after so many failures: by chance, so that many do not come at once again."""
+    longest = min(MOST_PAUSE, AGAIN * (1 << min(tries, 10)))
+    return random.uniform(0, longest.total_seconds())  # noqa: S311 - no secret
 
 
 def today(now: float) -> str:

@@ -19,6 +19,7 @@ from picoclaw.capabilities.agent.budget.account import (
     of_lost,
     of_usage,
     once_more,
+    still_granted,
 )
 from picoclaw.capabilities.agent.budget.limits import Budget
 from picoclaw.capabilities.agent.models.conversation import Usage
@@ -91,6 +92,16 @@ def test_who_is_to_be_asked_is_asked_before_a_last_turn_unless_another_limit_end
     assert allowed(grant(TURN, [late], asking=False)).last
     assert allowed(grant(TURN, [late, holder(Budget(turns=3), turns=2)])).last
     assert allowed(grant(TURN, [holder(Budget(turns=1, on_breach="ask"))])).last, "one turn is what is wanted"
+
+
+def test_what_was_granted_is_granted_still_unless_somebody_took_it_meanwhile() -> None:
+    granted = allowed(grant(TURN, [holder(Budget(turns=3, tokens=8000))]))
+    assert still_granted(granted, TURN, holder(Budget(tokens=8000), tokens=6000))
+    assert not still_granted(granted, TURN, holder(Budget(tokens=8000), tokens=6001))
+    assert not still_granted(granted, TURN, holder(Budget(turns=3), turns=2)), "it would be the last now"
+    last = allowed(grant(TURN, [holder(Budget(turns=3), turns=2)]))
+    assert still_granted(last, TURN, holder(Budget(turns=3), turns=2))
+    assert not still_granted(last, TURN, holder(Budget(turns=3), turns=3))
 
 
 def test_a_limit_in_money_and_an_unknown_price_do_not_go_together() -> None:

@@ -160,6 +160,14 @@ def grant(estimate: Estimate, holders: Sequence[Holder], *, asking: bool = True)
     return breaches[0]
 
 
+def still_granted(granted: Granted, estimate: Estimate, holder: Holder) -> bool:
+    """Return whether a holder, as it stands now, can pay what was granted before."""
+    again = grant(replace(estimate, output=granted.max_tokens), (holder,), asking=False)
+    if not isinstance(again, Granted) or again.max_tokens < granted.max_tokens:
+        return False
+    return granted.last or not again.last
+
+
 def _ends(holder: Holder) -> Breach | None:
     """Return what a number of turns says of the next one, where that is the last; None: it is not."""
     turns = holder.budget.turns
