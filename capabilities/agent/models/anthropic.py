@@ -34,11 +34,22 @@ class AnthropicClient:
         self._access = access
         self._opening = asyncio.Lock()
         self._sdk: AsyncAnthropic | None = None
+        self._unheld: set[str] = set()
+        """Models that have said that they cannot be held to a schema, as the older ones cannot."""
 
     async def ask(self, question: Question, on_text: OnText | None = None) -> Turn:
         """Return the model's answer; see `ModelClient.ask`."""
         model = read_model(question.model)
         sdk = await self._opened(model)
+        try:
+            return await self._asked(sdk, model, question, on_text, held=model.name not in self._unheld)
+        except _NotHeld:  # refused before anything was written: in words it can be told all the same
+            self._unheld.add(model.name)
+            return await self._asked(sdk, model, question, on_text, held=False)
+
+    async def _asked(
+        self, sdk: "AsyncAnthropic", model: Model, question: Question, on_text: OnText | None, *, held: bool
+    ) -> Turn:
         import anthropic
         import httpx2
 
@@ -47,7 +58,7 @@ class AnthropicClient:
         try:
             async with asyncio.timeout(question.timeout.total_seconds()) as silence:
                 stream = await sdk.messages.create(
-                    **parameters(question, model.name),
+                    **parameters(question, model.name, may_hold=held),
                     stream=True,
                     timeout=httpx2.Timeout(question.timeout.total_seconds(), connect=_CONNECT),
                 )
@@ -68,6 +79,12 @@ class AnthropicClient:
         except anthropic.APIConnectionError as error:
             raise self._unconnected(model, error) from None
         except anthropic.APIStatusError as error:
+            if (
+                held
+                and question.schema is not None
+                and failures.holds_to_no_schema(error.status_code, error.api_message or "")
+            ):
+                raise _NotHeld from None
             raise self._refused(model, error, billed=asked) from None
         except httpx2.TimeoutException:
             raise failures.silent(str(model), question.timeout) from None
@@ -140,6 +157,10 @@ class AnthropicClient:
         return refused
 
 
+class _NotHeld(Exception):
+    """Raised when a model cannot be held to a schema."""
+
+
 _STATUS = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -155,7 +176,7 @@ _STATUS = {
 
 def _made(access: Access, model: str) -> "AsyncAnthropic":
     try:
-        from anthropic import AsyncAnthropic
+        from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
     except ImportError:
         raise PackageMissing(f"model {model} needs a package: pip install 'picoclaw-swarm[agent]'") from None
     bearer = access.variable == "ANTHROPIC_AUTH_TOKEN"
@@ -164,6 +185,8 @@ def _made(access: Access, model: str) -> "AsyncAnthropic":
         auth_token=access.sent_key if bearer else None,
         base_url=access.address or "https://api.anthropic.com",
         max_retries=0,  # retries are resilient.py's
+        # Its key would go along to wherever an answer leads.
+        http_client=DefaultAsyncHttpxClient(follow_redirects=False),
         open_telemetry=False,
     )
 

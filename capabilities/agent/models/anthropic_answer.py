@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import JsonValue
 
 from .anthropic_question import PROVIDER
+from .bounds import Size, tokens
 from .client import OnText
 from .conversation import Assistant, Stop, ToolCall, Turn, Usage
 from .named import Model
@@ -42,12 +43,13 @@ class Answer:
         self._on_text = on_text
         self._blocks: list[dict[str, Any]] = []
         self._json: dict[int, str] = {}
+        self._size = Size()
         self._usage: dict[str, int] = {}
         self._stop: str | None = None
         self._ended = False
 
     def take(self, event: "RawMessageStreamEvent") -> None:
-        """Take one event; text goes on at once. Raises Malformed."""
+        """Take one event; text goes on at once. Raises Malformed, and Endless for a stream without end."""
         match event.type:
             case "message_start":
                 self._count(event.message.usage)
@@ -96,13 +98,17 @@ class Answer:
         block = self._blocks[index]
         match delta.type:
             case "text_delta":
+                self._size.take(delta.text)
                 block["text"] = block.get("text", "") + delta.text
                 self._say(delta.text)
             case "input_json_delta":
+                self._size.take(delta.partial_json)
                 self._json[index] = self._json.get(index, "") + delta.partial_json
             case "thinking_delta":
+                self._size.take(delta.thinking)
                 block["thinking"] = block.get("thinking", "") + delta.thinking
             case "signature_delta":
+                self._size.take(delta.signature)
                 block["signature"] = block.get("signature", "") + delta.signature
             case _:  # citations are for readers of documents, which we do not send
                 pass
@@ -133,8 +139,8 @@ class Answer:
 
     def _count(self, usage: Any) -> None:
         for name in _COUNTS:
-            count = getattr(usage, name, None)
-            if isinstance(count, int) and count >= 0:
+            count = tokens(getattr(usage, name, None))
+            if count is not None:
                 self._usage[name] = count
 
     def _used(self) -> Usage:

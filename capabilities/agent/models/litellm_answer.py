@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from .bounds import Size, tokens
 from .client import OnText
 from .conversation import Assistant, Stop, ToolCall, Turn, Usage
 from .named import Model
@@ -65,20 +66,24 @@ class StreamedAnswer:
         self._model = model
         self._on_text = on_text
         self._text: list[str] = []
-        self._calls: dict[int, _Call] = {}
+        self._calls: list[_Call] = []
+        self._open: dict[int, _Call] = {}
+        """The call that further pieces of each number belong to."""
         self._reasoning: list[str] = []
         self._thinking: list[JsonValue] = []
         self._stop: str | None = None
         self._usage: Usage | None = None
+        self._size = Size()
 
     def take(self, chunk: Any) -> None:
-        """Take one chunk; text goes on at once."""
+        """Take one chunk; text goes on at once. Raises Endless for a stream without end."""
         self._usage = _used(chunk) or self._usage
         for choice in (chunk.choices or ())[:1]:
             self._stop = choice.finish_reason or self._stop
             delta = choice.delta
             if delta is None:
                 continue
+            self._size.take(delta.content, getattr(delta, "reasoning_content", None))
             if delta.content:
                 self._text.append(delta.content)
                 self._on_text(delta.content)
@@ -98,16 +103,21 @@ class StreamedAnswer:
             kept["thinking_blocks"] = self._thinking
         if reasoning := "".join(self._reasoning):
             kept["reasoning_content"] = reasoning
-        calls = [self._calls[index] for index in sorted(self._calls)]
-        return _turn(self._model, "".join(self._text), calls, kept, self._stop, self._usage)
+        return _turn(self._model, "".join(self._text), self._calls, kept, self._stop, self._usage)
 
     def _add(self, piece: Any) -> None:
         index = piece.index if isinstance(piece.index, int) else len(self._calls)
-        call = self._calls.setdefault(index, _Call())
+        named = piece.function.name if piece.function is not None else None
+        call = self._open.get(index)
+        # Some servers number every call 0: another id with a name is another call.
+        if call is None or (named and piece.id and call.id and piece.id != call.id):
+            call = self._open[index] = _Call()
+            self._calls.append(call)
         call.id = piece.id or call.id
         call.fields |= _fields(piece)
         if piece.function is not None:
-            call.name = piece.function.name or call.name
+            self._size.take(piece.function.arguments)
+            call.name = named or call.name
             call.raw += piece.function.arguments or ""
 
 
@@ -153,5 +163,4 @@ def _used(holder: Any) -> Usage | None:
 
 
 def _count(holder: Any, name: str) -> int:
-    value = getattr(holder, name, None)
-    return value if isinstance(value, int) and value > 0 else 0
+    return tokens(getattr(holder, name, None)) or 0

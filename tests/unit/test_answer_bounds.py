@@ -1,0 +1,62 @@
+"""Answers that no model can give: without end, or with counts that would spend every budget."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from picoclaw.capabilities.agent.models import bounds
+from picoclaw.capabilities.agent.models.anthropic_answer import Answer
+from picoclaw.capabilities.agent.models.bounds import Endless
+from picoclaw.capabilities.agent.models.litellm_answer import StreamedAnswer
+from picoclaw.capabilities.agent.models.named import read_model
+
+pytestmark = pytest.mark.unit
+
+PIECE = "x" * 2**20
+
+
+def of(**fields: Any) -> Any:
+    return SimpleNamespace(**fields)
+
+
+def take_on(answer: Answer | StreamedAnswer, piece: Any) -> None:
+    for _ in range(20):
+        answer.take(piece)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        {"type": "text_delta", "text": PIECE},
+        {"type": "thinking_delta", "thinking": PIECE},
+        {"type": "input_json_delta", "partial_json": PIECE},
+        {"type": "signature_delta", "signature": PIECE},
+    ],
+    ids=lambda piece: str(piece["type"]),
+)
+def test_a_stream_of_anthropic_without_end_is_given_up(piece: dict[str, str]) -> None:
+    answer = Answer(lambda text: None)
+    block = of(type="thinking", to_dict=lambda: {"type": "thinking"})
+    answer.take(of(type="content_block_start", index=0, content_block=block))
+    event = of(type="content_block_delta", index=0, delta=of(**piece))
+    with pytest.raises(Endless, match="does not end"):
+        take_on(answer, event)
+
+
+@pytest.mark.parametrize("what", ["content", "reasoning_content", "arguments"])
+def test_a_stream_of_litellm_without_end_is_given_up(what: str) -> None:
+    answer = StreamedAnswer(read_model("openai/x"), lambda text: None)
+    call = of(index=0, id="c", function=of(name="bash", arguments=PIECE))
+    delta = of(content=None, tool_calls=[call] if what == "arguments" else None)
+    setattr(delta, what, PIECE)
+    with pytest.raises(Endless, match="does not end"):
+        take_on(answer, of(choices=[of(finish_reason=None, delta=delta)]))
+
+
+@pytest.mark.parametrize(
+    ("count", "taken"),
+    [(0, 0), (7, 7), (10**9, 10**9), (10**9 + 1, None), (10**400, None), (-1, None), ("7", None)],
+)
+def test_a_count_that_can_be_none_is_none(count: object, taken: int | None) -> None:
+    assert bounds.tokens(count) == taken
