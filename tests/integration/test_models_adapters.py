@@ -1,6 +1,8 @@
 """Both adapters against a server that speaks the providers' protocols: one contract, kept by each."""
 
 import asyncio
+import socket
+import struct
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +15,7 @@ from picoclaw.capabilities.agent.models.connect import check_key, connect_models
 from picoclaw.capabilities.agent.models.conversation import Assistant, ToolAnswer, ToolSpec, Turn, User
 from picoclaw.capabilities.agent.models.resilient import ResilientClient
 from picoclaw.config.settings import LlmSettings
-from picoclaw.errors import ContextTooLong, ModelKeyRefused, ModelRefused, ModelUnavailable
+from picoclaw.errors import ContextTooLong, ModelKeyRefused, ModelRefused, ModelUnavailable, QuestionRefused
 from picoclaw.swarm.embedded.probe import free_port
 from picoclaw.tests.support.fake_llm import FakeLlm, fake_llm
 from picoclaw.tests.support.waiting import wait_for_async
@@ -185,6 +187,32 @@ async def test_an_answer_meets_the_schema(llm: FakeLlm, models: ResilientClient,
     assert turn.message.text == '{"steps": ["a"]}'
 
 
+async def test_a_model_that_cannot_be_held_to_a_schema_is_told_it_in_words(
+    llm: FakeLlm, models: ResilientClient, model: str
+) -> None:
+    said = "'output_config.format' / 'response_format': this model does not support structured outputs"
+    llm.play(
+        {
+            "rules": [
+                {"when": {"schema": True}, "answer": {"error": {"kind": "invalid", "message": said}}},
+                {"when": {"system": "JSON Schema"}, "answer": '{"step": "a"}'},
+            ]
+        }
+    )
+    schema = {
+        "type": "object",
+        "properties": {"step": {"type": "string"}},
+        "required": ["step"],
+        "additionalProperties": False,
+    }
+    before = len(llm.calls())
+    for asked in (2, 3):  # once it has said so, it is not asked for it again
+        turn, _ = await ask(models, asking(model, schema=schema))
+        assert turn.message.text == '{"step": "a"}'
+        assert turn.maybe_billed == 0
+        assert len(llm.calls()) - before == asked
+
+
 @pytest.mark.parametrize(("stop", "ours"), [("length", "length"), ("refused", "refused")])
 async def test_why_it_stopped(
     llm: FakeLlm, models: ResilientClient, model: str, stop: str, ours: str
@@ -202,7 +230,7 @@ async def test_why_it_stopped(
         ("no_credit", ModelRefused, "money or quota"),
         ("unknown_model", ModelRefused, "not known"),
         ("too_long", ContextTooLong, "shorten"),
-        ("invalid", ModelRefused, "refuses"),
+        ("invalid", QuestionRefused, "refuses"),
     ],
 )
 async def test_what_no_retry_mends(
@@ -299,6 +327,32 @@ async def test_nobody_there_is_not_billed(
     with pytest.raises(ModelUnavailable, match="cannot be reached") as raised:
         await ask(models, asking(model), streamed)
     assert raised.value.maybe_billed == 0
+
+
+async def test_a_connection_that_breaks_under_a_question_has_asked_it_once(
+    environ: dict[str, str], tmp_path: Any
+) -> None:
+    """By each of litellm's own ways to send; the provider may have begun to answer."""
+    asked = 0
+
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += (await reader.readline()).startswith(b"POST")
+        await reader.readuntil(b"hello")
+        now = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, now)
+        writer.transport.abort()
+
+    async with await asyncio.start_server(reset, "127.0.0.1", 0) as server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        ways = {"OPENAI_BASE_URL": address, "OLLAMA_HOST": address, "ANTHROPIC_BASE_URL": address}
+        models = connect_models(ONCE, environ={**environ, **ways}, run=tmp_path)
+        for number, name in enumerate((*MODELS, "ollama/qwen3"), 1):
+            with pytest.raises(ModelUnavailable, match="cut off") as raised:
+                await ask(models, asking(name))
+            assert raised.value.maybe_billed == 1
+            assert asked == number
+        await models.close()
 
 
 async def test_a_key_is_checked_before_any_work(llm: FakeLlm, environ: dict[str, str], model: str) -> None:

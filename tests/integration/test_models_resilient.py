@@ -194,3 +194,20 @@ async def test_each_problem_of_a_chain_is_told_before_any_work(llm: FakeLlm) -> 
     }
     assert "k-wrong" not in str(wrong["openai/gpt-5.5"])
     assert not llm.calls()
+
+
+async def test_a_model_that_its_server_does_not_list_is_named_before_any_work(llm: FakeLlm) -> None:
+    llm.play({"models": ["qwen3"], "rules": [{"answer": "ready"}]})
+    environ = {"HOSTED_VLLM_API_BASE": f"http://127.0.0.1:{llm.port}/v1"}
+    chain = ("hosted_vllm/qwen3", "hosted_vllm/quen3")
+    wrong = await problems(chain, LlmSettings(), environ=environ)
+    assert list(wrong) == ["hosted_vllm/quen3"]
+    assert "is not among the models of its provider" in str(wrong["hosted_vllm/quen3"])
+
+
+async def test_what_is_not_counted_is_estimated_and_not_free(llm: FakeLlm, ask: Asking) -> None:
+    llm.play({"rules": [{"answer": {"text": "word " * 100, "usage": {"input": 0, "output": 0}}}]})
+    turn = await ask()
+    assert turn.usage.usd is None
+    assert turn.usage.input > 0
+    assert turn.usage.output > 100

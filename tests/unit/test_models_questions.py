@@ -2,6 +2,7 @@
 
 import json
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,10 +13,13 @@ from picoclaw.capabilities.agent.fake_llm.strict_schema import check_anthropic
 from picoclaw.capabilities.agent.models.anthropic_answer import Answer, Cut
 from picoclaw.capabilities.agent.models.anthropic_question import parameters
 from picoclaw.capabilities.agent.models.client import Question
-from picoclaw.capabilities.agent.models.conversation import Assistant, ToolAnswer, ToolCall, User
+from picoclaw.capabilities.agent.models.conversation import Assistant, ToolAnswer, ToolCall, ToolSpec, User
 from picoclaw.capabilities.agent.models.held_schema import held
+from picoclaw.capabilities.agent.models.listing import has_model
+from picoclaw.capabilities.agent.models.litellm_answer import StreamedAnswer
 from picoclaw.capabilities.agent.models.litellm_question import is_strict
-from picoclaw.capabilities.agent.models.named import read_model
+from picoclaw.capabilities.agent.models.litellm_question import parameters as litellm_parameters
+from picoclaw.capabilities.agent.models.named import Access, read_model
 
 pytestmark = pytest.mark.unit
 
@@ -83,9 +87,87 @@ def test_what_was_used_stands_among_the_tools_and_cannot_be_chosen() -> None:
 
 def test_at_most_four_places_are_cached() -> None:
     messages = tuple(User(text=str(n)) if n % 2 else Assistant(text=str(n)) for n in range(1, 10))
-    told = parameters(Question(model="m", system="s", messages=messages), "m")
-    assert json.dumps(told).count("cache_control") == 2
-    assert "cache_control" in told["messages"][-1]["content"][-1]
+    tools = tuple(ToolSpec(name=n, description="", schema={"type": "object"}) for n in "abc")
+    told = parameters(Question(model="m", system="s", messages=messages, tools=tools), "m")
+    assert json.dumps(told).count("cache_control") == 4
+    marked = [n for n, one in enumerate(told["messages"]) if "cache_control" in one["content"][-1]]
+    assert marked == [6, 8], "what is new, and what was new the turn before"
+
+
+def test_a_schema_that_cannot_be_held_to_is_told_in_words() -> None:
+    asked = question(schema={"type": "object", "properties": {"a": {"type": "string"}}})
+    here = parameters(asked, "claude-3-haiku", may_hold=False)
+    assert "output_config" not in here
+    assert '"properties"' in here["system"][0]["text"]
+    there = litellm_parameters(asked, read_model("cohere/command-a"), Access(), stream=True, held=False)
+    assert "response_format" not in there
+    assert '"properties"' in there["messages"][0]["content"]
+
+
+@pytest.mark.parametrize(
+    ("model", "address", "name"),
+    [
+        ("openai/gpt-9", None, "max_completion_tokens"),
+        ("openai/gpt-9", "https://api.openai.com/v1", "max_completion_tokens"),
+        ("openai/local", "http://127.0.0.1:8000/v1", "max_tokens"),
+        ("groq/x", None, "max_tokens"),
+    ],
+)
+def test_the_limit_of_an_answer_is_called_as_the_server_knows_it(
+    model: str, address: str | None, name: str
+) -> None:
+    told = litellm_parameters(question(), read_model(model), Access(address=address), stream=False)
+    assert told[name] == question().max_tokens
+    assert len({"max_tokens", "max_completion_tokens"} & told.keys()) == 1
+
+
+def _chunk(*calls: tuple[int, str | None, str | None, str], stop: str | None = None) -> Any:
+    told = [
+        SimpleNamespace(index=index, id=id, function=SimpleNamespace(name=name, arguments=raw))
+        for index, id, name, raw in calls
+    ]
+    delta = SimpleNamespace(content=None, tool_calls=told)
+    return SimpleNamespace(choices=[SimpleNamespace(finish_reason=stop, delta=delta)], usage=None)
+
+
+def test_calls_come_apart_in_a_stream_whoever_numbers_them() -> None:
+    numbered = [
+        _chunk((0, "c1", "read", ""), (1, "c2", "read", "")),
+        _chunk((1, None, None, '{"path": "b"}'), (0, None, None, '{"path": "a"}')),
+    ]
+    all_zero = [_chunk((0, "c1", "read", '{"path": "a"}')), _chunk((0, "c2", "read", '{"path": "b"}'))]
+    repeating = [
+        _chunk((0, "c1", "read", '{"path"')),
+        _chunk((0, "c1", "read", ': "a"}'), (1, "c2", "read", "{}")),
+    ]
+    for pieces, arguments in (
+        (numbered, [{"path": "a"}, {"path": "b"}]),
+        (all_zero, [{"path": "a"}, {"path": "b"}]),
+        (repeating, [{"path": "a"}, {}]),
+    ):
+        answer = StreamedAnswer(read_model("ollama/x"), lambda _: None)
+        for piece in (*pieces, _chunk(stop="tool_calls")):
+            answer.take(piece)
+        calls = answer.turn().message.calls
+        assert [(call.id, call.arguments) for call in calls] == list(
+            zip(["c1", "c2"], arguments, strict=True)
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "there"),
+    [
+        ('{"data": [{"id": "qwen3"}]}', True),
+        ('{"models": [{"name": "qwen3:latest"}]}', True),
+        ('{"models": [{"name": "qwen3:8b"}, {"name": "llama3"}]}', False),
+        ('{"data": []}', True),
+        ("<html>", True),
+        ("[1]", True),
+        ('{"data": {"id": 1}}', True),
+    ],
+)
+def test_which_list_names_a_model(text: str, there: bool) -> None:
+    assert has_model(text, "qwen3") is there
 
 
 def test_thinking_goes_back_unchanged_and_only_where_it_came_from() -> None:

@@ -11,17 +11,23 @@ from .held_schema import held, in_words
 
 PROVIDER = "anthropic"
 _CACHED = {"type": "ephemeral"}
+_MARKED = 2
+"""Messages marked for the cache: the last, and the one that was last the turn before. Its entry is then found
+however many blocks stand between the two; with tools and system these are the four marks that there may be."""
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
-def parameters(question: Question, name: str) -> dict[str, Any]:
-    """Return what `messages.create` takes: system, tools and the conversation so far are cached."""
+def parameters(question: Question, name: str, *, may_hold: bool = True) -> dict[str, Any]:
+    """Return what `messages.create` takes: system, tools and the conversation so far are cached.
+
+    Without `may_hold` a schema is told in words alone.
+    """
     told: dict[str, Any] = {
         "model": name,
         "max_tokens": question.max_tokens,
         "messages": conversation(question.messages),
     }
-    schema = held(question.schema) if question.schema is not None else None
+    schema = held(question.schema) if question.schema is not None and may_hold else None
     if schema is not None:
         told["output_config"] = {"format": {"type": "json_schema", "schema": schema}}
     words = in_words(question.schema) if question.schema is not None and schema is None else ""
@@ -63,10 +69,8 @@ def conversation(messages: Sequence[Message]) -> list[dict[str, Any]]:
             told[-1]["content"] += blocks
         else:
             told.append({"role": role, "content": blocks})
-    for last in told[-1:]:
-        block = last["content"][-1]
-        if block["type"] not in ("thinking", "redacted_thinking"):
-            last["content"][-1] = {**block, "cache_control": _CACHED}
+    for asked in [one for one in told if one["role"] == "user"][-_MARKED:]:
+        asked["content"][-1] = {**asked["content"][-1], "cache_control": _CACHED}
     return told
 
 

@@ -44,7 +44,7 @@ def from_status(
 ) -> ModelRefused | ModelUnavailable:
     """Return the error for an answer that is none; the key is in no message, whatever the provider says."""
     said = quoted(words, key)
-    if status in (401, 403) or (status == 400 and _NO_KEY.search(words) and not _TOO_LONG.search(words)):
+    if key_is_refused(status, words):
         return key_refused(model, variable, key, status, said if status == 403 else "")
     if status == 402 or (status in (400, 429) and _NO_MONEY.search(words)):
         return ModelRefused(
@@ -70,6 +70,13 @@ def from_status(
     return kind(f"{model} refuses the question (HTTP {status}){said}")
 
 
+def key_is_refused(status: int, words: str) -> bool:
+    """Whether an answer means that the key is not taken; some providers call that a bad request."""
+    return status in (401, 403) or (
+        status == 400 and _NO_KEY.search(words) is not None and not _TOO_LONG.search(words)
+    )
+
+
 def holds_to_no_schema(status: int, words: str) -> bool:
     """Whether a provider's refusal means that it cannot hold this model to a schema."""
     return status in (400, 422) and _NO_SCHEMA.search(words) is not None and not _TOO_LONG.search(words)
@@ -88,7 +95,7 @@ def key_refused(
 
 def unreachable(model: str, address: str | None, why: str) -> ModelUnavailable:
     """Return the error for a provider to which nothing was sent."""
-    place = f" at {redact_url(address)}" if address else ""
+    place = f" at {shown(address)}" if address else ""
     return ModelUnavailable(
         f"{model} cannot be reached{place} ({_masked(why)}): check the address and the network, or start the server"
     )
@@ -128,6 +135,11 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> time
         return None
     wait = (when if when.tzinfo else when.replace(tzinfo=UTC)) - (now or datetime.now(UTC))
     return max(timedelta(0), min(wait, _LONGEST))
+
+
+def shown(address: str) -> str:
+    """Return an address for a message: without password, key and query."""
+    return redact_url(address.partition("?")[0])
 
 
 def quoted(words: str, key: str | None) -> str:

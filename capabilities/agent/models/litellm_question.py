@@ -8,15 +8,22 @@ from pydantic import JsonValue
 
 from .client import Question
 from .conversation import Assistant, Message, ToolAnswer, ToolCall
+from .held_schema import in_words
 from .named import Access, Model
 
 
-def parameters(question: Question, model: Model, access: Access, *, stream: bool) -> dict[str, Any]:
-    """Return what `litellm.acompletion` takes."""
+def parameters(
+    question: Question, model: Model, access: Access, *, stream: bool, held: bool = True
+) -> dict[str, Any]:
+    """Return what `litellm.acompletion` takes. Not `held`: the schema is told in words alone."""
+    words = in_words(question.schema) if question.schema is not None and not held else ""
+    system = "\n\n".join(filter(None, (question.system, words)))
+    # OpenAI's newer models take only the longer name, which servers that speak as it does need not know.
+    openai = model.provider.name == "openai" and access.address in (None, model.provider.address)
     told: dict[str, Any] = {
         "model": model.route,
-        "messages": conversation(question.system, question.messages, model.provider.name),
-        "max_tokens": question.max_tokens,
+        "messages": conversation(system, question.messages, model.provider.name),
+        "max_completion_tokens" if openai else "max_tokens": question.max_tokens,
         "timeout": question.timeout.total_seconds(),
         "num_retries": 0,  # retries are resilient.py's
         "max_retries": 0,
@@ -36,7 +43,7 @@ def parameters(question: Question, model: Model, access: Access, *, stream: bool
         ]
         if not question.may_use_tools:
             told["tool_choice"] = "none"
-    if question.schema is not None:
+    if question.schema is not None and held:
         told["response_format"] = {
             "type": "json_schema",
             "json_schema": {

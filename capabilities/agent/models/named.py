@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from ....config.models import maker_of
 from ....config.settings import LlmSettings
 from ....config.spelling import did_you_mean
 from ....errors import ModelRefused, UsageError
@@ -69,7 +70,7 @@ def read_model(text: str) -> Model:
     if not text or not text.isprintable() or any(letter.isspace() for letter in text):
         raise ModelNameRefused(f"{wrong!r} is no model: write PROVIDER/NAME, such as anthropic/claude-opus-5")
     prefix, slash, name = text.partition("/")
-    if not slash and (maker := _maker(text)):
+    if not slash and (maker := maker_of(text)):
         prefix, name = maker, text
     elif not slash:
         hint = did_you_mean(text, PROVIDERS) or (
@@ -93,13 +94,6 @@ def read_model(text: str) -> Model:
             f"litellm/{prefix}/NAME{hint}"
         )
     return Model(provider=provider, name=name, route=f"{provider.route or provider.name}/{name}")
-
-
-def _maker(name: str) -> str:
-    """Return the provider whose models alone are called so; empty where it could be another's."""
-    if ":" in name or name.startswith("gpt-oss"):  # a tag, as Ollama's have, or weights that anybody serves
-        return ""
-    return next((one.name for one in PROVIDERS.values() if one.bare and name.startswith(one.bare)), "")
 
 
 def access(model: Model, settings: LlmSettings, environ: Mapping[str, str]) -> Access:

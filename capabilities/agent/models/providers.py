@@ -30,13 +30,9 @@ class Provider:
     """Whether that answer names each model that can be asked."""
     local: bool = False
     """Runs on a machine of the user's own: no key, and nobody's bill."""
-    bare: tuple[str, ...] = ()
-    """How names of its models begin that are no other's: these are understood without `PROVIDER/`."""
 
 
-def _openai_like(
-    name: str, key: str, address: str, models_path: str = "/models", bare: tuple[str, ...] = ()
-) -> Provider:
+def _openai_like(name: str, key: str, address: str, models_path: str = "/models") -> Provider:
     variable = key.removesuffix("_API_KEY")
     return Provider(
         name=name,
@@ -44,7 +40,6 @@ def _openai_like(
         addresses=(f"{variable}_API_BASE", f"{variable}_BASE_URL"),
         address=address,
         models_path=models_path,
-        bare=bare,
     )
 
 
@@ -58,7 +53,6 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 keys=("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
                 addresses=("ANTHROPIC_BASE_URL",),
                 address="https://api.anthropic.com",
-                bare=("claude-",),
             ),
             Provider(
                 name="openai",
@@ -67,7 +61,6 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 address="https://api.openai.com/v1",
                 models_path="/models",
                 lists_all=True,
-                bare=("gpt-", "chatgpt-", "o1", "o3", "o4-"),
             ),
             Provider(
                 name="ollama",
@@ -106,32 +99,28 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 "mistral",
                 "MISTRAL_API_KEY",
                 "https://api.mistral.ai/v1",
-                bare=("mistral-", "magistral-", "ministral-", "codestral-", "devstral-"),
             ),
             _openai_like("groq", "GROQ_API_KEY", "https://api.groq.com/openai/v1"),
             _openai_like(
                 "deepseek",
                 "DEEPSEEK_API_KEY",
                 "https://api.deepseek.com",
-                bare=("deepseek-chat", "deepseek-reasoner"),
             ),
-            _openai_like("xai", "XAI_API_KEY", "https://api.x.ai/v1", bare=("grok-",)),
+            _openai_like("xai", "XAI_API_KEY", "https://api.x.ai/v1"),
             _openai_like("cerebras", "CEREBRAS_API_KEY", "https://api.cerebras.ai/v1"),
-            _openai_like("moonshot", "MOONSHOT_API_KEY", "https://api.moonshot.ai/v1", bare=("moonshot-",)),
+            _openai_like("moonshot", "MOONSHOT_API_KEY", "https://api.moonshot.ai/v1"),
             Provider(
                 name="gemini",
                 keys=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
                 address="https://generativelanguage.googleapis.com/v1beta",
                 models_path="/models?pageSize=1",
                 key_header="x-goog-api-key",
-                bare=("gemini-",),
             ),
             Provider(
                 name="cohere",
                 keys=("COHERE_API_KEY", "CO_API_KEY"),
                 address="https://api.cohere.com/v1",
                 models_path="/models?page_size=1",
-                bare=("command-",),
             ),
             Provider(name="perplexity", keys=("PERPLEXITYAI_API_KEY", "PERPLEXITY_API_KEY")),
             Provider(

@@ -1,0 +1,51 @@
+"""litellm itself: loaded when it is needed first, quiet, and asking no provider twice."""
+
+import logging
+import os
+import sys
+import warnings
+from types import ModuleType
+from typing import Any, NoReturn
+
+from .named import PackageMissing
+
+
+def loaded(model: str) -> ModuleType:
+    """Import litellm and make it quiet: no network, no `.env` of the folder, no prompts in any log.
+
+    Blocks for seconds the first time. Raises PackageMissing when it is not installed.
+    """
+    # Both count only while it is imported.
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
+    try:
+        import litellm
+        from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler
+    except ImportError as error:
+        raise PackageMissing(
+            f"model {model} needs a package ({error.name or 'litellm'}): pip install 'picoclaw-swarm[litellm]'"
+        ) from None
+    # Its own noise, of which no user of ours can make anything: what fails is raised, and told by us.
+    warnings.filterwarnings("ignore", module="litellm")
+    warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    litellm.suppress_debug_info = True
+    litellm.turn_off_message_logging = True
+    litellm.drop_params = True
+    # It has no setting for this: after a connection that broke, its client sends the question once more,
+    # though the provider may have begun, and bill, an answer. Retries are resilient.py's.
+    AsyncHTTPHandler.single_connection_post_request = _not_again  # type: ignore[method-assign]
+    return litellm
+
+
+async def _not_again(*_: Any, **__: Any) -> NoReturn:
+    """Raise the failure after which litellm's client would ask again."""
+    raise sys.exc_info()[1] or ConnectionError("the connection broke")
+
+
+def abilities(litellm: ModuleType, route: str) -> frozenset[str] | None:
+    """Return the parameters that litellm can hand on to a model, all others being dropped; None: unknown."""
+    provider, _, name = route.partition("/")
+    known = litellm.get_supported_openai_params(model=name, custom_llm_provider=provider)
+    return frozenset(known) if known else None
