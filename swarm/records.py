@@ -104,6 +104,8 @@ class RepositoryRef(Record):
     snapshot: ArtifactRef | None = None
     label: str = ""
     """What people see: the folder's name or the URL; never a path of the sender's machine."""
+    place: str | None = None
+    """Where the folder lies in the repository that it is a part of, such as `src/web`; None: it is all of it."""
 
 
 class Retry(Record):

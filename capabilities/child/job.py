@@ -60,7 +60,7 @@ async def prepare(definition: Definition, task: QueuedTask, context: Context, *,
     if reference is not None and (repository or body.directory != "workspace"):
         checkout = await context.checkout(reference)
         if body.directory == "worktree":
-            worktree = await make_worktree(checkout, folder)
+            worktree = await make_worktree(checkout, folder, reference.place)
             checkout = worktree.tree
     values = _values(definition, task, context.attempt, work, checkout)
     file = root / "task.json"

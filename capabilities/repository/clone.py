@@ -9,7 +9,7 @@ from pathlib import Path
 from ...errors import FinalError, RepositoryError, RetryableError
 from ...swarm.records import RepositoryRef
 from ..tool import ToolAbsent, ToolOutput, ToolTimedOut, run_tool
-from .git import ALLOWED, QUIET, SAFE, last_words
+from .git import ALLOWED, QUIET, SAFE, keep_bytes, last_words
 from .snapshot import Limits
 from .url import check_url
 
@@ -36,6 +36,8 @@ async def clone(repository: RepositoryRef, folder: Path, limits: Limits, timeout
     work = folder.parent / "git"
     await asyncio.to_thread(work.mkdir)
     await _git(work, timeout, "init", "--quiet", "--template=", ".")
+    # A change of it is told as a change of that commit: bytes that were converted would be another one.
+    await asyncio.to_thread(keep_bytes, work / ".git")
     fetched = await _git(
         work, timeout, "fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--",
         url, commit, must=False,

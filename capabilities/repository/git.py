@@ -76,6 +76,17 @@ def git(
     return done.stdout
 
 
+RAW = "* -text -ident -filter !working-tree-encoding !eol\n"
+"""Attributes by which files are the very bytes that were committed, whatever the repository's own say."""
+
+
+def keep_bytes(repository: Path) -> None:
+    """Have a git folder of ours change no byte of a file on its way in or out; blocking."""
+    info = repository / "info"
+    info.mkdir(exist_ok=True)
+    (info / "attributes").write_text(RAW, encoding="ascii")
+
+
 def last_words(stderr: bytes) -> str:
     """Return what git says went wrong, in one line of at most 300 characters."""
     lines = [line.strip() for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
@@ -91,6 +102,12 @@ def inside_work_tree(folder: Path) -> bool:
         return git(folder, "rev-parse", "--is-inside-work-tree").strip() == b"true"
     except GitFailed:
         return False
+
+
+def place_within(folder: Path) -> str:
+    """Return where a folder of a work tree lies in it, such as `src/web`; empty for all of it."""
+    said = git(folder, "rev-parse", "--show-prefix").removesuffix(b"\n")
+    return os.fsdecode(said).strip("/")
 
 
 def listed_files(folder: Path) -> list[str]:

@@ -46,7 +46,7 @@ async def send_snapshot(snapshot: Snapshot, artifacts: Artifacts) -> Referred:
         snapshot.path, media_type=MEDIA_TYPE, filename=f"{snapshot.label}.tar.gz"
     )
     return Referred(
-        RepositoryRef(snapshot=stored, label=snapshot.label),
+        RepositoryRef(snapshot=stored, label=snapshot.label, place=snapshot.place or None),
         warnings=snapshot.warnings,
         notes=snapshot.notes,
         files=snapshot.files,

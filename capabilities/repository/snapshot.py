@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import RepositoryError
-from .git import GitAbsent, inside_work_tree, listed_files
+from .git import GitAbsent, inside_work_tree, listed_files, place_within
 from .junk import is_junk_file, is_junk_folder, looks_secret
 
 MAX_BYTES = 200 * 2**20
@@ -50,6 +50,8 @@ class Snapshot:
     """What its sender should know before it leaves the machine: files that look like secrets."""
     notes: tuple[str, ...] = ()
     """What was left out and why."""
+    place: str = ""
+    """Where the folder lies in the repository that it is a part of; empty: it is all of it, or there is none."""
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class _Packing:
     text: bool = False
     left_out: dict[str, list[str]] = field(default_factory=dict)
     secret: list[str] = field(default_factory=list)
+    place: str = ""
 
     def leave_out(self, reason: str, path: str) -> None:
         self.left_out.setdefault(reason, []).append(path)
@@ -114,6 +117,7 @@ def take_snapshot(folder: Path, archive: Path, limits: Limits | None = None) -> 
         size=packing.size,
         warnings=_warnings(packing),
         notes=tuple(_remark(reason, paths) for reason, paths in sorted(packing.left_out.items())),
+        place=packing.place.encode("utf-8", "replace").decode(),
     )
 
 
@@ -147,6 +151,7 @@ def _listed(root: Path, packing: _Packing) -> Iterator[str]:
         packing.leave_out("git is not on the PATH, so .gitignore was not read", ".")
         versioned = False
     if versioned and (files := listed_files(root)):
+        packing.place = place_within(root)
         yield from files
         return
     walked = sorted(_walk(root, packing))

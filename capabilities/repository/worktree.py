@@ -16,7 +16,7 @@ from ...errors import FinalError, RetryableError
 from ..removal import remove
 from ..tool import ToolAbsent, ToolOutput, ToolTimedOut, run_tool
 from .checkout import to_its_end
-from .git import SAFE, last_words
+from .git import SAFE, keep_bytes, last_words
 
 GIT_TIMEOUT = timedelta(minutes=2)
 PATCH_LIMIT = 64 * 2**20
@@ -44,6 +44,8 @@ class Worktree:
 
     tree: Path
     base: Path
+    place: str = ""
+    """Where the tree lies in the repository of whoever sent it, such as `src/web`; empty: it is all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,17 @@ class Change:
     files: int
 
 
-async def make_worktree(checkout: Path, folder: Path) -> Worktree:
+async def make_worktree(checkout: Path, folder: Path, place: str | None = None) -> Worktree:
     """Copy a checkout into `folder` and make it a git work tree with one commit.
 
+    `place`: where the checkout lies in the repository that it is a part of, as its reference says.
     Raises FinalError where there is no git, RetryableError when it fails.
     """
-    work = Worktree(folder / "tree", folder / "base.git")
+    work = Worktree(folder / "tree", folder / "base.git", _sound(place or ""))
     await to_its_end(_copy, checkout, work.tree)
     await _git(folder, "init", "--quiet", "--bare", "--template=", str(work.base))
     await base_git(work, "config", "core.bare", "false")
+    await asyncio.to_thread(keep_bytes, work.base)
     await base_git(work, "add", "--all", "--force", "--", ".")
     await base_git(work, "commit", "--quiet", "--allow-empty", "--no-verify", "--message", "as it was sent")
     await to_its_end(_copy_repository, work)
@@ -86,9 +90,10 @@ async def changes(work: Worktree) -> Change | None:
     if not count:
         return None
     patch = work.base.parent / "changes.patch"
+    within = f"{work.place}/" if work.place else ""
     await base_git(
         work, "diff", "--cached", "--binary", "--no-color", "--no-ext-diff", "--no-textconv",
-        f"--output={patch}", "HEAD",
+        f"--src-prefix=a/{within}", f"--dst-prefix=b/{within}", f"--output={patch}", "HEAD",
     )  # fmt: skip
     size = (await asyncio.to_thread(patch.stat)).st_size
     if size > PATCH_LIMIT:
@@ -123,6 +128,12 @@ async def _git(cwd: Path, *arguments: str, stdin: bytes | None = None) -> ToolOu
         words = last_words(output.stderr.encode()) or "failed without a word"
         raise RetryableError(f"the work tree: git: {words}")
     return output
+
+
+def _sound(place: str) -> str:
+    """Return a place within a repository as a patch may name it; empty for one that leads elsewhere."""
+    parts = place.split("/")
+    return "" if {"", ".", ".."} & set(parts) or not place.isprintable() else place
 
 
 def _copy_repository(work: Worktree) -> None:

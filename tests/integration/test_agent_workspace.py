@@ -134,6 +134,58 @@ async def test_the_branch_fetches_onto_the_named_commit(tmp_path: Path) -> None:
     assert look(mine.folder) == look(workspace.root)
 
 
+async def test_what_the_attributes_of_a_repository_say_of_line_ends_changes_no_other_file(
+    tmp_path: Path,
+) -> None:
+    folder = make_repository(
+        tmp_path / "mine",
+        {"old.txt": b"kept\r\nsince long\r\n", "main.py": "one\r\n", "id.c": "$Id$\n"},
+        git=True,
+    )
+    # As in many a repository, the attributes came later than the files.
+    make_repository(folder, {".gitattributes": "* text=auto\nid.c ident\n"})
+    run_git(folder, "add", ".gitattributes")
+    run_git(folder, "commit", "--quiet", "--message", "attributes")
+    context = FolderContext(tmp_path / "node")
+    commit = run_git(folder, "rev-parse", "HEAD")
+    sent = (await refer(str(folder), context.artifacts)).repository.model_copy(update={"commit": commit})
+    workspace = await open_workspace(task(sent), context)
+    (workspace.root / "main.py").write_bytes(b"two\r\n")
+    patch, bundle = await workspace.finish(task(sent))
+    file = await put_back(context, bundle, tmp_path / "changes.bundle")
+    branch = branch_of(task())
+    run_git(folder, "fetch", str(file), f"{branch}:{branch}")
+    run_git(folder, "fsck", "--full")
+    assert run_git(folder, "diff", "--name-only", "HEAD", branch) == "main.py"
+    run_git(folder, "apply", str(await put_back(context, patch, tmp_path / "changes.patch")))
+    assert (folder / "main.py").read_bytes() == b"two\r\n"
+    assert (folder / "old.txt").read_bytes() == b"kept\r\nsince long\r\n"
+
+
+async def test_the_patch_of_a_folder_of_a_repository_applies_in_the_repository(tmp_path: Path) -> None:
+    whole = make_repository(tmp_path / "mine", {"top.txt": "top\n", "src/web ü/a.txt": "one\n"}, git=True)
+    context = FolderContext(tmp_path / "node")
+    sent = (await refer(str(whole / "src" / "web ü"), context.artifacts)).repository
+    assert sent.place == "src/web ü"
+    workspace = await open_workspace(task(sent), context)
+    (workspace.root / "a.txt").write_text("two\n")
+    (workspace.root / "new.txt").write_text("new\n")
+    (patch,) = await workspace.finish(task(sent))
+    file = await put_back(context, patch, tmp_path / "changes.patch")
+    run_git(whole / "src" / "web ü", "apply", str(file))
+    assert (whole / "src" / "web ü" / "a.txt").read_text() == "two\n"
+    assert (whole / "src" / "web ü" / "new.txt").read_text() == "new\n"
+    run_git(whole, "apply", "--reverse", str(file))
+
+
+@pytest.mark.parametrize("place", ["../up", "/root", "a//b", "a\nb", "."])
+async def test_a_place_that_leads_elsewhere_is_not_believed(tmp_path: Path, place: str) -> None:
+    mine = await sent(tmp_path, git=False)
+    workspace = await open_workspace(task(mine.repository.model_copy(update={"place": place})), mine.context)
+    assert workspace.worktree is not None
+    assert workspace.worktree.place == ""
+
+
 async def test_what_the_agent_configures_in_its_repository_runs_nothing_of_the_nodes(tmp_path: Path) -> None:
     mine = await sent(tmp_path, git=True)
     workspace = await open_workspace(task(mine.repository), mine.context)

@@ -57,6 +57,19 @@ async def test_a_url_becomes_a_commit_and_the_commit_a_checkout(
     assert os.listdir(tmp_path / "cache") == [place.name]
 
 
+async def test_a_checkout_holds_the_bytes_of_the_commit_whatever_its_attributes_say(
+    server: str, project: Path, artifacts: LocalArtifacts, tmp_path: Path
+) -> None:
+    make_repository(
+        project, {".gitattributes": "*.bat text eol=crlf\n*.c ident\n", "a.bat": "x\n", "a.c": "$Id$\n"}
+    )
+    run_git(project, "add", "--all")
+    run_git(project, "commit", "--quiet", "--message", "later")
+    place = await checkout((await refer(server, artifacts)).repository, artifacts, tmp_path / "cache")
+    assert (place / "a.bat").read_bytes() == b"x\n"
+    assert (place / "a.c").read_bytes() == b"$Id$\n"
+
+
 async def test_a_commit_that_is_no_tip_is_found(
     server: str, project: Path, artifacts: LocalArtifacts, tmp_path: Path
 ) -> None:

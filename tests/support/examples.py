@@ -40,6 +40,7 @@ REPOSITORY = RepositoryRef(
     commit="0123456789abcdef0123456789abcdef01234567",
     snapshot=ARTIFACT,
     label="demo",
+    place="src/web",
 )
 RETRY = Retry(attempts=5, first_s=0.5, longest_s=60.0, final=("*no such file*", "exit 2*"))
 BROADCAST = Broadcast(quorum=2, within_s=30.0)

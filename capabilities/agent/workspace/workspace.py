@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ....swarm.records import ArtifactRef, QueuedTask
@@ -81,9 +81,9 @@ async def open_workspace(task: QueuedTask, context: Context) -> Workspace:
         root = job / "work"
         await asyncio.to_thread(root.mkdir, mode=0o700)
         return Workspace(root, None, context)
-    made = await make_worktree(await context.checkout(reference), job / "node")
+    made = await make_worktree(await context.checkout(reference), job / "node", reference.place)
     root = job / "work"
     await asyncio.to_thread(made.tree.rename, root)
-    opened = Workspace(root, Worktree(root, made.base), context)
+    opened = Workspace(root, replace(made, tree=root), context)
     opened._known = await asyncio.to_thread(baseline, root)
     return opened
