@@ -185,6 +185,7 @@ _TABLE = (
     Key("llm.retries", "int", "llm", "Times that each model is asked again (4).", minimum=0, maximum=20),
     Key("llm.max_tokens", "int", "llm", "Tokens of one answer at most (8192).", minimum=1, maximum=1_000_000),
     Key("llm.prices", "path", "llm", "Prices of your own, in YAML (none)."),
+    Key("llm.review", "bool", "llm", "Reviews are read by the model too (true)."),
     Key(
         "llm.requests_per_minute",
         "int",

@@ -98,6 +98,8 @@ MEANING: Mapping[str, str] = MappingProxyType(
         "llm.max_tokens": "How long one answer of a model may be.",
         "llm.prices": "A YAML file of prices and context windows that go before the ones that come with "
         "picoclaw. A price that is in neither is unknown, and never taken for zero.",
+        "llm.review": "Whether the model reads the code of a review as well, on top of the analyzers. `false`: "
+        "reviews cost nothing and are as without a model.",
         "llm.requests_per_minute": "How many questions a minute go to one provider from all of your processes "
         "on this machine together.",
         "llm.tokens_per_minute": "How many tokens a minute, read and written, go to one provider from all of "
@@ -184,6 +186,7 @@ EXAMPLES: Mapping[str, Raw] = MappingProxyType(
         "llm.retries": "2",
         "llm.max_tokens": "16384",
         "llm.prices": "/etc/picoclaw/prices.yaml",
+        "llm.review": "false",
         "llm.requests_per_minute": "50",
         "llm.tokens_per_minute": "100000",
         "llm.at_once": "4",

@@ -122,6 +122,8 @@ class LlmSettings:
     tokens_per_minute: int | None = None
     at_once: int | None = None
     """These three: to each provider, from all of this user's processes on this machine together."""
+    review: bool = True
+    """Whether the model reads what the analyzers of a code review do; they themselves need none."""
     coordinator: RoleLlmSettings = RoleLlmSettings()
 
 

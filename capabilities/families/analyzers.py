@@ -14,11 +14,11 @@ def executors(_: Sequence[Path], told: Told) -> tuple[Executor, ...]:
 
     analyzers = ReviewExecutor()
     settings = told.settings
-    if not settings.llm.model:
+    if not (settings.llm.model and settings.llm.review):
         return (analyzers,)
-    from ..agent.models.named import readiness
+    from ..agent.models.named import any_ready
 
-    if not readiness(settings.llm.model, settings.llm, os.environ).ready:
+    if not any_ready((settings.llm.model, *settings.llm.fallbacks), settings.llm, os.environ).ready:
         return (analyzers,)
     from ..agent.reviewing.executor import ModelReviewExecutor
 

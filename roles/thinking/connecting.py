@@ -34,11 +34,11 @@ def connect_mind(
     if not model:
         return None
     from ...capabilities.agent.models.connect import connect_models
-    from ...capabilities.agent.models.named import read_model, readiness
+    from ...capabilities.agent.models.named import any_ready, read_model
     from .mind import MOST_ROOM, Mind
 
     try:
-        ready = readiness(model, settings, environ)
+        ready = any_ready((model, *settings.fallbacks), settings, environ)
         named = str(read_model(model))
     except PicoclawError as error:
         log.warning("this coordinator plans without a model: %s", error)

@@ -23,21 +23,23 @@ FILES = {
 
 
 async def reviewed(
-    lab: Lab, folder: Path, rules: list[Any], monkeypatch: pytest.MonkeyPatch
+    lab: Lab, folder: Path, rules: list[Any], monkeypatch: pytest.MonkeyPatch, **asked: Any
 ) -> dict[str, Any]:
-    """Review a repository by bandit and a scripted model; return the report's data and how often it was asked."""
+    """Review a repository by bandit and a scripted model; return the report's data."""
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-fake-test")
     make_repository(folder, FILES)
     with fake_llm({"rules": rules}) as llm:
         settings = LlmSettings(
             model="anthropic/claude-opus-5", base_url=llm.url, retries=0, timeout=timedelta(seconds=10)
         )
-        executor = ModelReviewExecutor(ReviewExecutor(analyzers=(Bandit(),)), Settings(llm=settings))
+        executor = ModelReviewExecutor(
+            ReviewExecutor(analyzers=(Bandit(),)), Settings(llm=settings), share=0.3, least=timedelta()
+        )
         await lab.coordinator()
         await lab.worker({"security": executor})
         swarm = await lab.door()
         referred = await refer(str(folder), swarm.artifacts)
-        request = await ask(swarm, "Review", demand="security", repository=referred.repository)
+        request = await ask(swarm, "Review", demand="security", repository=referred.repository, **asked)
         ended = await end_of(swarm, request, timeout=40)
         assert ended.head.state == "done"
         return {**report_of(ended), "markdown": ended.result.data["markdown"]}  # type: ignore[union-attr, index, call-overload]
@@ -82,3 +84,14 @@ async def test_without_an_answer_the_analyzers_review_stands_and_says_so(
     assert report["findings"][0]["tools"] == ["bandit"]
     assert report["model"]["not_read"]["security"]
     assert "security: not read by a model" in report["markdown"]
+
+
+async def test_a_model_that_hangs_costs_the_review_no_more_than_its_own_word(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = [{"answer": {"text": "late", "slow": {"first": "60s"}}}]
+    report = await reviewed(
+        lab, tmp_path / "code", rules, monkeypatch, task_timeout=timedelta(seconds=8), max_attempts=1
+    )
+    assert report["findings"][0]["tools"] == ["bandit"]
+    assert "left of the task's 8 s" in report["model"]["not_read"]["security"]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from picoclaw.capabilities.agent.loop.answers import mismatch
 from picoclaw.capabilities.agent.reviewing.answer import SCHEMA, ModelAnswer, read_answer
+from picoclaw.capabilities.agent.reviewing.places import NOWHERE, strike_places
 from picoclaw.capabilities.agent.reviewing.prompt import ask
 from picoclaw.capabilities.agent.reviewing.verify import listed, verify
 from picoclaw.capabilities.findings import Finding, ModelWord, Review, ToolRun
@@ -18,7 +19,10 @@ from picoclaw.swarm.records import Plan, Request, Result, Task
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(20)]
 
-FILES = {"a.py": ["import os", "", "def area(r):", "    return 3 * r * r", ""]}
+FILES = {
+    "a.py": ["import os", "", "def area(r):", "    return 3 * r * r", ""],
+    "deep/er.py": ["one", "two"],
+}
 FOUND = (
     Finding(
         path="a.py", line=1, rule="F401", severity="low", kind="dead-code", message="unused", tool="ruff"
@@ -61,18 +65,18 @@ def answer(**parts: Any) -> ModelAnswer:
 
 
 def verified(**parts: Any) -> tuple[ModelWord, tuple[Finding, ...]]:
-    done = verify(answer(**parts), KNOWN, lines_of, model="fake/big")
+    done = verify(answer(**parts), KNOWN, lines_of, paths=FILES.keys(), model="fake/big")
     return done.word, done.seen
 
 
 def test_what_is_true_stands_with_the_place_of_the_analyzer() -> None:
     word, own = verified(
-        explained=[{"id": "F2", "why": "anybody may run\nanything"}, {"id": "F1", "why": "noise"}],
+        explained=[{"id": "F2", "why": "noise"}, {"id": " F1 ", "why": "anybody may run\nanything"}],
         seen=[seen()],
     )
     assert [(one.path, one.line, one.rule, one.why) for one in word.explained] == [
-        ("b.py", 9, "B602", "anybody may run anything"),
         ("a.py", 1, "F401", "noise"),
+        ("b.py", 9, "B602", "anybody may run anything"),
     ]
     assert (word.seen, word.dropped) == (1, 0)
     (finding,) = own
@@ -98,6 +102,35 @@ def test_a_place_that_there_is_not_is_dropped_and_counted(claim: dict[str, Any])
     assert (own, word.seen, word.dropped) == ((), 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("said", "stands"),
+    [
+        ("see a.py:4 and deep/er.py:2", "see a.py:4 and deep/er.py:2"),
+        ("see er.py:2 and ./a.py:1", "see er.py:2 and ./a.py:1"),
+        ("as in ghost.py:9, it fails", f"as in {NOWHERE}, it fails"),
+        ("as in a.py:40", f"as in {NOWHERE}"),
+        ("`a.py` (line 77) does it", f"{NOWHERE}) does it"),
+        ("a.py, lines 900 to 901", f"{NOWHERE} to 901"),
+        ("Line 300 of deep/er.py", NOWHERE),
+        ("line 2 in deep/er.py", "line 2 in deep/er.py"),
+        ("it opens example.com:443 and 10.0.0.1:80", "it opens example.com:443 and 10.0.0.1:80"),
+        ("write a test_area.py", "write a test_area.py"),
+        ("https://x.example/a.py:9", "https://x.example/a.py:9"),
+    ],
+)
+def test_lines_that_there_are_not_are_struck_out_of_its_words(said: str, stands: str) -> None:
+    found, struck = strike_places(said, lines_of, FILES.keys())
+    assert (found, struck) == (stands, found.count(NOWHERE))
+    word, own = verified(summary=said, explained=[{"id": "F1", "why": said}], seen=[seen(message=said)])
+    assert word.summary == word.explained[0].why == own[0].message == stands
+    assert word.dropped == 3 * struck
+
+
+def test_of_several_reviews_the_gravest_findings_are_shown() -> None:
+    many = [FOUND[0]] * 200 + [FOUND[1]]
+    assert listed(many, 10)["F1"] == FOUND[1]
+
+
 def test_a_line_that_is_miscounted_is_put_right() -> None:
     assert verified(seen=[seen(line=2)])[1][0].line == 4
     assert verified(seen=[seen(quote="  return   3 * r * r ")])[1][0].line == 4
@@ -111,9 +144,20 @@ def test_a_finding_that_is_not_on_the_list_is_dropped_and_too_many_are_counted()
     assert verified(seen=[seen() for _ in range(25)])[0].dropped == 5
 
 
-@given(st.lists(st.builds(seen, path=st.text(max_size=9), line=st.integers(), quote=st.text(max_size=30))))
+@given(
+    st.lists(
+        st.builds(
+            seen,
+            path=st.sampled_from(["a.py", "./a.py", "b.py"]) | st.text(max_size=9),
+            line=st.integers(-9, 9) | st.integers(),
+            quote=st.sampled_from(["return 3", "import os"]) | st.text(max_size=30),
+        ),
+        max_size=4,
+    )
+)
 def test_whatever_it_claims_every_finding_has_its_quotation(claims: list[dict[str, Any]]) -> None:
-    for finding in verify(answer(seen=claims), KNOWN, lines_of, model="m").seen:
+    claimed = ModelAnswer.model_validate({"seen": claims})
+    for finding in verify(claimed, KNOWN, lines_of, paths=FILES.keys(), model="m").seen:
         assert 1 <= finding.line <= len(FILES[finding.path])
 
 
@@ -132,7 +176,7 @@ def test_the_question_names_each_finding_and_cannot_be_left() -> None:
 
 def test_the_report_says_what_came_from_a_model() -> None:
     word, own = verified(
-        explained=[{"id": "F1", "why": "it [hides](x) the rest"}], seen=[seen(), seen(path="ghost.py")]
+        explained=[{"id": "F2", "why": "it [hides](x) the rest"}], seen=[seen(), seen(path="ghost.py")]
     )
     ran = ToolRun(tool="ruff", status="ok")
     code = Review(area="code", findings=(*FOUND, *own), tools=(ran,), model=word)

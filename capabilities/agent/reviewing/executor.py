@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -12,17 +14,24 @@ from ....config.settings import Settings
 from ....errors import FinalError, ModelUnavailable
 from ....swarm.records import QueuedTask, Result
 from ...analyzers.review import ReviewExecutor, summarize
-from ...analyzers.survey import survey
+from ...analyzers.survey import Survey, survey
 from ...change import Change, change_of
 from ...executor import Context, Readiness
 from ...findings import ModelWord, Review
 from ..executor import AgentExecutor
 from ..profiles.profile import Profile
 from .answer import SCHEMA, read_answer
+from .journaled import answered_by, settle
+from .places import LinesOf
 from .prompt import SHOWN, SYSTEM, ask
-from .verify import LinesOf, listed, verify
+from .verify import listed, verify
 
 log = logging.getLogger(__name__)
+
+SHARE = 0.9
+"""The part of a task's time by which a model has to be done: what the analyzers found is still to be handed in."""
+LEAST = timedelta(seconds=5)
+"""Time below which it is not asked at all."""
 
 REVIEWER = Profile(
     name="reviewer",
@@ -39,6 +48,8 @@ class ModelReviewExecutor:
 
     analyzers: ReviewExecutor
     settings: Settings
+    share: float = SHARE
+    least: timedelta = LEAST
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -53,6 +64,7 @@ class ModelReviewExecutor:
 
         A model that cannot be asked costs the review nothing but that: it says so. Raises as they do.
         """
+        began = time.monotonic()
         found = await self.analyzers.execute(task, context)
         assert task.task.repository is not None
         reviews = _reviews(found.data)
@@ -61,9 +73,17 @@ class ModelReviewExecutor:
         answered: Result | None = None
         why = "its answer is none"
         known = listed([finding for review in reviews for finding in review.findings], SHOWN)
+        limit = task.task.timeout_s
+        left = None if limit is None else self.share * limit - (time.monotonic() - began)
         try:
-            answered = await self._ask(task, context, ask(reviews, known, change=_named(change)))
+            if left is not None and left < self.least.total_seconds():
+                raise FinalError("the analyzers took the time that the task has")  # noqa: TRY301 - as any other
+            async with asyncio.timeout(left):
+                answered = await self._ask(task, context, ask(reviews, known, change=_named(change)))
             why = _partial(answered) or why
+        except TimeoutError:
+            why = f"it had no answer in the {left:.0f} s that were left of the task's {limit:g} s"
+            await settle(context)
         except (FinalError, ModelUnavailable) as error:
             why = str(error)[:300]
         answer = read_answer(answered.data) if answered is not None and answered.data is not None else None
@@ -71,9 +91,11 @@ class ModelReviewExecutor:
             log.warning("no model read the repository: %s", why)
             reviews[0] = reviews[0].model_copy(update={"model": ModelWord(why_not=why)})
             return _result(reviews, found, answered)
-        lines_of = await asyncio.to_thread(_reader, root)
-        model = self.settings.llm.model
-        verified = await asyncio.to_thread(verify, answer, known, lines_of, model=model, change=change)
+        seen = await asyncio.to_thread(survey, root)
+        model = await answered_by(context) or self.settings.llm.model
+        verified = await asyncio.to_thread(
+            verify, answer, known, _reader(root, seen), paths=seen.paths, model=model, change=change
+        )
         first = reviews[0]
         reviews[0] = first.model_copy(
             update={"model": verified.word, "findings": (*first.findings, *verified.seen)}
@@ -114,9 +136,8 @@ def _named(change: Change | None) -> str:
     )
 
 
-def _reader(root: Path) -> LinesOf:
+def _reader(root: Path, seen: Survey) -> LinesOf:
     """Return what reads the files that the analyzers see, each once; nothing outside of them."""
-    seen = survey(root)
     read: dict[str, Sequence[str] | None] = {}
 
     def lines_of(path: str) -> Sequence[str] | None:
