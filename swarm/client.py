@@ -1,5 +1,6 @@
 """nats-py's client, told to be as careful as a swarm needs."""
 
+import asyncio
 from functools import lru_cache
 from typing import Any
 from urllib.parse import ParseResult, unquote
@@ -56,6 +57,15 @@ class SwarmClient(Client):
     async def subscribe(self, *args: Any, **options: Any) -> Subscription:
         """As nats-py's, with the settings' pending limits unless others are given."""
         return await super().subscribe(*args, **(self._limits | options))
+
+    async def _flush_pending(self, force_flush: bool = False) -> Any:
+        # nats-py takes whoever is cancelled here for done: it would go on, and who waits for its end with it.
+        task = asyncio.current_task()
+        before = task.cancelling() if task is not None else 0
+        found = await super()._flush_pending(force_flush)
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
+        return found
 
     @staticmethod
     def _parse_server_uri(connect_url: str) -> ParseResult:

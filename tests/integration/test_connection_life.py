@@ -263,3 +263,21 @@ async def test_closing_with_words_unsent_while_the_server_is_away_is_no_failure(
     await wait_for_async(lambda: transport._io_writer is None, 10, "a failed attempt")
     await watched.client.close()
     assert watched.client.is_closed
+
+
+async def test_who_is_cancelled_while_it_sends_much_ends(start_nats: StartNats) -> None:
+    watched = Watched()
+    await watched.connect(at(start_nats()))
+
+    async def flood() -> None:
+        while True:
+            await watched.client.publish("news", b"x" * 500_000)
+
+    sending = asyncio.create_task(flood())
+    await wait_for_async(lambda: watched.client.stats["out_msgs"] > 10, 5)
+    sending.cancel()
+    done, _ = await asyncio.wait({sending}, timeout=5)
+    await watched.client.close()
+
+    assert done, "the cancellation was lost"
+    assert sending.cancelled()

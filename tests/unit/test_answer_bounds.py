@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from picoclaw.capabilities.agent.loop.speech import MOST, Speech
 from picoclaw.capabilities.agent.models import bounds
 from picoclaw.capabilities.agent.models.anthropic_answer import Answer
 from picoclaw.capabilities.agent.models.bounds import Endless
@@ -60,3 +61,15 @@ def test_a_stream_of_litellm_without_end_is_given_up(what: str) -> None:
 )
 def test_a_count_that_can_be_none_is_none(count: object, taken: int | None) -> None:
     assert bounds.tokens(count) == taken
+
+
+async def test_of_an_answer_that_comes_in_one_piece_watchers_are_told_its_beginning() -> None:
+    said: list[str] = []
+
+    async def say(text: str) -> None:
+        said.append(text)
+
+    async with Speech(say) as speech:
+        speech.add(PIECE)
+        speech.add("and more")
+    assert len("".join(said)) == MOST + 1, "with the end of its line"

@@ -38,10 +38,11 @@ class Speech:
 
     def add(self, text: str) -> None:
         """Take a piece; never blocks."""
-        if self._waiting < MOST:
+        text = text[: MOST - self._waiting]
+        if text:
             self._pieces.append(text)
             self._waiting += len(text)
-            self._ended = text.endswith("\n") if text else self._ended
+            self._ended = text.endswith("\n")
             self._woken.set()
 
     async def _run(self) -> None:
