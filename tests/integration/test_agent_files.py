@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from picoclaw.capabilities.agent.loop.clean import is_long
 from picoclaw.capabilities.agent.tools.edit import Edit
 from picoclaw.capabilities.agent.tools.glob import Glob
 from picoclaw.capabilities.agent.tools.grep import Grep
@@ -44,6 +46,23 @@ async def refused(hand: Hand, tool: Tool, **arguments: object) -> str:
 
 
 # --- read ---
+
+
+async def test_a_long_file_is_read_part_by_part_and_none_of_it_is_lost(hand: Hand) -> None:
+    lines = [f"{n} {'x' * (n * 37 % 900)}" for n in range(1, 301)]
+    hand.write("long.txt", "\n".join(lines))
+    found: list[str] = []
+    offset = 1
+    while True:
+        said = (await hand.use(Read(), path="long.txt", offset=offset)).text
+        assert not is_long(said), "what the loop would leave out nobody could ask for"
+        *part, last = said.split("\n")
+        goes_on = re.fullmatch(r"\[it goes on: read it with offset (\d+)\]", last)
+        found += [line.partition("\t")[2] for line in (part if goes_on else [*part, last])]
+        if goes_on is None:
+            break
+        offset = int(goes_on[1])
+    assert found == lines
 
 
 async def test_lines_are_read_with_their_numbers(hand: Hand) -> None:
@@ -135,6 +154,8 @@ async def test_other_ends_of_lines_and_other_encodings_stay(hand: Hand) -> None:
     hand.write("dos.txt", b"one\r\ntwo\r\ncaf\xe9\r\n")
     await hand.use(Edit(), path="dos.txt", old="one\ntwo", new="1\n2")
     assert (hand.root / "dos.txt").read_bytes() == b"1\r\n2\r\ncaf\xe9\r\n"
+    await hand.use(Edit(), path="dos.txt", old="2", new="2\n3")
+    assert (hand.root / "dos.txt").read_bytes() == b"1\r\n2\r\n3\r\ncaf\xe9\r\n", "its line ends stay alike"
 
 
 async def test_a_passage_that_is_not_there_is_helped_to(hand: Hand) -> None:

@@ -10,6 +10,7 @@ import pytest
 import trustme
 
 from picoclaw.capabilities.agent.approvals.policy import Policy, Rule
+from picoclaw.capabilities.agent.loop.clean import is_long
 from picoclaw.capabilities.agent.profiles.profile import Profile
 from picoclaw.capabilities.agent.tools import web_search as web_search_module
 from picoclaw.capabilities.agent.tools.toolbox import Kit
@@ -144,6 +145,19 @@ async def test_what_leads_elsewhere_is_followed_on_its_host_alone(hand: Hand) ->
             "leads to http://169.254.169.254/secret: fetch that, if it is what you want"
         )
         assert "root:" not in (await hand.use(tool, url=pages.url("/file"))).text
+
+
+async def test_a_long_page_is_read_part_by_part(hand: Hand) -> None:
+    text = "".join(f"{n:>9}\n" for n in range(6000))
+    async with served({"/long": page(text, content_type="text/plain")}) as pages:
+        tool, url = WebFetch(loopback), pages.url("/long")
+        first = (await hand.use(tool, url=url)).text
+        assert not is_long(first), "what the loop would leave out nobody could ask for"
+        assert first.endswith("\n[it goes on: fetch it with offset 28000; it has 60,000 characters]")
+        last = (await hand.use(tool, url=url, offset=56_000)).text
+        assert last.splitlines()[-1].strip() == "5999"
+        beyond = await hand.use(tool, url=url, offset=60_000)
+        assert beyond.text == "[the page has 60,000 characters: there is nothing after 60,000]"
 
 
 async def test_what_leads_where_a_rule_has_its_say_is_not_followed_but_told(hand: Hand) -> None:

@@ -24,14 +24,12 @@ from ..models.conversation import ToolSpec
 from ..sandbox.choose import Chosen, choose
 from ..sandbox.environment import node_mask
 from ..sandbox.sandbox import Command, Job, Sandbox
-from .tool import Place, Tool, ToolResult
+from .tool import SHOWN, Place, Tool, ToolResult
 from .toolbox import Kit
 
 USUAL = timedelta(minutes=2)
 LONGEST = timedelta(minutes=10)
 GRACE = timedelta(seconds=2)
-SHOWN = 30_000
-"""Characters of output that the model sees; the whole goes into an artifact."""
 CAP = 64 * 2**20
 """Bytes of output at which a command is ended."""
 LIMITS: Mapping[str, int | None] = {
@@ -50,7 +48,8 @@ _OTHER = re.compile(r"[^A-Za-z0-9_-]+")
 DESCRIPTION = """\
 Run a command line in bash, in the task's workspace; return what it prints, and its exit code unless 0. \
 Each call is a shell of its own: variables and the working directory do not last, files do. No process \
-outlives the call. There is no terminal and no input. Output beyond 30,000 characters is cut in the middle."""
+outlives the call. There is no terminal and no input. Output beyond 28,000 bytes is cut in \
+the middle: have a longer one written to a file, and read that."""
 
 SPEC = ToolSpec(
     name="bash",

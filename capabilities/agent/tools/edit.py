@@ -81,7 +81,8 @@ def _edit(root: Path, path: str, old: str, new: str, everywhere: bool) -> str:
             old_data, new_data = old.encode(), new.encode()
         except UnicodeEncodeError:
             raise PathRefused("old or new holds half a character (a lone surrogate)") from None
-        if old_data not in data and b"\r\n" in data:
+        returns = data.count(b"\r\n")
+        if returns and (old_data not in data or returns == data.count(b"\n")):
             # A model sees no difference between the two ends of a line.
             old_data, new_data = (_with_returns(part) for part in (old_data, new_data))
         count = data.count(old_data)

@@ -12,12 +12,10 @@ from ..models.conversation import ToolSpec
 from .inside.confined import PathRefused
 from .inside.patterns import PatternRefused
 from .inside.searching import Search, search
-from .tool import Place, Tool, ToolResult
+from .tool import SHOWN, Place, Tool, ToolResult
 from .toolbox import Kit
 
 LONGEST = timedelta(seconds=20)
-SHOWN = 30_000
-"""Characters of what is found."""
 
 SPEC = ToolSpec(
     name="grep",

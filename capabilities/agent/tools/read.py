@@ -12,15 +12,13 @@ from pydantic import JsonValue
 from ...definitions.sizes import format_size
 from ..models.conversation import ToolSpec
 from .inside.confined import PathRefused, located, open_file, shown
-from .tool import Place, Tool, ToolResult
+from .tool import SHOWN, Place, Tool, ToolResult
 from .toolbox import Kit
 
 LINES = 2000
 """Lines of one reading."""
 LINE = 2000
 """Bytes of a line that are shown."""
-SHOWN = 60_000
-"""Characters of one reading."""
 PASSED = 64 * 2**20
 """Bytes that are passed over on the way to a line."""
 
@@ -80,7 +78,7 @@ def _read(root: Path, path: str, offset: int, limit: int) -> str:
 def _lines(file: BinaryIO, path: str, size: int, offset: int, limit: int) -> str:
     parts: list[str] = []
     number = length = passed = 0
-    while len(parts) < limit and length < SHOWN:
+    while len(parts) < limit and length < SHOWN - LINE:
         line, cut = _line(file)
         if not line:
             break

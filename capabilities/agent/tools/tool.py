@@ -11,6 +11,9 @@ from ....swarm.records import ArtifactRef
 from ...executor import Context
 from ..models.conversation import ToolSpec
 
+SHOWN = 28_000
+"""Characters of a result that the model sees whole; of a longer one the loop leaves the middle out."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResult:
