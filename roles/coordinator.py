@@ -61,13 +61,16 @@ class Coordinator:
         can_run_here: Callable[[str, str | None], bool],
         max_requests: int = MAX_REQUESTS,
         mind: "Mind | None" = None,
+        no_mind: str = "",
     ) -> None:
-        """`mind`: the model that plans and writes reports; None: there is none."""
+        """`mind`: the model that plans and writes reports; None: there is none, for which `no_mind` says why
+        where one is set."""
         self._swarm = swarm
         self._templates = templates
         self._can_run_here = can_run_here
         self._max_requests = max_requests
         self._mind = mind
+        self._no_mind = no_mind
         self._owners: dict[str, Owner] = {}
         self._accepting: set[str] = set()
         self._heads: dict[str, RequestHead] = {}
@@ -306,7 +309,7 @@ class Coordinator:
 
     def _new_owner(self, request_id: str) -> Owner:
         wake, can_run = self._releaser.wake, self._can_run_here
-        return Owner(self._swarm, request_id, self._templates, wake, can_run, self._mind)
+        return Owner(self._swarm, request_id, self._templates, wake, can_run, self._mind, self._no_mind)
 
     async def _carry(self, request_id: str, first: tuple[Accepted, int] | None = None) -> None:
         pause = RESTART_PAUSE

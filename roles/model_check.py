@@ -24,8 +24,10 @@ async def refused_models(settings: Settings, offering: Offering) -> tuple[tuple[
     One that does not answer is logged and no reason to wait: it may answer when it is needed.
     """
     models = models_of(offering.executors, offering.offer.agents)
-    if settings.swarm.role == "coordinator" and settings.llm.model:
-        models |= {settings.llm.coordinator.model or settings.llm.model}
+    if settings.swarm.role == "coordinator":
+        from .thinking.connecting import coordinators_models
+
+        models |= set(coordinators_models(settings.llm))
     if not models:
         return ()
     async with asyncio.TaskGroup() as group:

@@ -133,8 +133,15 @@ class Node:
 
             def new_coordinator() -> "Coordinator":
                 from .coordinator import Coordinator  # most nodes never lead
+                from .thinking.connecting import lacking
 
-                return Coordinator(swarm, adverts.templates, can_run_here=adverts.can_run, mind=mind)
+                return Coordinator(
+                    swarm,
+                    adverts.templates,
+                    can_run_here=adverts.can_run,
+                    mind=mind,
+                    no_mind=lacking(self.settings.llm) if mind is None else "",
+                )
 
             coordinator = new_coordinator() if self.settings.swarm.role == "coordinator" else None
             promotion = Promotion(swarm, announcer, new_coordinator) if self.settings.swarm.may_lead else None

@@ -52,6 +52,8 @@ class Owner:
     can_run_here: Callable[[str, str | None], bool]
     mind: "Mind | None" = None
     """The model that plans and writes reports; None: there is none."""
+    no_mind: str = ""
+    """Why the model that is set cannot be asked; empty where none is set."""
     ledger: Ledger = field(init=False)
     changes: "Changes | None" = field(init=False, default=None)
     """Looks at a plan of a model; None: there is no model."""
@@ -186,7 +188,7 @@ class Owner:
                     return
                 plan = made
             else:
-                plan = await asyncio.to_thread(_planned, ledger.request, self.templates, offers)
+                plan = await asyncio.to_thread(_planned, ledger.request, self.templates, offers, self.no_mind)
             plan = check_size(plan, self.swarm.live.record)
         except PlanError as error:
             log.warning("Request failed: %s", error, extra={"request": self.request_id})
@@ -259,5 +261,5 @@ class Owner:
         await self.swarm.queue.withdraw(self.request_id)
 
 
-def _planned(request: Request, templates: Sequence[Template], offers: Sequence[Offer]) -> Plan:
-    return validate(make_plan(request, templates, offers))
+def _planned(request: Request, templates: Sequence[Template], offers: Sequence[Offer], no_model: str) -> Plan:
+    return validate(make_plan(request, templates, offers, no_model))

@@ -14,10 +14,13 @@ from .template import Template, asks_for_template, find_template
 __all__ = ["TITLE_LENGTH", "make_plan", "title_of"]
 
 
-def make_plan(request: Request, templates: Sequence[Template], offers: Sequence[Offer] = ()) -> Plan:
+def make_plan(
+    request: Request, templates: Sequence[Template], offers: Sequence[Offer] = (), no_model: str = ""
+) -> Plan:
     """Plan a request without a model; the same request always gets the same plan.
 
-    `offers`: those of the living nodes, for a broadcast, which asks each that can do it.
+    `offers`: those of the living nodes, for a broadcast, which asks each that can do it. `no_model`: why
+    the model that is set for this coordinator cannot be asked; empty where none is set.
 
     The result still has to pass `validate`, which reads its demands. Raises PlanError when neither a
     demand nor a template tells what to do, or both do.
@@ -36,12 +39,12 @@ def make_plan(request: Request, templates: Sequence[Template], offers: Sequence[
         return Plan(tasks=(task,))
     if request.plan == "model":
         raise PlanError(
-            "the request is to be planned by a model, and this coordinator has none: set llm.model on it, or "
-            "leave out --plan model"
+            "the request is to be planned by a model, and this coordinator has none: "
+            f"{no_model or 'set llm.model on it'}, or leave out --plan model"
         )
     template = find_template(request, templates)
     if template is None:
-        raise PlanError(_nothing_fits(request, templates))
+        raise PlanError(_nothing_fits(request, templates, no_model))
     table = template.join if isinstance(template.join, TableOptions) else None
     try:
         tasks = make_tasks(template, request)
@@ -70,7 +73,7 @@ def _dispatch(request: Request, demand: str) -> Task:
     )
 
 
-def _nothing_fits(request: Request, templates: Sequence[Template]) -> str:
+def _nothing_fits(request: Request, templates: Sequence[Template], no_model: str) -> str:
     """Say why there is no plan, and what would make one."""
     title = title_of(request.text)
     for template in templates:
@@ -82,7 +85,8 @@ def _nothing_fits(request: Request, templates: Sequence[Template]) -> str:
             )
     names = ", ".join(template.name for template in templates) or "none"
     what = f"no plan for {title!r}" if title else "no plan for an empty request"
+    lacks = f"no model can plan it ({no_model})" if no_model else "no model is configured to plan it"
     return (
-        f"{what}: no template matches it (there is: {names}) and no model is configured to plan it; "
+        f"{what}: no template matches it (there is: {names}) and {lacks}; "
         "send it with `picoclaw dispatch --capability NAME`, or name a template with --template NAME"
     )

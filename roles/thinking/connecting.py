@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...config.settings import LlmSettings
-from ...errors import PicoclawError
 from ...swarm.embedded.rundir import run_dir
 
 if TYPE_CHECKING:
@@ -17,6 +16,23 @@ log = logging.getLogger(__name__)
 
 PER_TOKEN = 2
 """Characters of results that are counted for one token of a window: half of it stays free in most scripts."""
+
+
+def coordinators_models(settings: LlmSettings) -> tuple[str, ...]:
+    """Return the models that a coordinator asks, in turn; empty where none is set."""
+    from ...capabilities.agent.models.chain import chain
+
+    return chain(settings, "coordinator")
+
+
+def lacking(settings: LlmSettings, environ: Mapping[str, str] = os.environ) -> str:
+    """Return why no model that is set for a coordinator can be asked; empty where one can, or none is set."""
+    models = coordinators_models(settings)
+    if not models:
+        return ""
+    from ...capabilities.agent.models.named import any_ready
+
+    return any_ready(models, settings, environ).why
 
 
 def connect_mind(
@@ -30,34 +46,27 @@ def connect_mind(
 
     Nothing is loaded or asked before the first question. Raises ConfigError for a wrong `llm.prices` file.
     """
-    model = settings.coordinator.model or settings.model
-    if not model:
+    models = coordinators_models(settings)
+    if not models:
+        return None
+    if why := lacking(settings, environ):
+        log.warning("this coordinator plans without a model: %s", why)
         return None
     from ...capabilities.agent.models.connect import connect_models
-    from ...capabilities.agent.models.named import any_ready, read_model
     from .mind import MOST_ROOM, Mind
 
-    try:
-        ready = any_ready((model, *settings.fallbacks), settings, environ)
-        named = str(read_model(model))
-    except PicoclawError as error:
-        log.warning("this coordinator plans without a model: %s", error)
-        return None
-    if not ready.ready:
-        log.warning("this coordinator plans without a model: %s", ready.why)
-        return None
     client = connect_models(
         settings, environ=environ, run=run_dir(home), told=lambda line: log.info("model: %s", line)
     )
-    window = client.prices.window(named)
-    room = MOST_ROOM if window is None else min(MOST_ROOM, window * PER_TOKEN)
+    windows = [window for model in models if (window := client.prices.window(model)) is not None]
+    room = min([MOST_ROOM, *(window * PER_TOKEN for window in windows)])
     return Mind(
         client=client,
-        model=model,
-        fallbacks=settings.fallbacks,
+        model=models[0],
+        fallbacks=models[1:],
         max_tokens=settings.max_tokens,
         timeout=settings.timeout,
         room=room,
-        worst=lambda model, read, written: client.prices.worst(str(read_model(model)), read, written),
+        worst=client.prices.worst,
         described=described,
     )

@@ -66,7 +66,7 @@ async def test_what_the_provider_asks_to_wait_is_waited(llm: FakeLlm, ask: Askin
     began = time.monotonic()
     turn = await ask()
     assert turn.message.text == "there"
-    assert 1 <= time.monotonic() - began < 8
+    assert time.monotonic() - began >= 1
     assert (len(llm.calls()), llm.billed(), turn.maybe_billed) == (2, 1, 0)
     assert "asked again in 1." in ask.told[0]
 

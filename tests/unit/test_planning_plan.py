@@ -98,6 +98,16 @@ def test_a_request_that_fits_nothing_is_told_what_would_make_it_work() -> None:
     assert "\n" not in message
 
 
+def test_a_model_that_is_set_and_cannot_be_asked_is_named() -> None:
+    why = "model openai/gpt-5.5 needs a key: set OPENAI_API_KEY in the environment"
+    for plan in (None, "model"):
+        request = Request(id="r", key_digest="0", text="Write a poem", plan=plan)
+        with pytest.raises(PlanError) as caught:
+            make_plan(request, SHIPPED, (), why)
+        assert why in str(caught.value)
+        assert "configured" not in str(caught.value)
+
+
 def test_a_review_without_a_repository_is_told_to_bring_one() -> None:
     with pytest.raises(PlanError, match="'code-review' would fit but needs a repository: add --repo"):
         make_plan(Request(id="r", key_digest="0", text="Review this repository"), SHIPPED)

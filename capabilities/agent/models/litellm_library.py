@@ -15,8 +15,10 @@ def loaded(model: str) -> ModuleType:
 
     Blocks for seconds the first time. Raises PackageMissing when it is not installed.
     """
-    # Both count only while it is imported.
+    # What it would fetch from the network, with retries, while it is imported or first asked.
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    os.environ.setdefault("LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS", "True")
+    # Else it reads `.env` of the folder while it is imported.
     os.environ.setdefault("LITELLM_MODE", "PRODUCTION")
     try:
         import litellm

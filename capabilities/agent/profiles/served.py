@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ....swarm.records import QueuedTask, Result
 from ...executor import Context, Readiness
 from ...told import Told
+from ..models.chain import chain
 from ..models.named import readiness as model_readiness
 from ..skills.adverts import SkillAdverts
 from .profile import Profile
@@ -40,8 +41,7 @@ class ProfileExecutor:
     @property
     def models(self) -> tuple[str, ...]:
         """Its models, or the node's; empty: there is none."""
-        llm = self.told.settings.llm
-        return self.profile.models or tuple(filter(None, (llm.model, *llm.fallbacks)))
+        return chain(self.told.settings.llm, own=self.profile.models)
 
     def readiness(self, capability: str) -> Readiness:
         """Return whether one of its models can be asked from here, and its skill is ready; no network."""
