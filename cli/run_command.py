@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import PicoclawError, UsageError
+from ..swarm.demand import AGENT_PREFIX
+from .completion.offered import AGENT
 from .dispatch_command import follow
 from .flags import connection_flags, load_settings
 from .grouped import GroupedCommand
@@ -36,11 +38,14 @@ Examples:
   picoclaw run "Review this repository" --repo ~/src/project --fail-on high
   picoclaw run "Review this repository" --repo https://example.org/x.git
   picoclaw run "Review this repository" --diff origin/main --sarif r.sarif
+  picoclaw run "Mend the failing test" --llm.model anthropic/claude-opus-5
+  picoclaw run "Mend the failing test" --agent coder --budget-usd 2
 
 \b
 It uses the swarm that it finds (see `picoclaw get nodes`), else brings up a
-local one for this request alone: a coordinator and four specialists, gone
-when it ends.
+local one for this request alone: a coordinator and four specialists, with a
+model also the agents of this machine; gone when it ends. What agents changed
+or left is saved beside the report.
 Exit codes: 0 done; 1 failed, or with --fail-on: findings of that severity or
 worse, or a part that was not reviewed; 2 wrong usage; 3 no connection;
 130 Ctrl-C.
@@ -51,6 +56,7 @@ SEVERITIES = ("critical", "high", "medium", "low", "info")
 
 @click.command(cls=GroupedCommand, epilog=EXAMPLES)
 @click.argument("text")
+@click.option("--agent", metavar="NAME", type=AGENT, help="One task for this agent; no planning.")
 @click.option("--repo", metavar="DIR|URL", help="The repository that it is about. [default: this folder]")
 @click.option(
     "--fail-on", type=click.Choice(SEVERITIES), help="Exit 1 for findings of this severity or worse."
@@ -67,6 +73,7 @@ SEVERITIES = ("critical", "high", "medium", "low", "info")
 def run(
     ctx: click.Context,
     text: str,
+    agent: str | None,
     repo: str | None,
     fail_on: str | None,
     base: str | None,
@@ -86,13 +93,14 @@ def run(
 
     loaded = load_settings(ctx)
     quiet_logs(loaded)
-    asked = options.onto(read_asked(text, repo=HERE if repo is None else repo))
+    demand = AGENT_PREFIX + agent if agent is not None else None
+    asked = options.onto(read_asked(text, capability=demand, repo=HERE if repo is None else repo))
     if output is not None:
         check_writable(Path(output), "--output")
     check_sarif(sarif, as_json=as_json)
     if asked.repo is not None and (note := folder_note(asked.repo)):
         echo_warning(note)
-    wanted = _Wanted(fail_on, allow_partial, Path(output) if output else None, local, as_json, sarif)
+    wanted = _Wanted(fail_on, allow_partial, Path(output) if output else None, local, as_json, sarif, agent)
     if base is not None:
         from ..gateway.change import limit_to_change
 
@@ -116,12 +124,14 @@ class _Wanted:
     as_json: bool
     sarif: str | None = None
     """Where the review goes as SARIF; `-` is stdout."""
+    agent: str | None = None
 
 
 async def _run(loaded: "Loaded", asked: "Asked", wanted: _Wanted) -> int:
     from ..gateway.spending import request_spent, spent_words
     from ..swarm.submission import submit
     from .printing.live import LiveLines
+    from .result.left_behind import save_what_is_left
 
     began = time.monotonic()
     stop_as_ctrl_c_does()
@@ -133,31 +143,50 @@ async def _run(loaded: "Loaded", asked: "Asked", wanted: _Wanted) -> int:
         ended = await follow(swarm, request.id, lines, stays=not nodes)
         seconds = time.monotonic() - began
         paid = spent_words(await request_spent(swarm, request.id)) or "$0.00 (no model was asked)"
-        places = _saved(ended, request.id, wanted)
-    return _print(ended, request.id, wanted, lines, places, f"{seconds:.1f} s, {paid}", nodes)
+        stem = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{request.id}"
+        places = _saved(ended, stem, wanted)
+        left = await save_what_is_left(swarm, request.id, stem) if nodes else []
+    return _print(ended, request.id, wanted, lines, places, left, f"{seconds:.1f} s, {paid}", nodes)
 
 
 @asynccontextmanager
 async def _swarm(
     loaded: "Loaded", asked: "Asked", wanted: _Wanted, lines: "LiveLines"
 ) -> AsyncIterator[tuple["Swarm", "list[LocalNode]"]]:
+    from .errors import echo_warning
+
     async with AsyncExitStack() as stack:
         if not wanted.local:
             found = await _find(loaded, stack, lines)
             if found is not None:
+                if loaded.origins["llm.model"].source == "flag":
+                    echo_warning(
+                        "--llm.model does nothing here: the nodes of that swarm have models of their own; "
+                        "with --local this request gets a swarm of its own that has it"
+                    )
                 yield found, []
                 return
         from .local.agents import local_agents
         from .local.llm import local_llm
         from .local.swarm import local_swarm
         from .printing.output import safe
-        from .request.check_first import check_first
+        from .request.check_first import check_agent, check_first
 
-        llm = local_llm(loaded)
+        llm = await local_llm(loaded)
+        if wanted.agent is not None:
+            await asyncio.to_thread(check_agent, wanted.agent, loaded, llm)
         await check_first(asked, llm)
-        agents = f", agents by {safe(llm.model)}" if llm is not None else ""
-        lines.say(f"bringing up a local swarm: nats-server, coordinator, four specialists{agents}")
-        local = await stack.enter_async_context(local_swarm(llm=llm, settings=local_agents(loaded)))
+        if llm.lacks and wanted.agent is None:
+            echo_warning(f"no model takes part: {safe(llm.lacks, 500)}")
+        models = loaded.settings.llm if wanted.agent is not None else llm.settings
+        if wanted.agent is not None:
+            brings = f"a worker for agent {wanted.agent}"
+        else:
+            brings = "four specialists" + (f", agents by {safe(models.model)}" if models is not None else "")
+        lines.say(f"bringing up a local swarm: nats-server, coordinator, {brings}")
+        local = await stack.enter_async_context(
+            local_swarm(llm=models, settings=local_agents(loaded), specialists=wanted.agent is None)
+        )
         for node in local.nodes:
             serves = f" for {', '.join(node.capabilities)}" if node.capabilities else ""
             lines.say(f"  pid {node.process.pid:<7} {node.name:<20} {node.role}{serves}")
@@ -204,7 +233,7 @@ async def _find(loaded: "Loaded", stack: AsyncExitStack, lines: "LiveLines") -> 
     return swarm
 
 
-def _saved(ended: "Ended", request_id: str, wanted: _Wanted) -> list[Path]:
+def _saved(ended: "Ended", stem: str, wanted: _Wanted) -> list[Path]:
     """Write the report to files and return where they are.
 
     Without a home that can be written it is printed all the same: a local swarm is gone after this, and
@@ -213,7 +242,7 @@ def _saved(ended: "Ended", request_id: str, wanted: _Wanted) -> list[Path]:
     from .errors import echo_warning
 
     try:
-        return _write(ended, request_id, wanted)
+        return _write(ended, stem, wanted)
     except (PicoclawError, OSError) as error:
         if wanted.output is not None:
             raise
@@ -221,7 +250,7 @@ def _saved(ended: "Ended", request_id: str, wanted: _Wanted) -> list[Path]:
         return []
 
 
-def _write(ended: "Ended", request_id: str, wanted: _Wanted) -> list[Path]:
+def _write(ended: "Ended", stem: str, wanted: _Wanted) -> list[Path]:
     from ..swarm.embedded.rundir import make_private_dir, picoclaw_home
 
     data = ended.result.data if ended.result is not None else None
@@ -232,7 +261,6 @@ def _write(ended: "Ended", request_id: str, wanted: _Wanted) -> list[Path]:
         wanted.output.write_text(body if wanted.output.suffix == ".json" else markdown, encoding="utf-8")
         return [wanted.output]
     folder = make_private_dir(make_private_dir(picoclaw_home()) / "reports")
-    stem = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{request_id}"
     places = [folder / f"{stem}.md", folder / f"{stem}.json"]
     places[0].write_text(markdown, encoding="utf-8")
     places[1].write_text(body, encoding="utf-8")
@@ -245,10 +273,12 @@ def _print(
     wanted: _Wanted,
     lines: "LiveLines",
     places: list[Path],
+    left: list[Path],
     took: str,
     nodes: "list[LocalNode]",
 ) -> int:
     from .dispatch_command import headline, print_end
+    from .result.next_steps import files_left, whats_next
 
     stdout_taken = wanted.sarif == STDOUT
     code = print_end(ended, request_id, as_json=wanted.as_json, report_too=not stdout_taken, stays=not nodes)
@@ -263,14 +293,8 @@ def _print(
             lines.say(f"report: {place}")
         if wanted.sarif is not None and not stdout_taken:
             lines.say(f"SARIF: {wanted.sarif}")
-        lines.say('next: picoclaw run "Review this repository" --repo DIR --fail-on high   (in CI)')
-        if nodes:
-            lines.say(
-                "      picoclaw --swarm.role coordinator --swarm.nats.embedded          (a swarm that stays)"
-            )
-            lines.say(
-                "      picoclaw --swarm.role worker --swarm.nats.embedded               (in a second terminal)"
-            )
+        for line in (*files_left(ended, request_id, left), *whats_next(ended, local=bool(nodes))):
+            lines.say(line)
     return code or _fail_on(ended, wanted)
 
 

@@ -64,12 +64,14 @@ async def local_swarm(
     *,
     llm: LlmSettings | None = None,
     settings: Settings | None = None,
+    specialists: bool = True,
 ) -> AsyncIterator[LocalSwarm]:
     """Bring up a coordinator and four specialists on a server of their own.
 
     With `definitions`, files or folders that define capabilities, one worker for all that this machine
     can do with them stands in for the specialists. With `llm` the coordinator plans by a model, reviews are
-    read by one too, and a worker's agents take tasks in words, as `settings` (`local_agents`) has them.
+    read by one too, and a worker's agents take tasks in words, as `settings` (`local_agents`) has them;
+    without `specialists` that worker is the only one.
 
     Raises SwarmError, with the node's last words, when one does not come up.
     """
@@ -82,7 +84,9 @@ async def local_swarm(
             async with asyncio.TaskGroup() as group:
                 starts = [
                     group.create_task(_start(orders, server.folder))
-                    for orders in _orders(nats, hid, server.folder / "home", definitions, llm, settings)
+                    for orders in _orders(
+                        nats, hid, server.folder / "home", definitions, llm, settings, specialists
+                    )
                 ]
             nodes += [start.result() for start in starts]
             async with _open(nats, hid) as swarm:
@@ -99,6 +103,7 @@ def _orders(
     definitions: Sequence[Path] | None,
     llm: LlmSettings | None,
     settings: Settings | None,
+    specialists: bool,
 ) -> list[Orders]:
     assert nats.credentials is not None
     models = TypeAdapter(LlmSettings).dump_python(llm, mode="json") if llm is not None else {}
@@ -122,7 +127,10 @@ def _orders(
         return [order("coordinator", "coordinator", ()), order("worker", "worker", (GENERAL,))]
     return [
         order("coordinator", "coordinator", ()),
-        *(order("specialist", f"{name}-specialist", (name,)) for name in SPECIALISTS),
+        *(
+            order("specialist", f"{name}-specialist", (name,))
+            for name in (SPECIALISTS if specialists else ())
+        ),
         *([order("worker", "agents", (GENERAL,))] if llm is not None else []),
     ]
 

@@ -8,6 +8,8 @@ from ...errors import UsageError
 from ..printing.output import echo, safe
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
     from ...swarm.records import ArtifactRef
     from ...swarm.resolve import Found
     from ...swarm.swarm import Swarm
@@ -32,22 +34,36 @@ async def save_artifacts(swarm: "Swarm", found: "Found", folder: Path) -> None:
     A file that is there is written over. Raises UsageError where it cannot be written, SwarmError for an
     artifact that is gone.
     """
+    left = await artifacts_of(swarm, found)
+    async for file in fetch_artifacts(swarm, left, folder):
+        echo(f"saved {safe(str(file))}", err=True)
+    if not left:
+        echo(f"{found.id} has no artifacts", err=True)
+
+
+async def artifacts_of(swarm: "Swarm", found: "Found") -> "list[tuple[Path, ArtifactRef]]":
+    """Return what a request's tasks, or one task, left, each with the place that it may have in a folder."""
     from ...gateway.results import read_result
     from ...swarm.resolve import Found
 
-    saved: set[Path] = set()
+    left: dict[Path, ArtifactRef] = {}
     for step in found.state.heads if found.step is None else (found.step,):
         _, _, brought = await read_result(swarm, Found(found.state, step))
-        place = folder / step if found.step is None else folder
         for ref in brought.artifacts if brought is not None else ():
-            file = place / safe_place(ref)
-            if file in saved:
-                file = file.with_name(f"{ref.digest[:8]}-{file.name}")
-            await _fetch(swarm, ref, file)
-            saved.add(file)
-            echo(f"saved {safe(str(file))}", err=True)
-    if not saved:
-        echo(f"{found.id} has no artifacts", err=True)
+            place = safe_place(ref) if found.step is not None else step / safe_place(ref)
+            if place in left:
+                place = place.with_name(f"{ref.digest[:8]}-{place.name}")
+            left[place] = ref
+    return list(left.items())
+
+
+async def fetch_artifacts(
+    swarm: "Swarm", left: "Iterable[tuple[Path, ArtifactRef]]", folder: Path
+) -> "AsyncIterator[Path]":
+    """Fetch artifacts into a folder and yield each file; raises as `save_artifacts` does."""
+    for place, ref in left:
+        await _fetch(swarm, ref, folder / place)
+        yield folder / place
 
 
 async def _fetch(swarm: "Swarm", ref: "ArtifactRef", file: Path) -> None:
