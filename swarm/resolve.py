@@ -13,7 +13,7 @@ from .views.requests import RequestState
 
 SHOWN = 5
 LAST = "last"
-"""Stands for the newest request wherever an id may stand."""
+"""Stands for the newest request that somebody asked wherever an id may stand; what agents hand on does not count."""
 _TYPED = re.compile(r"[A-Za-z0-9_.-]{1,120}")
 
 
@@ -53,13 +53,20 @@ def the_one(typed: str, names: Collection[str], kind: str, *, hint: str) -> str:
 
 
 async def newest(swarm: Swarm, typed: str) -> str:
-    """Return what was typed, with the newest request's id where it says `last`; raises NotFound."""
+    """Return what was typed, with the id of the newest request that no agent handed on where it says `last`.
+
+    Raises NotFound.
+    """
     request, dot, step = typed.strip().partition(".")
     if request.lower() != LAST:
         return typed
     listed = await list_requests(swarm)
     if not listed:
         raise NotFound(f"there is no last request: {_recent(listed)}")
+    for one in listed:
+        state = await read_request(swarm, one.id, priority=one.priority)
+        if state is not None and (state.request is None or state.request.parent is None):
+            return one.id + dot + step
     return listed[0].id + dot + step
 
 

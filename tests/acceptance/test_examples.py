@@ -178,24 +178,3 @@ def test_a_nightly_job_on_the_node_with_the_label_once_a_night(readme: Readme) -
 def test_each_example_has_a_readme_and_stands_in_a_test() -> None:
     told = {path.parent.name for path in (ROOT / "examples").glob("*/workflow.yaml")}
     assert told == {"licences", "sharded-tests", "nightly"}
-
-
-def test_a_research_swarm_planned_worked_on_and_joined_by_a_model(home: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(ROOT / "examples" / "research", tmp_path / "research")
-    path = f"{PICOCLAW.parent}{os.pathsep}{os.environ['PATH']}"
-    environment = command_environment(home, {"PATH": path, "PICOCLAW_LLM_MODEL": ""})
-    ran = subprocess.run(
-        ["sh", "run.sh"],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert ran.stdout.startswith("# Take Lanes\n")
-    readers = set(re.findall(r"^- `(?:speed|safety|cost)`: .*, by (reader-[123])$", ran.stdout, re.MULTILINE))
-    assert readers == {"reader-1", "reader-2", "reader-3"}
-    assert "1 citation of nothing struck out" in ran.stdout
-    assert "Planned by anthropic/fake as 4 tasks" in ran.stdout

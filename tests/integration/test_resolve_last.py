@@ -3,6 +3,7 @@
 import pytest
 
 from picoclaw.errors import NotFound
+from picoclaw.swarm.records import Parent
 from picoclaw.swarm.resolve import resolve
 from picoclaw.tests.support.executors import Runs, executors
 from picoclaw.tests.support.swarm import Lab, ask, end_of
@@ -21,3 +22,5 @@ async def test_last_is_the_newest_request(lab: Lab) -> None:
         await end_of(swarm, newest)
     assert (await resolve(swarm, "last")).id == newest
     assert (await resolve(swarm, "last.task")).id == f"{newest}.task"
+    await ask(swarm, demand="noop", parent=Parent(task=f"{newest}.task", root=newest, depth=1))
+    assert (await resolve(swarm, "last")).id == newest
