@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Examples:
   picoclaw doctor
   picoclaw doctor --json
+  picoclaw doctor --llm.model anthropic/claude-opus-5
   picoclaw doctor --swarm.nats.urls nats://nats.example.org:4222
 
 \b
@@ -34,8 +35,9 @@ be reached.
 def doctor(ctx: click.Context, as_json: bool) -> int:
     """Check this machine and the way to the swarm: one line each, with what to do.
 
-    Looks at Python, the installation, settings, folders, tools, definitions and capabilities, then at
-    all that `picoclaw --swarm.check-nats` does. It starts nothing and changes nothing.
+    Looks at Python, the installation, settings, folders, tools, definitions and capabilities, asks the
+    providers of the models that are set whether they take the key, at no cost, then does all that
+    `picoclaw --swarm.check-nats` does. It starts nothing and changes nothing.
 
     \b
     --json: an object with ok, exit_code and checks: objects with name, status
@@ -46,6 +48,7 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
     from .agents import agent_rows
     from .folders import folder_rows
     from .machine import machine_rows
+    from .models import model_rows
     from .settings import definition_rows, settings_rows
     from .tools import tool_rows
 
@@ -66,6 +69,7 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
     rows += folder_rows(picoclaw)
     rows += tool_rows()
     rows += definition_rows(loaded, picoclaw)
+    rows += asyncio.run(model_rows(loaded.settings))
     rows += agent_rows(loaded.settings)
     checked = asyncio.run(check_nats(loaded))
     return report([*rows, *checked.rows], reached=checked.reached, as_json=as_json)
