@@ -1,8 +1,11 @@
 """Both adapters against a server that speaks the providers' protocols: one contract, kept by each."""
 
 import asyncio
+import os
 import socket
 import struct
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -369,6 +372,39 @@ async def test_a_key_is_checked_before_any_work(llm: FakeLlm, environ: dict[str,
         await check_key(model, ONCE, environ={})
 
     assert len(llm.calls()) == before, "a check asks no model"
+
+
+CHECKED = """
+import asyncio, sys
+from picoclaw.capabilities.agent.models.connect import check_key
+from picoclaw.config.settings import LlmSettings
+asyncio.run(check_key(sys.argv[1], LlmSettings()))
+print(*{"anthropic", "litellm", "openai"} & set(sys.modules))
+"""
+
+
+def test_a_check_loads_no_providers_package(llm: FakeLlm, environ: dict[str, str], model: str) -> None:
+    """They take seconds and a node's memory again, and a node may never ask its model anything."""
+    llm.play({"keys": [SECRET], "models": ["claude-opus-5", "gpt-*"], "rules": [{"answer": "ready"}]})
+    ran = subprocess.run(
+        [sys.executable, "-c", CHECKED, model],
+        env={**os.environ, **environ}, capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "\n", "")
+
+
+@pytest.mark.parametrize("key", ["sk-test-0123456789-\u00e9", "sk-test-0123456789-\nx"])
+async def test_a_key_that_no_header_can_carry_is_refused_in_words(
+    environ: dict[str, str], model: str, key: str, tmp_path: Any
+) -> None:
+    wrong = {**environ, "ANTHROPIC_API_KEY": key, "OPENAI_API_KEY": key}
+    models = connect_models(ONCE, environ=wrong, run=tmp_path)
+    for tried in (check_key(model, ONCE, environ=wrong), ask(models, asking(model))):
+        with pytest.raises(ModelKeyRefused, match=f"{model}.*has characters that no key has") as raised:
+            await tried
+        assert "0123456789" not in str(raised.value)
+    await models.close()
 
 
 async def test_one_jobs_end_leaves_the_connections_of_others(

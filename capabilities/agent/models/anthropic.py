@@ -1,15 +1,19 @@
 """Claude, by Anthropic's own SDK. Answers are always streamed: a cut is seen, and a long one outlives proxies."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import timedelta
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from ....errors import ModelRefused, ModelUnavailable
 from . import failures
 from .anthropic_answer import Answer, Cut, Malformed
 from .anthropic_question import parameters
+from .asked_for import ask_for
 from .breathing import breathing
 from .client import OnText, Question
 from .conversation import Turn
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
     from anthropic.types import RawMessageStreamEvent
 
+_ADDRESS = "https://api.anthropic.com"
+_VERSION = "2023-06-01"
+"""Of its protocol, as the SDK says it."""
 _CONNECT = 10.0
 """Seconds to reach the provider."""
 
@@ -98,24 +105,26 @@ class AnthropicClient:
 
         Raises ModelKeyRefused, ModelRefused for an unknown model, ModelUnavailable when nobody answers.
         """
-        sdk = await self._opened(model)
-        import anthropic
-        import httpx2
-
-        limits = httpx2.Timeout(timeout.total_seconds(), connect=min(_CONNECT, timeout.total_seconds()))
-        try:
-            async with asyncio.timeout(timeout.total_seconds()):
-                await sdk.models.retrieve(model.name, timeout=limits)
-        except (TimeoutError, anthropic.APIConnectionError):
-            raise failures.unreachable(str(model), self._access.address, "no answer") from None
-        except anthropic.APIStatusError as error:
-            if error.status_code in (404, 405, 501) and self._access.address:
-                return  # a gateway or server that answers questions need not list its models
-            raise self._refused(model, error, billed=False) from None
-        except (anthropic.APIResponseValidationError, ValueError) as error:
-            if self._access.address:
-                return
-            raise failures.unreadable(str(model), f"{type(error).__name__}") from None
+        way, key = self._access, self._access.key_for(str(model))
+        if find_spec("anthropic") is None:
+            raise _missing(str(model))
+        sent = {"authorization": f"Bearer {key}"} if _is_bearer(way) else {"x-api-key": key}
+        got = await ask_for(
+            f"{(way.address or _ADDRESS).rstrip('/')}/v1/models/{quote(model.name, safe='')}",
+            model=str(model),
+            headers={"anthropic-version": _VERSION, **sent},
+            timeout=timeout,
+            base=way.address,
+        )
+        if got.status in (404, 405, 501) and way.address:
+            return  # a gateway or server that answers questions need not list its models
+        words = words_of(got.text)
+        if not 200 <= got.status < 300:
+            raise failures.from_status(
+                str(model), got.status, words or "", headers=got.headers, variable=way.variable, key=way.key
+            )
+        if words is None and not way.address:
+            raise failures.unreadable(str(model), "it answers with something else than JSON")
 
     async def close(self) -> None:
         """Let go of its connections."""
@@ -124,8 +133,7 @@ class AnthropicClient:
             self._sdk = None
 
     async def _opened(self, model: Model) -> "AsyncAnthropic":
-        if self._access.sent_key is None:
-            raise failures.key_refused(str(model), self._access.variable, None)
+        self._access.key_for(str(model))
         async with self._opening:
             if self._sdk is None:
                 self._sdk = await asyncio.to_thread(
@@ -174,16 +182,34 @@ _STATUS = {
 }
 
 
+def _missing(model: str) -> PackageMissing:
+    return PackageMissing(f"model {model} needs a package: pip install 'picoclaw-swarm[agent]'")
+
+
+def _is_bearer(access: Access) -> bool:
+    return access.variable == "ANTHROPIC_AUTH_TOKEN"
+
+
+def words_of(text: str) -> str | None:
+    """Return an answer's words about its failure, empty where it has none; None: it is no JSON. Pure."""
+    try:
+        data: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    error = data.get("error") if isinstance(data, dict) else None
+    return str(error.get("message") or "") if isinstance(error, dict) else ""
+
+
 def _made(access: Access, model: str) -> "AsyncAnthropic":
     try:
         from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
     except ImportError:
-        raise PackageMissing(f"model {model} needs a package: pip install 'picoclaw-swarm[agent]'") from None
-    bearer = access.variable == "ANTHROPIC_AUTH_TOKEN"
+        raise _missing(model) from None
+    bearer = _is_bearer(access)
     return AsyncAnthropic(
         api_key=None if bearer else access.sent_key,
         auth_token=access.sent_key if bearer else None,
-        base_url=access.address or "https://api.anthropic.com",
+        base_url=access.address or _ADDRESS,
         max_retries=0,  # retries are resilient.py's
         # Its key would go along to wherever an answer leads.
         http_client=DefaultAsyncHttpxClient(follow_redirects=False),

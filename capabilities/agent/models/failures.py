@@ -93,6 +93,13 @@ def key_refused(
     return ModelKeyRefused(f"{model}: the key in {variable} {why}: set another one (HTTP {status}){said}")
 
 
+def key_unsendable(model: str, variable: str) -> ModelKeyRefused:
+    """Return the error for a key that no header of HTTP can carry."""
+    return ModelKeyRefused(
+        f"{model}: the key in {variable} has characters that no key has, such as a line break: set it anew"
+    )
+
+
 def unreachable(model: str, address: str | None, why: str) -> ModelUnavailable:
     """Return the error for a provider to which nothing was sent."""
     place = f" at {shown(address)}" if address else ""

@@ -9,6 +9,7 @@ from typing import Any
 
 from ....errors import ModelRefused
 from . import failures
+from .asked_for import ask_for
 from .breathing import breathing
 from .client import OnText, Question
 from .conversation import Turn
@@ -17,7 +18,7 @@ from .litellm_answer import Cut, StreamedAnswer, whole_turn
 from .litellm_failures import holds_to_no_schema, in_words
 from .litellm_library import abilities, loaded
 from .litellm_question import parameters
-from .named import Access, Model, PackageMissing, read_model
+from .named import Access, Model, read_model
 
 _CONNECT = 10.0
 """Seconds to reach the provider, where litellm tells that apart."""
@@ -38,8 +39,8 @@ class LitellmClient:
     async def ask(self, question: Question, on_text: OnText | None = None) -> Turn:
         """Return the model's answer; see `ModelClient.ask`. It is streamed where somebody listens."""
         model = read_model(question.model)
-        if model.provider.keys and self._access.sent_key is None:
-            raise failures.key_refused(str(model), self._access.variable, None)
+        if model.provider.keys:
+            self._access.key_for(str(model))
         litellm = await asyncio.to_thread(loaded, str(model))
         _users.add(self)
         able = abilities(litellm, model.route)
@@ -90,25 +91,20 @@ class LitellmClient:
         unknown model, or ModelUnavailable when nobody answers.
         """
         provider, way = model.provider, self._access
-        if provider.keys and way.sent_key is None:
-            raise failures.key_refused(str(model), way.variable, None)
+        if provider.keys:
+            way.key_for(str(model))
         if not provider.models_path:
             return
-        httpx2 = await asyncio.to_thread(_http, str(model))
         bearer = "Bearer " if provider.key_header == "Authorization" else ""
         headers = {provider.key_header: f"{bearer}{way.sent_key}"} if way.sent_key else {}
-        try:
-            async with asyncio.timeout(timeout.total_seconds()), httpx2.AsyncClient() as http:
-                address = f"{way.address or provider.address}{provider.models_path}"
-                got = await http.get(address, headers=headers, timeout=timeout.total_seconds())
-        except (TimeoutError, httpx2.HTTPError, httpx2.InvalidURL) as error:
-            why = str(error) or "no answer in time"
-            raise failures.unreachable(str(model), way.address or provider.address, why) from None
-        if failures.key_is_refused(got.status_code, got.text):
-            raise failures.key_refused(str(model), way.variable, way.key, got.status_code)
+        base = way.address or provider.address
+        address = f"{base}{provider.models_path}"
+        got = await ask_for(address, model=str(model), headers=headers, timeout=timeout, base=base)
+        if failures.key_is_refused(got.status, got.text):
+            raise failures.key_refused(str(model), way.variable, way.key, got.status)
         # A gateway need not list what it hands on.
         own = provider.local or way.address in (None, provider.address)
-        if got.status_code == 200 and own and provider.lists_all and not has_model(got.text, model.name):
+        if got.status == 200 and own and provider.lists_all and not has_model(got.text, model.name):
             raise ModelRefused(
                 f"{model} is not among the models of its provider at {failures.shown(address)}: check its name"
                 + (f", or `ollama pull {model.name}`" if model.route.startswith("ollama") else "")
@@ -131,14 +127,6 @@ class LitellmClient:
 
 class _NotHeld(Exception):
     """Raised when a model cannot be held to a schema."""
-
-
-def _http(model: str) -> Any:
-    try:
-        import httpx2
-    except ImportError:
-        raise PackageMissing(f"model {model} needs a package: pip install 'picoclaw-swarm[agent]'") from None
-    return httpx2
 
 
 async def _closing(stream: Any) -> AsyncGenerator[Any, None]:

@@ -51,6 +51,16 @@ class Access:
         """The key, or a placeholder for a server of the user's own; None: nothing to send."""
         return self.key or (_NO_KEY if self.address else None)
 
+    def key_for(self, model: str) -> str:
+        """Return what to send; raises ModelKeyRefused where there is nothing, or no header can carry it."""
+        from . import failures
+
+        if self.sent_key is None:
+            raise failures.key_refused(model, self.variable, None)
+        if not (self.sent_key.isascii() and self.sent_key.isprintable()):
+            raise failures.key_unsendable(model, self.variable)
+        return self.sent_key
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readiness:
