@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,7 +132,9 @@ def _by_model(model: str, path: Path, settings: "LlmSettings") -> "Playing":
         raise UsageError(found.why)
     keys = {os.environ.get(key, "") for provider in PROVIDERS.values() for key in provider.keys}
     try:
-        asked = RecordingClient(connect_models(settings), path, secrets=keys)
+        # Whoever asks this server retries; a second layer here would multiply the questions that are paid for.
+        once = replace(settings, retries=0)
+        asked = RecordingClient(connect_models(once), path, secrets=keys)
     except ModelRefused as error:
         raise UsageError(str(error)) from None
     return Playing(script=Script(rules=()), named=f"{model}, recorded in {path}", models=asked, model=model)

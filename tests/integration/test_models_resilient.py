@@ -71,6 +71,19 @@ async def test_what_the_provider_asks_to_wait_is_waited(llm: FakeLlm, ask: Askin
     assert "asked again in 1." in ask.told[0]
 
 
+@pytest.mark.parametrize("more", [{}, {"as_date": True}], ids=["seconds", "date"])
+async def test_both_ways_to_say_how_long_are_understood(llm: FakeLlm, ask: Asking, more: Any) -> None:
+    llm.play({"rules": [{"answer": {"error": {"kind": "rate_limited", "retry_after": "30h", **more}}}]})
+    with pytest.raises(ModelUnavailable) as raised:
+        await ask(retries=0)
+    assert raised.value.delay == timedelta(hours=24), "and it is bounded"
+    llm.play({"rules": [{"answer": {"error": {"kind": "rate_limited", "retry_after": "40s", **more}}}]})
+    with pytest.raises(ModelUnavailable) as raised:
+        await ask(retries=0)
+    assert raised.value.delay is not None
+    assert timedelta(seconds=30) < raised.value.delay < timedelta(seconds=42)
+
+
 async def test_what_may_have_been_billed_goes_up_with_the_answer(llm: FakeLlm, ask: Asking) -> None:
     llm.play({"rules": [{"times": 2, "answer": CUT}, {"answer": "there"}]})
     turn = await ask()

@@ -56,6 +56,11 @@ def play(of: Script, question: Asked, used: Mapping[str, int] | None = None) -> 
     return answer(rule, question)
 
 
+def test_a_date_is_that_of_a_wait() -> None:
+    with pytest.raises(ConfigError, match="as_date: says how retry_after goes out"):
+        script({"answer": {"error": {"kind": "rate_limited", "as_date": True}}})
+
+
 def after_tool(name: str, result: str, text: str = "go") -> tuple[Message, ...]:
     return (
         User(text=text),

@@ -6,7 +6,8 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from itertools import chain, islice
 from types import ModuleType
 from typing import Any
@@ -162,7 +163,7 @@ def _refusal(
     status, body = _ANSWERS[protocol].error_body(refusal, identity)
     headers = _headers(protocol, identity)
     if refusal.retry_after is not None:
-        headers["retry-after"] = f"{refusal.retry_after.total_seconds():g}"
+        headers["retry-after"] = _retry_after(refusal.retry_after, as_date=refusal.as_date)
     playing.ledger.note(number, status=status)
 
     def ended(how: Ended) -> None:
@@ -177,6 +178,12 @@ def _refusal(
         first=first,
         ended=ended,
     )
+
+
+def _retry_after(wait: timedelta, *, as_date: bool) -> str:
+    if as_date:
+        return format_datetime(datetime.now(UTC) + wait + timedelta(seconds=0.999), usegmt=True)
+    return f"{wait.total_seconds():.3f}".rstrip("0").rstrip(".")
 
 
 def _let_in(script: Script, request: Request, protocol: Protocol, key: str) -> None:

@@ -90,6 +90,8 @@ class Refusal:
     status: int | None = None
     """None: the provider's own for this kind."""
     retry_after: timedelta | None = None
+    as_date: bool = False
+    """`retry_after` goes out as the date when it ends, in whole seconds, as some gateways have it."""
     after: int | None = None
     """Pieces of a stream that come before it; without a stream it comes at once."""
     param: str | None = None

@@ -26,7 +26,7 @@ _ANSWER = (
     "text", "thinking", "json", "structured", "tools", "any_tool", "stop", "usage", "error", "slow", "cut",
     "malformed",
 )  # fmt: skip
-_ERROR = ("kind", "message", "status", "retry_after", "after")
+_ERROR = ("kind", "message", "status", "retry_after", "as_date", "after")
 _USAGE = ("input", "output", "cache_read", "cache_write")
 _STOPS = ("end", "tools", "length", "refused")
 
@@ -195,11 +195,16 @@ class _Reader:
             raise self._wrong((*way, "status"), "status: is an error's, from 400 to 599")
         if kind is None:
             raise self._wrong(way, f"error: wants a kind: {', '.join(get_args(Kind))}")
+        retry_after = self._duration(error, "retry_after", way)
+        as_date = bool(self._flag(error, "as_date", way))
+        if as_date and retry_after is None:
+            raise self._wrong((*way, "as_date"), "as_date: says how retry_after goes out: add retry_after")
         return Refusal(
             kind=kind,
             message=self._text(error, "message", way),
             status=status,
-            retry_after=self._duration(error, "retry_after", way),
+            retry_after=retry_after,
+            as_date=as_date,
             after=self._number(error, "after", way, least=1),
         )
 
