@@ -47,7 +47,7 @@ def panel_json(panel: "Panel") -> dict[str, Any]:
     `node` (null where none of this machine is in the swarm) and `nodes` hold objects as
     `picoclaw get nodes --json` does; `connections` has `nats` and `temporal` with `ok` and `detail`;
     `statistics` has total, online, offline, coordinators, workers, specialists, promoted
-    (names), used, slots.
+    (names), used, slots; `asks` is how many questions of agents wait for an answer.
     """
     from dataclasses import asdict
 
@@ -58,4 +58,5 @@ def panel_json(panel: "Panel") -> dict[str, Any]:
         "connections": {"nats": asdict(panel.nats), "temporal": asdict(panel.temporal)},
         "statistics": asdict(panel.statistics),
         "nodes": [node_json(row) for row in panel.nodes],
+        "asks": panel.asks,
     }

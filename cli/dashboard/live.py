@@ -145,6 +145,7 @@ class _Live:
             self._this(around) if known else None,
             address=self._watch.address,
             connected=self._watch.current,
+            asks=self._watch.asks,
         )
         drawn = frame(
             panel,

@@ -20,16 +20,24 @@ NONE_HERE = (
 async def look(swarm: "Swarm", loaded: "Loaded", node: str | None) -> "Panel":
     """Return the panel as things stand now."""
     from ...config.urls import redact_url
+    from ...swarm.approvals.store import list_open
     from ...swarm.look import look_around
 
     around = await look_around(swarm)
+    asks = len(await list_open(swarm)) if around.asks else 0
     url = swarm.client.connected_url
     address = redact_url(url.geturl()) if url is not None else ""
-    return make_panel(loaded, around, chosen(around, node), address=address, connected=True)
+    return make_panel(loaded, around, chosen(around, node), address=address, connected=True, asks=asks)
 
 
 def make_panel(
-    loaded: "Loaded", around: "Around", this: "NodeRow | None", *, address: str, connected: bool
+    loaded: "Loaded",
+    around: "Around",
+    this: "NodeRow | None",
+    *,
+    address: str,
+    connected: bool,
+    asks: int = 0,
 ) -> "Panel":
     """Return the panel of a look; `address` is the server's, without credentials."""
     from ...swarm.views.dashboard import Connection, Panel, statistics
@@ -40,6 +48,7 @@ def make_panel(
         temporal=_temporal(loaded),
         statistics=statistics(around.nodes),
         nodes=around.nodes,
+        asks=asks,
     )
 
 

@@ -72,7 +72,16 @@ def _statistics(panel: Panel) -> list[str]:
         f"  Roles:      {counted.coordinators} coordinator(s), {workers}",
         *_who_leads(panel),
         f"  Capacity:   {counted.used}/{counted.slots} tasks used",
+        *_asks(panel),
     ]
+
+
+def _asks(panel: Panel) -> list[str]:
+    """Return a line where agents wait for people."""
+    if not panel.asks:
+        return []
+    one = "1 question waits" if panel.asks == 1 else f"{panel.asks} questions wait"
+    return [f"  Approvals:  {one} for an answer: picoclaw approvals"]
 
 
 def _who_leads(panel: Panel) -> list[str]:

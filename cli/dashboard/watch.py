@@ -1,6 +1,7 @@
 """The dashboard's eyes: the swarm followed over one connection after another, for as long as it is shown."""
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ ANSWER = 2.0
 """Seconds that it may take to answer; then it counts as away."""
 AGAIN = 1.0
 """Seconds until a server that is away is looked for again."""
+ASKS_AGAIN = 3.0
+"""Seconds between two looks for questions of agents."""
 REFUSED_AGAIN = 3.0
 """The same where somebody answered and refused."""
 PROBED = 10
@@ -40,6 +43,8 @@ class Watch:
         """When a server was heard last, on the monotonic clock; None: never."""
         self.problem = ""
         """Why nothing is heard now; empty while all is well."""
+        self.asks = 0
+        """Questions of agents that wait for an answer."""
         self.changed = asyncio.Event()
         """Set when there is something new to show; whoever waits on it clears it."""
 
@@ -90,12 +95,22 @@ class Watch:
                 swarm.members.changed = self.changed  # its heartbeats are news here
                 self._swarm = swarm
                 self.problem = ""
+                looked = -ASKS_AGAIN
                 while await self._answers(swarm):
+                    if time.monotonic() - looked >= ASKS_AGAIN:
+                        looked = time.monotonic()
+                        await self._look_for_questions(swarm)
                     self.changed.set()
                     await asyncio.sleep(BEAT)
                 self.problem = f"the NATS server at {self.address} is away"
             finally:
                 self._let_go()
+
+    async def _look_for_questions(self, swarm: "Swarm") -> None:
+        from ...swarm.approvals.store import list_open
+
+        with contextlib.suppress(PicoclawError):  # the next look may tell
+            self.asks = len(await list_open(swarm))
 
     async def _join(self, swarm: "Swarm") -> None:
         """Follow the members; the first look asks each node whether it is there."""

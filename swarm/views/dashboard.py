@@ -46,6 +46,8 @@ class Panel:
     temporal: Connection
     statistics: Statistics
     nodes: tuple[NodeRow, ...]
+    asks: int = 0
+    """Questions of agents that wait for an answer."""
 
 
 def statistics(nodes: Sequence[NodeRow]) -> Statistics:

@@ -92,6 +92,7 @@ def test_an_agent_is_created_asked_approved_described_and_deleted(
     assert question["rules"] == ["ask bash: echo pushed*"]
     (waiting,) = json.loads(run("get", "tasks", "--status", "running", "--json"))
     assert waiting["reason"].startswith(f"waiting for approval {question['id']}: bash")
+    assert "Approvals:  1 question waits for an answer" in run("--swarm.dashboard")
     assert "running (asks)" in run("get", "tasks", "--status", "running")
     assert "allowed" in run("approve", question["id"][:6])
     assert "answered already" in run("deny", question["id"], code=2)

@@ -123,6 +123,14 @@ def test_it_shows_who_leads_where_that_is_no_coordinator_and_who_soon_may() -> N
     assert "Leads:" not in panel_text(panel(*NODES))
 
 
+def test_it_says_that_agents_wait_for_people_and_where_that_is_answered() -> None:
+    assert "Approvals" not in panel_text(panel(*NODES))
+    assert "  Approvals:  1 question waits for an answer: picoclaw approvals\n" in panel_text(
+        replace(panel(*NODES), asks=1)
+    )
+    assert "2 questions wait for an answer" in panel_text(replace(panel(*NODES), asks=2))
+
+
 def test_a_long_status_or_name_keeps_the_bars_in_one_column() -> None:
     rows = panel_text(panel(node("n" * 30, 0, status="suspicious"), node("b", 5))).splitlines()[-2:]
 
