@@ -10,8 +10,8 @@ from ..told import Told
 def executors(_: Sequence[Path], told: Told) -> tuple[Executor, ...]:
     """Return one executor for each CLI that picoclaw knows, installed or not. Raises ConfigError for a policy
     that is wrong."""
-    from ..agent.coding.executor import CodingExecutor
     from ..agent.coding.known import KNOWN
+    from ..agent.coding.served import CodingExecutor
     from ..agent.coding.wanted import refusal
 
     why = refusal(told)

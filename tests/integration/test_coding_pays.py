@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from picoclaw.capabilities.agent.coding.executor import CodingExecutor
 from picoclaw.capabilities.agent.coding.known import CLAUDE as CLAUDE_CLI
 from picoclaw.capabilities.agent.coding.known import CODEX as CODEX_CLI
 from picoclaw.capabilities.agent.coding.known import CodingCli
+from picoclaw.capabilities.agent.coding.served import CodingExecutor
 from picoclaw.capabilities.executor import Context, Readiness
 from picoclaw.swarm.records import Limited, QueuedTask, Result
 from picoclaw.swarm.sharing.accounts import Accounts

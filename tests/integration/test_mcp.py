@@ -170,8 +170,9 @@ async def test_a_server_that_dies_is_started_again_a_few_times_and_then_told_of(
 
 
 async def test_between_calls_it_may_die_unseen(hand: Hand) -> None:
+    before = set(psutil.Process().children())
     async with connected(rogue(""), hand) as shop:
-        (supervisor,) = psutil.Process().children()
+        (supervisor,) = set(psutil.Process().children()) - before
         (program,) = supervisor.children()
         program.kill()
         await wait_for_async(lambda: asyncio.sleep(0, bool(shop.one.connection._state.why)))  # type: ignore[union-attr]

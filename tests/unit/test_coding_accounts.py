@@ -5,8 +5,8 @@ import json
 import pytest
 
 from picoclaw.capabilities.agent.coding.account import Account, passing
-from picoclaw.capabilities.agent.coding.executor import data_of, in_figures
 from picoclaw.capabilities.agent.coding.known import KNOWN, CodingCli
+from picoclaw.capabilities.agent.coding.run import data_of, in_figures
 from picoclaw.tests.support.coding_clis import AIDER, CLAUDE, CLAUDE_SPENT, CODEX, GEMINI, GEMINI_REFUSED
 
 pytestmark = pytest.mark.unit

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from picoclaw.capabilities.agent.coding.executor import CodingExecutor
 from picoclaw.capabilities.agent.coding.known import CODEX
+from picoclaw.capabilities.agent.coding.served import CodingExecutor
 from picoclaw.capabilities.executor import Described
 from picoclaw.config.settings import SwarmSettings
 from picoclaw.errors import ConfigError

@@ -1,8 +1,6 @@
 """A coding CLI as an agent: one run of the program, in a work tree where the task has a repository."""
 
 import asyncio
-import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,7 +17,7 @@ from ...child.words import last_words, log_of
 from ...command.executor import meaning_of
 from ...definitions.read import Definition
 from ...definitions.schema import CommandDefinition
-from ...executor import Context, Readiness
+from ...executor import Context
 from ...removal import remove
 from ..approvals.handed_on import held_to
 from ..approvals.policy import Policy
@@ -36,47 +34,12 @@ _WORDS = 600
 
 
 @dataclass(frozen=True, slots=True)
-class CodingExecutor:
-    """Serves the lane `agent:NAME` by a coding CLI, where it is installed and has a key."""
+class CodingRun:
+    """Carries out one task."""
 
     cli: CodingCli
-    refused: str = ""
-    """Why this machine does not want it, in words; empty: it does."""
-
-    @property
-    def agent(self) -> str:
-        return self.cli.name
-
-    @property
-    def program(self) -> str:
-        return self.cli.name
-
-    @property
-    def own(self) -> bool:
-        return False
-
-    @property
-    def capabilities(self) -> frozenset[str]:
-        return frozenset()
-
-    def readiness(self, capability: str) -> Readiness:
-        """Return whether it is wanted, and the program, git and a key are here; some file look-ups."""
-        if self.refused:
-            return Readiness(False, self.refused)
-        for program in (self.cli.name, "git"):
-            if shutil.which(program) is None:
-                return Readiness(
-                    False, f"needs {program} on the PATH: install it, or add its folder to the node's PATH"
-                )
-        if self._key is None:
-            return Readiness(
-                False, f"needs {' or '.join(self.cli.keys)}: set it in the environment of the node"
-            )
-        return Readiness(True)
-
-    @property
-    def _key(self) -> str | None:
-        return next((name for name in self.cli.keys if os.environ.get(name)), None)
+    key: str | None
+    """The variable whose key it may have."""
 
     async def execute(self, task: QueuedTask, context: Context) -> Result:
         """Run it. Raises FinalError or RetryableError with its last words, and with what it had cost."""
@@ -138,12 +101,11 @@ class CodingExecutor:
         return self.cli.read(printed)
 
     def _definition(self, task: QueuedTask) -> Definition:
-        key = self._key
         body = CommandDefinition.model_validate(
             {
                 "command": [self.cli.name],
                 "directory": "workspace" if task.task.repository is None else "worktree",
-                "env": [key] if key is not None else list(self.cli.keys[:1]),
+                "env": [self.key] if self.key is not None else list(self.cli.keys[:1]),
                 "timeout": TIMEOUT,
             }
         )
