@@ -92,7 +92,7 @@ class AgentExecutor:
                     tool.spec.name for tool in box if isinstance(tool, Alongside) and tool.alongside
                 ),
             )
-            with agent_span(profile.name):
+            with agent_span(profile.name, task.id):
                 ended = await run(work, tool_environment(self.settings.agents))
             change = await opened.finish(task)
         result = result_of(ended, schema)
@@ -120,9 +120,17 @@ def result_of(ended: Ended, schema: Mapping[str, Any] | None) -> Result:
 def in_figures(ended: Ended) -> str:
     """Return in one line what a run took."""
     spent, usage = ended.state.spent, ended.state.usage
-    cost = "at an unknown price" if usage.usd is None else f"for {usage.usd:.4f} USD"
+    if usage.usd is not None:
+        cost = f"for {usage.usd:.4f} USD"
+    elif spent.usd and not spent.maybe_billed:  # what may have been billed stands there at its worst case
+        cost = f"for at least {spent.usd:.4f} USD ({spent.unpriced} of them at an unknown price)"
+    else:
+        cost = "at an unknown price"
     lost = f", {spent.maybe_billed} more maybe billed" if spent.maybe_billed else ""
-    return f"{ended.state.turns} turns of {ended.state.model}, {usage.input} tokens read and {usage.output} written, {cost}{lost}"
+    turns = f"{ended.state.turns} turn{'s' * (ended.state.turns != 1)}"
+    return (
+        f"{turns} of {ended.state.model}, {usage.input} tokens read and {usage.output} written, {cost}{lost}"
+    )
 
 
 def schema_of(task: QueuedTask) -> dict[str, Any] | None:
