@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from ..swarm.membership.heartbeat import Advert
 from ..swarm.records import new_id
 from ..swarm.swarm import Me, Swarm, open_swarm
 from .adverts import Adverts, Definitions
+from .closed import close_to_others
 from .jobs import JobTable
 from .model_check import refused_models
 from .offering import Offering, make_offering
@@ -87,6 +89,7 @@ class Node:
         Raises ConfigError for a wrong definition file or with `strict`, PlanError for a wrong workflow
         file, NodeNameTaken, and what connecting raises.
         """
+        close_to_others()
         adverts = self.adverts
         offering = await adverts.begin()
         self.definitions.registered.refused = await refused_models(self.settings, offering)
@@ -172,7 +175,7 @@ class Node:
             if promotion is not None:
                 swarm.tasks.start(promotion.run(), name="stand by as coordinator")
             await self.definitions.registered.register(registry, offering.executors, by=self.name)
-            self._greet(swarm, offering)
+            self._greet(swarm, offering, announcer.advert.sandbox)
             self.ready.set()
             await self._until_stopped(swarm)
             announcer.drain()
@@ -266,7 +269,7 @@ class Node:
         me = Me(node=self.name, run=self.run)
         return open_swarm(dial, nats, hid=self.settings.swarm.hid, me=me)
 
-    def _greet(self, swarm: Swarm, offering: Offering) -> None:
+    def _greet(self, swarm: Swarm, offering: Offering, sandbox: str | None) -> None:
         settings = self.settings.swarm
         serves = ", ".join(sorted(offering.offer.capabilities)) or "no tasks itself"
         self.say(f"{self.name} ({settings.role}, pid {os.getpid()}) is in swarm {swarm.names.hid!r}")
@@ -276,6 +279,11 @@ class Node:
                 "this %s serves no task: give it --swarm.capabilities, such as general (it was told %s)",
                 settings.role,
                 ", ".join(settings.capabilities),
+            )
+        if offering.offer.agents and sandbox == "none":
+            log.warning(
+                "commands of agents run in no sandbox here: they reach all that this user can, and could answer what "
+                "agents ask people; `picoclaw doctor` says why, agents.sandbox=bubblewrap runs none then"
             )
         for name, why in offering.not_ready.items():
             self.say(f"declared, not ready: {name}: {why}")
