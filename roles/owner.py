@@ -12,7 +12,6 @@ from ..swarm.background import Background, background
 from ..swarm.demand import Offer
 from ..swarm.entries import Accepted, Cancelled, Entry, Failed
 from ..swarm.follow import Followed
-from ..swarm.records import Plan, Request
 from ..swarm.swarm import Swarm
 from . import dispatch
 from .agents.parent import end_with_parent
@@ -24,9 +23,8 @@ from .late import late
 from .ledger import Fenced, Ledger, Purged
 from .manifest import write_plan
 from .planning.by_model.when import asks_for_model
-from .planning.plan import make_plan
 from .planning.template import Template
-from .planning.validate import validate
+from .planning.without_model import plan_without_model
 from .policies import Policies
 from .quotas import check_size
 from .repeating import Repeated, repeat
@@ -188,7 +186,9 @@ class Owner:
                     return
                 plan = made
             else:
-                plan = await asyncio.to_thread(_planned, ledger.request, self.templates, offers, self.no_mind)
+                living = tuple(member.offer for member in self.swarm.members.living())
+                told = (ledger.request, self.templates, offers, living, self.no_mind)
+                plan = await asyncio.to_thread(plan_without_model, *told)
             plan = check_size(plan, self.swarm.live.record)
         except PlanError as error:
             log.warning("Request failed: %s", error, extra={"request": self.request_id})
@@ -259,7 +259,3 @@ class Owner:
 
         await ledger.each(ledger.settle(step, entry(step)) for step in open_steps)
         await self.swarm.queue.withdraw(self.request_id)
-
-
-def _planned(request: Request, templates: Sequence[Template], offers: Sequence[Offer], no_model: str) -> Plan:
-    return validate(make_plan(request, templates, offers, no_model))

@@ -76,8 +76,10 @@ def request(ctx: click.Context, id: str, as_json: bool) -> int:
     ID is an id such as r-k3pq…, a beginning of one that fits no other, or `last`. A task's id shows it.
 
     \b
-    --json: an object with request (as `get requests --json`), tasks (as `get
-    tasks --json`), history: objects with at, seq, step (empty: the request),
+    --json: an object with request (as `get requests --json`), planned (null
+    before there is a plan; by: request, template, model, or direct, which is one
+    task because no plan would do; note says why), tasks (as `get tasks --json`),
+    history: objects with at, seq, step (empty: the request),
     what, attempt, node, by, reason; spent by its agents with all that they
     handed on (turns, tokens, usd or null for an unknown price, unpriced_turns,
     maybe_billed_turns; null: no model was asked), budget, shared (keys of its

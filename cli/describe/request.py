@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ..printing.forms import PRIORITIES, history_json, request_json, shown_status, task_json
 from ..printing.output import age, echo, echo_json, echo_table, safe, stamp
-from ..printing.planned import origin
+from ..printing.planned import origin, origin_json
 from .fields import NAME, REASON, TEXT, print_fields, print_history
 from .policy import policy_fields
 
@@ -33,6 +33,7 @@ async def describe_request(swarm: "Swarm", state: "RequestState", around: "Aroun
         echo_json(
             {
                 "request": request_json(row),
+                "planned": origin_json(state.plan),
                 "tasks": [task_json(task) for task in tasks],
                 "history": [history_json(entry) for entry in history],
                 "spent": spent_json(tree.spent),

@@ -1,9 +1,21 @@
 """How a plan came about, in a few words for a terminal."""
 
+from typing import Any
+
 from ...swarm.records import Plan
 from .output import safe
 
 _NOTE = 200
+
+
+def origin_json(plan: Plan | None) -> dict[str, Any] | None:
+    """Return the stable JSON form of how a plan came about; None: there is no plan yet."""
+    if plan is None:
+        return None
+    planning = plan.planning
+    by = planning.by if planning is not None else "template" if plan.template else "request"
+    more = planning.model_dump(mode="json", exclude={"v", "by", "settled"}) if planning is not None else {}
+    return {"by": by, "template": plan.template, **more}
 
 
 def origin(plan: Plan) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from picoclaw.capabilities.agent.budget.of_journal import spent_in
+from picoclaw.capabilities.agent.budget.of_journal import spent_in
 from picoclaw.capabilities.executor import Context
 from picoclaw.config.settings import LlmSettings
 from picoclaw.errors import FinalError
@@ -259,6 +260,28 @@ async def test_what_a_model_was_paid_for_is_not_asked_again_by_the_next_coordina
     assert asked(llm) == 4
     steps = await read_journal(swarm, request, PLAN_STEP)
     assert spent_in(steps).maybe_billed == 1
+    await holds(swarm, request)
+
+
+async def test_a_coordinator_without_a_model_that_takes_over_has_it_done_as_one_task_and_says_so(
+    lab: Lab, llm: FakeLlm
+) -> None:
+    llm.play({"rules": [rule(PLANNER, {**TWO, "slow": {"first": "30s"}})]})
+    first = await lab.coordinator(llm=settings(llm), name="first")
+    await lab.worker(executors(Runs("research", do=find)))
+    swarm = await lab.door()
+    request = await ask(swarm, "Compare two queues")
+
+    async def thinks() -> bool:
+        return asked(llm) == 1
+
+    await wait_for_async(thinks, 15)
+    await first.crash()
+    await lab.coordinator(name="second")
+    ended = await end_of(swarm, request, timeout=40)
+    assert ended.head.state == "done"
+    planning = report_of(ended)["planning"]
+    assert (planning["by"], planning["note"]) == ("direct", "this coordinator has no model to plan it")
     await holds(swarm, request)
 
 

@@ -140,6 +140,7 @@ async def test_cancelling_a_request_stops_what_runs_and_what_waits(lab: Lab, ver
     assert "Reason:          waits for first" in waiting.stdout
     assert (ran.returncode, ran.stdout) == (0, f"{request} ended cancelled\n")
     assert described["request"]["status"] == "cancelled"
+    assert described["planned"] == {"by": "template", "template": "two"}
     assert [task["state"] for task in described["tasks"]] == ["cancelled", "cancelled"]
     whats = [entry["what"] for entry in described["history"] if not entry["step"]]
     assert whats == ["accepted", "planned", "cancelling", "cancelled"]

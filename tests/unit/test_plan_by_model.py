@@ -17,6 +17,8 @@ from picoclaw.roles.planning.by_model.prompt import ask_for_plan, marked, planne
 from picoclaw.roles.planning.by_model.when import asks_for_model
 from picoclaw.roles.planning.plan import make_plan as plan_without_model
 from picoclaw.roles.planning.template import shipped_templates
+from picoclaw.roles.planning.without_model import WHY
+from picoclaw.roles.planning.without_model import plan_without_model as plan_of_no_model
 from picoclaw.swarm.demand import Offer
 from picoclaw.swarm.records import Planning, RepositoryRef, Request, Task
 
@@ -182,6 +184,21 @@ def test_one_task_in_words_goes_to_the_most_general_of_those_that_take_them() ->
     only = (Offer(node="x", role="worker", capabilities=frozenset({"docs"})),)
     with pytest.raises(PlanError, match=r"prose; nor does a live node take .* \(on offer: docs\)"):
         direct_plan(REQUEST, make_menu(only), why)
+
+
+def test_without_a_model_words_become_one_task_of_a_node_that_has_one() -> None:
+    plan = plan_of_no_model(REQUEST, shipped_templates(), (), OFFERS)
+    assert [(task.step, task.demand) for task in plan.tasks] == [("task", "research")]
+    assert plan.planning == Planning(by="direct", note=WHY)
+    only = (Offer(node="x", role="worker", capabilities=frozenset({"docs"})),)
+    for request, offers, words in (
+        (REQUEST, only, "no model is configured to plan it"),
+        (REQUEST.model_copy(update={"plan": "model"}), OFFERS, "this coordinator has none"),
+        (REQUEST.model_copy(update={"text": "Review this"}), OFFERS, "needs a repository"),
+        (REQUEST.model_copy(update={"template": "reviw"}), OFFERS, "reviw"),
+    ):
+        with pytest.raises(PlanError, match=words):
+            plan_of_no_model(request, shipped_templates(), (), offers)
 
 
 def test_a_template_that_matches_goes_first_unless_the_request_says_otherwise() -> None:
