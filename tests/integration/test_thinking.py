@@ -20,7 +20,7 @@ from picoclaw.roles.thinking.mind import Mind
 from picoclaw.roles.thinking.planning import plan_by_model
 from picoclaw.roles.thinking.writing import write_report
 from picoclaw.swarm.entries import Accepted
-from picoclaw.swarm.records import Plan, Result
+from picoclaw.swarm.records import Limited, Plan, Result
 from picoclaw.swarm.submission import new_request
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.executors import Runs, executors
@@ -195,6 +195,23 @@ async def test_notes_of_a_coordinator_that_was_killed_are_no_report_of_the_next(
     assert await write_report(ledger, again, OUTCOMES, {}) == written
     assert isinstance(again.client, Says)
     assert again.client.asked == []
+
+
+async def test_plan_and_report_are_paid_by_the_request_and_what_is_spent_asks_nobody(lab: Lab) -> None:
+    ledger = await accepted(lab, budget=Limited(turns=1))
+
+    async def says(system: str, question: str) -> str:
+        return planned("one", "two")
+
+    thinks = mind(says)
+    plan = await plan_by_model(ledger, thinks, ())
+    assert isinstance(plan, Plan)
+    assert len(plan.tasks) == 2
+    said = await write_report(ledger, thinks, OUTCOMES, {})
+    assert isinstance(said, str)
+    assert said.startswith("no model wrote this report: no money is left to ask test/small: request r-")
+    assert isinstance(thinks.client, Says)
+    assert len(thinks.client.asked) == 1
 
 
 async def test_in_a_tiny_window_every_result_is_read_though_the_request_alone_would_fill_it(

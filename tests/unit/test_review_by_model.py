@@ -9,10 +9,15 @@ from hypothesis import strategies as st
 
 from picoclaw.capabilities.agent.loop.answers import mismatch
 from picoclaw.capabilities.agent.reviewing.answer import SCHEMA, ModelAnswer, read_answer
+from picoclaw.capabilities.agent.reviewing.executor import ModelReviewExecutor
 from picoclaw.capabilities.agent.reviewing.places import NOWHERE, strike_places
 from picoclaw.capabilities.agent.reviewing.prompt import ask
 from picoclaw.capabilities.agent.reviewing.verify import listed, verify
+from picoclaw.capabilities.analyzers.review import ReviewExecutor
+from picoclaw.capabilities.families.analyzers import executors
 from picoclaw.capabilities.findings import Finding, ModelWord, Review, ToolRun
+from picoclaw.capabilities.told import Told
+from picoclaw.config.settings import LlmSettings, Settings
 from picoclaw.roles.synthesis.code_review import join_code_review
 from picoclaw.roles.synthesis.outcome import Outcome
 from picoclaw.swarm.records import Plan, Request, Result, Task
@@ -164,6 +169,14 @@ def test_whatever_it_claims_every_finding_has_its_quotation(claims: list[dict[st
 @pytest.mark.parametrize("data", [None, "prose", [], {"seen": [{"path": 1}]}])
 def test_what_is_no_answer_is_none(data: Any) -> None:
     assert read_answer(data) is None
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_a_switch_leaves_reviews_to_the_analyzers(read: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-fake")
+    settings = Settings(llm=LlmSettings(model="anthropic/claude-opus-5", review=read))
+    (executor,) = executors((), Told(settings=settings))
+    assert isinstance(executor, ModelReviewExecutor if read else ReviewExecutor)
 
 
 def test_the_question_names_each_finding_and_cannot_be_left() -> None:
