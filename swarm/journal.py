@@ -21,6 +21,7 @@ from .foreign import warn_foreign
 from .kv import last_message
 from .log import scan
 from .records import read_json, version_of
+from .server_time import server_time
 from .steps import Intent, Outcome, Step, Takeover, read_step
 from .subjects import Names
 from .swarm import Swarm
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 
 READ = timedelta(minutes=2)
 """Longest time in which one journal may be read through."""
-SOON = timedelta(seconds=1)
+SOON = timedelta(milliseconds=500)
 """An intent that took longer to write may be old by now: whoever was frozen meanwhile looks again before its effect."""
 _FETCHES = 8
 """Bodies that are fetched at once."""
@@ -141,6 +142,8 @@ async def take_over(swarm: Swarm, request: str, step: str, *, attempt: int) -> T
         log=log,
     )
     journal = TaskJournal(appender, swarm.names, swarm.artifacts, request, step)
+    if not swarm.members.server.known:
+        await server_time(swarm)
     takeover = Takeover(attempt=attempt, node=swarm.me.node, run=swarm.me.run)
     await journal.take(takeover, swarm.members.server.now)
     return journal

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from picoclaw.capabilities.agent.budget.of_journal import spent_in
-from picoclaw.capabilities.agent.budget.of_journal import spent_in
 from picoclaw.capabilities.executor import Context
 from picoclaw.config.settings import LlmSettings
 from picoclaw.errors import FinalError

@@ -1,6 +1,9 @@
 """The journal on a real server: one writer, fenced by take-over; large bodies; removed with its request."""
 
 import asyncio
+import threading
+import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,12 +12,14 @@ from pydantic import JsonValue
 from picoclaw.errors import JobCancelled, RecordRefused
 from picoclaw.swarm.artifact_expiry import ArtifactExpiry
 from picoclaw.swarm.entries import Cancelled, Queued
-from picoclaw.swarm.journal import TaskJournal, read_journal, take_over
+from picoclaw.swarm.journal import SOON, TaskJournal, read_journal, take_over
 from picoclaw.swarm.prune import remove_request
 from picoclaw.swarm.server_time import server_time
 from picoclaw.swarm.steps import Intent, Outcome, Step, Takeover
 from picoclaw.swarm.subjects import REQUEST_STEP, request_id
 from picoclaw.swarm.swarm import Me, Swarm
+from picoclaw.tests.support.fault_points import writes
+from picoclaw.tests.support.relay import Relay
 from picoclaw.tests.support.swarm import Lab
 from picoclaw.tests.support.waiting import wait_for_async
 
@@ -49,6 +54,46 @@ async def test_a_later_attempt_reads_what_an_earlier_one_wrote_and_fences_it(lab
         await first.append(outcome(2))
     await second.append(outcome(2))
     assert told(await read_journal(two, REQUEST, "task"))[-1] == "outcome 2"
+
+
+async def test_an_intent_whose_answer_came_late_has_no_effect_where_the_task_was_taken_over_meanwhile(
+    lab: Lab,
+) -> None:
+    """As after SIGSTOP: it was stored in time, and whoever wrote it learns that too late."""
+    passing = threading.Event()
+    # So that its connection stands meanwhile, as it does at the usual settings.
+    lab.nats = replace(lab.nats, heartbeat_interval=timedelta(seconds=5))
+    async with Relay(lab.nats.urls[0]) as relay:
+        one = await lab.door(me=Me(node="w1", run="run1"), url=relay.url)
+        two = await lab.door(me=Me(node="w2", run="run2"))
+        first = await take(one)
+        held = relay.point(
+            writes("journal", entry="intent"), "after", lambda _: passing.wait(20), then="pass"
+        )
+        begun = time.monotonic()
+        writing = asyncio.create_task(
+            first.append(Intent(number=1, what="tool", name="bash", repeatable=False))
+        )
+        await wait_for_async(lambda: bool(held.seen))
+
+        async def stored() -> bool:
+            return len(await read_journal(two, REQUEST, "task")) == 2
+
+        await wait_for_async(stored)
+        second = await take(two, 2)
+        assert told(list(second.steps)) == ["takeover 1", "intent 1", "takeover 2"]
+        await asyncio.sleep(max(0.0, begun + SOON.total_seconds() + 0.1 - time.monotonic()))
+        passing.set()
+        with pytest.raises(JobCancelled, match="taken over by a later attempt"):
+            await writing
+
+
+async def test_a_task_is_as_old_as_its_first_attempt(lab: Lab) -> None:
+    first = await take(await lab.door(me=Me(node="w1", run="run1")))
+    second = await lab.door(me=Me(node="w2", run="run2"))
+    await asyncio.sleep(0.3)
+    age = (await take(second, 2)).age
+    assert timedelta(seconds=0.3) <= age <= first.age + timedelta(seconds=0.1)
 
 
 async def test_an_attempt_that_comes_too_late_writes_nothing(lab: Lab) -> None:
