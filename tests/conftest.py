@@ -62,9 +62,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell what was measured, where a file for it was named (`make chaos`)."""
-    lines = figures.table(Path(os.environ[figures.VARIABLE])) if figures.VARIABLE in os.environ else []
-    if lines:
-        terminalreporter.section("figures")
+    if figures.VARIABLE not in os.environ:
+        return
+    noted = Path(os.environ[figures.VARIABLE])
+    for title, lines in {"figures": figures.table(noted), **figures.tables(noted)}.items():
+        if lines:
+            terminalreporter.section(title)
         for line in lines:
             terminalreporter.write_line(line)
 

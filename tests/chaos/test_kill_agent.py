@@ -5,6 +5,7 @@ the end. Questions are counted at the fake provider, uses of `bash` in a file th
 """
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +16,15 @@ import pytest
 
 from picoclaw.swarm.approvals.store import decide, list_open
 from picoclaw.swarm.journal import read_journal
+from picoclaw.swarm.sharing.accounts import Accounts, today
+from picoclaw.swarm.sharing.spending import Sum, tree_key
 from picoclaw.swarm.steps import Intent
 from picoclaw.swarm.submission import Ended
+from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.command import SpawnPicoclaw
 from picoclaw.tests.support.fake_llm import KEY, FakeLlm, fake_llm
 from picoclaw.tests.support.fault_points import When, writes
-from picoclaw.tests.support.figures import figure
+from picoclaw.tests.support.figures import figure, row
 from picoclaw.tests.support.fleet import Fleet, fleet_on
 from picoclaw.tests.support.nats import StartNats
 from picoclaw.tests.support.waiting import wait_for_async
@@ -30,6 +34,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
 HANDS = ("w1", "w2")
 ENDS_WITHIN = 60.0
 TURNS = 3
+TABLE = "the kill table: kill -9 at every step of an agent"
 PROFILE = """
 name: tester
 model: anthropic/claude-fake
@@ -50,6 +55,11 @@ class Place:
     def repeated(self, when: When) -> int:
         """How many turns are asked again: those that were asked, and whose answer is not written."""
         return int(self.what == "turn" and self.entry == "outcome" and when == "before")
+
+    def lost(self, when: When) -> int:
+        """How many turns count as maybe billed: begun, and without an answer that is written."""
+        begun = self.entry == "intent" and when == "after"
+        return int(self.what == "turn" and begun) or self.repeated(when)
 
     def uncertain(self, when: When) -> bool:
         """Whether nobody can know if `bash` ran."""
@@ -117,6 +127,16 @@ async def start(fleet: Fleet, home: Path, llm: FakeLlm) -> None:
     await fleet.serving("c1", *HANDS)
 
 
+async def counted(swarm: Swarm, request: str) -> Sum:
+    """What a request's account says was spent; nothing is left reserved in it, nor in the day's."""
+    accounts = Accounts(swarm.wire, swarm.names)
+    account, _ = await accounts.read(tree_key(request))
+    day, _ = await accounts.read(today(time.time()))
+    assert not {**account.running, **day.running}, "reserved for nobody"
+    assert day.ended == account.ended, "the only request of its day"
+    return account.ended
+
+
 async def end_of(fleet: Fleet, request: str) -> tuple[Ended, int]:
     """Wait for the end, and go on without a step that is uncertain; return how often that was asked."""
     asked = 0
@@ -172,12 +192,23 @@ async def test_an_agent_killed_with_9_goes_on_where_it_was(
             assert ended.result is not None
             assert "It is done." in ended.result.summary
             used = record.read_text().count("used")
-            print(
-                f"{when:6} {place.name:18} turns asked {llm.billed()}, bash used {used}, people asked {asked}"
+            total = await counted(fleet.swarm, request)
+            row(
+                TABLE,
+                {
+                    "killed": when,
+                    "what was being written": place.name,
+                    "turns billed": f"{llm.billed()} of {TURNS}",
+                    "counted as maybe billed": total.maybe_billed,
+                    "`bash` ran": used,
+                    "a person was asked": "yes" if asked else "no",
+                },
+                order=(0, PLACES.index(place), when == "after"),
             )
             assert llm.billed() == TURNS + place.repeated(when)
             assert used == place.used(when)
             assert asked == int(place.uncertain(when))
+            assert (total.turns, total.maybe_billed) == (TURNS + place.lost(when), place.lost(when))
             steps = await read_journal(fleet.swarm, request, "task")
             shares = {step.number for step in steps if isinstance(step, Intent) and step.name == "share"}
             assert len(shares) == 1, "the same use, under the same number"
