@@ -176,6 +176,7 @@ async def _dispatch(
     from .errors import echo_warning
     from .printing.live import LiveLines
     from .printing.progress import spinning
+    from .result.next_steps import spent_and_left
     from .session import open_session
 
     async with spinning("waiting for the swarm"), open_session(loaded) as swarm:
@@ -206,6 +207,9 @@ async def _dispatch(
         code = print_end(ended, request.id, as_json=as_json)
         if said := headline(ended):
             lines.say(f"{said}; once more: picoclaw result {request.id}")
+        if not as_json:
+            for line in await spent_and_left(swarm, ended, request.id):
+                lines.say(line)
         return code
 
 

@@ -78,6 +78,7 @@ async def _live(swarm: "Swarm", found: "Found") -> int:
     from .dispatch_command import print_end
     from .printing.live import LiveLines
     from .result.command import show_result
+    from .result.next_steps import spent_and_left
 
     around = await look_around(swarm)
     lines = LiveLines()
@@ -94,7 +95,10 @@ async def _live(swarm: "Swarm", found: "Found") -> int:
             if not isinstance(event, Ended):
                 lines.show(event)
             elif found.step is None:
-                return print_end(event, found.id, as_json=False)
+                code = print_end(event, found.id, as_json=False)
+                for line in await spent_and_left(swarm, event, found.id):
+                    lines.say(line)
+                return code
     return await show_result(swarm, await _again(swarm, found), as_json=False)
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ...swarm.swarm import Swarm
     from ...swarm.views.agents import AgentRow
 
+AT_ONCE = 1.0
+"""Seconds: what was stored that soon after it was created is how it was created."""
 EPILOG = """\b
 Examples:
   picoclaw describe agent coder
@@ -57,10 +59,12 @@ def agent(ctx: click.Context, name: str, as_json: bool) -> int:
 
 
 def _print(row: "AgentRow") -> None:
+    from .rows import described
+
     record = row.record
     print_fields(
         ("Name", safe(row.name)),
-        ("Description", safe(record.description, REASON) if record is not None else ""),
+        ("Description", described(row)),
         ("Defined", _defined(row)),
         *(_limits(record) if record is not None else ()),
         ("Served by", safe(", ".join(row.nodes)) or "no node now"),
@@ -82,7 +86,8 @@ def _defined(row: "AgentRow") -> str:
     if row.record is None:
         return "by the nodes that serve it; the registry has none of this name"
     by = safe(row.record.created_by) or "-"
-    changed = f", changed {stamp(row.changed_at)}" if row.changed_at is not None else ""
+    later = row.changed_at is not None and row.changed_at - row.record.created_at > AT_ONCE
+    changed = f", changed {stamp(row.changed_at)}" if row.changed_at is not None and later else ""
     return f"in the registry, created {stamp(row.record.created_at)} by {by}{changed}"
 
 

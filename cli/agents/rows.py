@@ -68,8 +68,17 @@ def _where(row: "AgentRow") -> str:
     return "registry" if row.record is not None else "nodes"
 
 
-def _description(row: "AgentRow") -> str:
-    return safe(row.record.description if row.record is not None else "", TEXT)
+def described(row: "AgentRow") -> str:
+    """Return what an agent is for; of one that no registry has, as picoclaw itself knows those of its name."""
+    if row.record is not None:
+        return safe(row.record.description, TEXT)
+    from ...capabilities.agent.coding.known import KNOWN
+    from ...capabilities.agent.profiles.built_in import BUILT_IN
+
+    known = {profile.name: profile.description for profile in BUILT_IN}
+    return known.get(row.name) or (
+        f"The program {row.name}" if row.name in {one.name for one in KNOWN} else ""
+    )
 
 
 LISTING: Listing["AgentRow"] = Listing(
@@ -78,7 +87,7 @@ LISTING: Listing["AgentRow"] = Listing(
         ("MODEL", _model),
         ("NODES", lambda row: str(len(row.nodes))),
         ("FREE", lambda row: str(row.free)),
-        ("DESCRIPTION", _description),
+        ("DESCRIPTION", described),
     ),
     wide=(
         ("NAME", lambda row: safe(row.name)),
@@ -88,7 +97,7 @@ LISTING: Listing["AgentRow"] = Listing(
         ("FREE", lambda row: str(row.free)),
         ("SKILLS", lambda row: safe(", ".join(row.record.skills)) or "-" if row.record else "-"),
         ("CAPABILITIES", lambda row: safe(", ".join(row.record.capabilities)) or "-" if row.record else "-"),
-        ("DESCRIPTION", _description),
+        ("DESCRIPTION", described),
     ),
     name=lambda row: safe(row.name),
     form=agent_json,

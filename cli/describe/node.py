@@ -20,6 +20,14 @@ RECENT = 10
 """Ended tasks that are listed."""
 
 
+async def _models(swarm: "Swarm", agents: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the agents, each with its models as the registry has them; none: that of the node."""
+    from ...swarm.agents.store import list_agents
+
+    registered = {one.record.name: one.record.models for one in await list_agents(swarm)}
+    return {agent: tuple(registered.get(agent, ())) for agent in agents}
+
+
 async def describe_node(swarm: "Swarm", row: "NodeRow", around: "Around", as_json: bool) -> None:
     """Print everything about a node."""
     from ...swarm.look_ended import ended_on
@@ -63,8 +71,8 @@ async def describe_node(swarm: "Swarm", row: "NodeRow", around: "Around", as_jso
         echo(f"Optional:        agent {safe(name)}: {safe(why, REASON)}")
     if row.agents:
         echo("\nAgents:")
-        for agent in row.agents:
-            echo(f"  - {safe(agent)}")
+        for agent, models in (await _models(swarm, row.agents)).items():
+            echo(f"  - {safe(agent)}" + (f" ({safe(', '.join(models))})" if models else ""))
     if row.tasks:
         echo("\nTasks:")
         for held in row.tasks:

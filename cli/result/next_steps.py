@@ -9,6 +9,7 @@ from ..printing.output import safe
 
 if TYPE_CHECKING:
     from ...swarm.submission import Ended
+    from ...swarm.swarm import Swarm
 
 PATCH = "changes.patch"
 CODE_REVIEW = "picoclaw.code-review"
@@ -26,6 +27,14 @@ def files_left(ended: "Ended", request_id: str, saved: Sequence[Path] = ()) -> I
             yield f"apply the change: git apply {safe(quote(str(file)), 500)}"
     if not saved and any(task.get("artifacts") for task in _tasks(ended)):
         yield f"its files: picoclaw result {request_id} --artifacts DIR"
+
+
+async def spent_and_left(swarm: "Swarm", ended: "Ended", request_id: str) -> list[str]:
+    """Return what the models of a request took, where any was asked, and how to get its files."""
+    from ...gateway.spending import request_spent, spent_words
+
+    paid = spent_words(await request_spent(swarm, request_id))
+    return [*([f"{ended.head.state}, {paid}"] if paid else []), *files_left(ended, request_id)]
 
 
 def whats_next(ended: "Ended", *, local: bool) -> Iterator[str]:

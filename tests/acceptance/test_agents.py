@@ -1,6 +1,7 @@
 """Agents as a user defines and asks them: create, dispatch, approve, describe, delete; without a swarm, a file."""
 
 import json
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,7 +89,7 @@ def test_an_agent_is_created_asked_approved_described_and_deleted(
     (question,) = wait_for(asked, 30)
     assert "echo pushed > pushed.txt" in question["text"]
     door.expect(rf"task +asks \({question['id']}\): bash command=echo pushed > pushed.txt")
-    door.expect(rf'answer it: picoclaw approve {question["id"]}, or: picoclaw deny {question["id"]} --why')
+    door.expect(rf"answer it: picoclaw approve {question['id']}, or: picoclaw deny {question['id']} --why")
     assert question["rules"] == ["ask bash: echo pushed*"]
     (waiting,) = json.loads(run("get", "tasks", "--status", "running", "--json"))
     assert waiting["reason"].startswith(f"waiting for approval {question['id']}: bash")
@@ -99,6 +100,8 @@ def test_an_agent_is_created_asked_approved_described_and_deleted(
     assert door.finish(40) == 0, door.output
     assert run("approvals").strip() == "no agent waits for an answer"
     assert "waits for approval: " not in door.output, "it is told once"
+    assert "done, 3 turns, " in door.output
+    assert re.search(r"its files: picoclaw result r-\w+ --artifacts DIR", door.output)
     calls = [call for call in llm.calls() if call["state"] == "answered"]
     assert len(calls) == 3, "the denied command was told the model, and the third turn ended it"
     here = spawn_picoclaw("dispatch", "push it again", "--agent", "coder", *told, terminal=True)
@@ -115,7 +118,8 @@ def test_an_agent_is_created_asked_approved_described_and_deleted(
     assert "Served by:       hand" in text
     assert "10 turns, then it wraps up" in text
     assert "deny   bash: curl*" in text
-    assert "coder" in run("describe", "node", "hand")
+    assert "  - coder (anthropic/claude-fake)\n" in run("describe", "node", "hand")
+    assert "Does what is asked in plain words" in run("get", "agents")
     assert "give the whole name" in run("delete", "agent", "cod", code=2)
     run("delete", "agent", "coder")
     wait_for(lambda: "coder" not in run("get", "agents", "-o", "name").split(), 20)
