@@ -1,5 +1,6 @@
 """The executor of agents: one task's way from its text to a result."""
 
+import logging
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from .approvals.handed_on import held_to
 from .context import AgentContext
 from .loop.answers import data_of, mismatch
 from .loop.run import Ended, run
+from .loop.speech import Speech
 from .loop.work import Terms, take_up
 from .models.chain import chain
 from .models.connect import connect_models
@@ -29,6 +31,8 @@ from .tools.tool import Alongside
 from .tools.toolbox import Kit, built_in, toolbox
 from .traced import agent_span
 from .workspace.workspace import open_workspace
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class AgentExecutor:
                 # Of these the profile names the servers and skills, not the tools.
                 tools += await stack.enter_async_context(source.open(kit))
             box = toolbox(tools)
-            client = connect_models(self.settings.llm)
+            client = connect_models(self.settings.llm, told=await stack.enter_async_context(_Aloud(context)))
             stack.push_async_callback(client.close)
             repository = task.task.repository
             terms = Terms(
@@ -100,6 +104,21 @@ class AgentExecutor:
             [result.log or "", *(tool.said for tool in box if isinstance(tool, Bash) and tool.said)]
         )
         return result.model_copy(update={"artifacts": (*change, *result.artifacts), "log": log})
+
+
+class _Aloud(Speech):
+    """Tells whoever watches, and the log, why a model is asked again, or another one instead."""
+
+    def __init__(self, context: AgentContext) -> None:
+        async def say(lines: str) -> None:
+            await context.progress("; ".join(lines.split("\n")[:-1]))
+
+        super().__init__(say)
+
+    def __call__(self, line: str) -> None:
+        """Take one line; never blocks."""
+        log.warning("%s", line)
+        self.add(f"{line}\n")
 
 
 def result_of(ended: Ended, schema: Mapping[str, Any] | None) -> Result:

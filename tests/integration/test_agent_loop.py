@@ -85,9 +85,10 @@ async def test_a_task_goes_from_a_question_by_tools_to_an_answer(
 async def test_watchers_see_what_is_said_and_change_nothing(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with fake_llm(WRITES) as llm:
+    with fake_llm({"rules": [{"times": 1, "answer": {"error": "overloaded"}}, *WRITES["rules"]]}) as llm:
+        settings = settings_for(llm, monkeypatch)
         await lab.coordinator()
-        await lab.worker(agent(settings_for(llm, monkeypatch)))
+        await lab.worker(agent(replace(settings, llm=replace(settings.llm, retries=1))))
         swarm = await lab.door()
         request = await ask(swarm, "write and read", demand="noop")
 
@@ -104,7 +105,9 @@ async def test_watchers_see_what_is_said_and_change_nothing(
         assert isinstance(goes[-1], Said)
         said = "".join(event.text for event in stays if isinstance(event, Said))
         assert said == "I write.\nThe file says: hi\n"
-        assert any(isinstance(event, Progress) and "uses bash" in event.message for event in stays)
+        told = [event.message for event in stays if isinstance(event, Progress)]
+        assert any("uses bash" in message for message in told)
+        assert any("is overloaded" in message and "asked again in" in message for message in told)
         assert llm.billed() == 3
 
 
