@@ -16,6 +16,7 @@ from .limits.live import LiveLimits
 from .puller import Source
 from .records import Request
 from .subjects import EXPECTED_SUBJECT_SEQ, LEVELS, Names, split_log_subject
+from .tracing.context import in_headers
 from .wire import (
     ANSWER,
     REQUEST_TIMEOUT,
@@ -119,7 +120,8 @@ class Inbox:
         past `patience`.
         """
         packed = await pack_request(request, self._artifacts)
-        subject, headers = self._names.inbox(request.priority, request.id), {EXPECTED_SUBJECT_SEQ: "0"}
+        subject = self._names.inbox(request.priority, request.id)
+        headers = {EXPECTED_SUBJECT_SEQ: "0", **in_headers(request.trace)}
         if at is not None:
             subject = self._names.later(request.id)
             headers |= later_headers(self._names, request, at)

@@ -13,6 +13,7 @@ from .demand import parse_demand
 from .lanes import Lanes
 from .records import QueuedTask
 from .subjects import EXPECTED_SUBJECT_SEQ, SCHEDULE, SCHEDULE_TARGET, Names
+from .tracing.context import in_headers
 from .wire import AGAIN, ANSWER, WRONG_LAST_SEQUENCE, ApiError, Wire
 
 PATIENCE = timedelta(seconds=20)
@@ -35,10 +36,11 @@ class Queue:
         key = await self._lanes.ensure(parse_demand(queued.lane or queued.task.demand), queued.priority)
         subject = self._names.task(key, queued.priority, queued.request, queued.task.step)
         payload, loop = queued.to_bytes(), asyncio.get_running_loop()
+        headers = {EXPECTED_SUBJECT_SEQ: "0", **in_headers(queued.trace)}
         deadline = loop.time() + PATIENCE.total_seconds()
         while True:
             try:
-                await self._wire.store(subject, payload, headers={EXPECTED_SUBJECT_SEQ: "0"}, timeout=ANSWER)
+                await self._wire.store(subject, payload, headers=headers, timeout=ANSWER)
                 return True
             except ApiError as error:
                 if error.code == WRONG_LAST_SEQUENCE:
@@ -57,7 +59,7 @@ class Queue:
         await self._wire.store(
             self._names.delay(queued.request, queued.task.step),
             queued.to_bytes(),
-            headers={SCHEDULE: f"@at {when}", SCHEDULE_TARGET: target},
+            headers={SCHEDULE: f"@at {when}", SCHEDULE_TARGET: target, **in_headers(queued.trace)},
         )
 
     async def withdraw(self, request: str, step: str = "*") -> None:

@@ -20,6 +20,8 @@ EXPECTED_SUBJECT_SEQ = "Nats-Expected-Last-Subject-Sequence"
 SCHEDULE = "Nats-Schedule"
 SCHEDULE_TARGET = "Nats-Schedule-Target"
 SCHEDULE_ZONE = "Nats-Schedule-Time-Zone"
+TRACEPARENT = "traceparent"
+"""W3C Trace Context, as others who trace the server's messages read it; ours stands in the record too."""
 FIRED = "cron-"
 """Begins the last token of a fired schedule in the inbox, where a request's has its id."""
 

@@ -4,6 +4,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from ..subjects import TRACEPARENT
+
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
 _SAMPLED = 1
 
@@ -32,6 +34,12 @@ def read_traceparent(text: str | None) -> SpanPlace | None:
         return None
     place = SpanPlace(int(trace, 16), int(span, 16), bool(int(flags, 16) & _SAMPLED))
     return place if place.trace and place.span else None
+
+
+def in_headers(trace: str | None) -> dict[str, str]:
+    """Return a place as headers of a message; none for None and for what names none."""
+    place = read_traceparent(trace)
+    return {} if place is None else {TRACEPARENT: str(place)}
 
 
 def request_place(request: str, parent: SpanPlace | None) -> SpanPlace:

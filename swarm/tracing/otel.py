@@ -1,7 +1,10 @@
 """OpenTelemetry: spans by its SDK, sent by OTLP over HTTP; imported only where tracing is on."""
 
+import logging
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 
 from opentelemetry import trace
 from opentelemetry.context import Context
@@ -14,6 +17,11 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from . import names
 from .context import SpanPlace, read_traceparent, request_place
 from .spans import PRESENT, Span, Value
+
+log = logging.getLogger(__name__)
+
+LAST = timedelta(seconds=5)
+"""Longest wait for the last spans, when a node stops."""
 
 
 class _Ids(RandomIdGenerator):
@@ -37,15 +45,17 @@ class _Open:
 
     def set(self, attributes: Mapping[str, Value]) -> None:
         """Add attributes; a request's state is its end."""
-        self.span.set_attributes(dict(attributes))
+        self.span.set_attributes({name: _sound(value) for name, value in attributes.items()})
         self.ended = self.ended or names.REQUEST_STATE in attributes
 
 
 class OtelTracing:
     """Makes spans and sends them from a thread of its own."""
 
-    def __init__(self, node: str, *, content: bool, timeout: float | None) -> None:
-        """`timeout`: longest time of one try to send, in seconds; None: the environment says it."""
+    def __init__(self, node: str, *, content: bool, timeout: float | None, last: timedelta = LAST) -> None:
+        """`timeout`: longest time of one try to send, in seconds; None: the environment says it. `last`: longest
+        wait for the last spans when it is closed."""
+        self._last = last.total_seconds()
         self._content = content
         self._ids = _Ids()
         resource = Resource.create({"service.instance.id": node})
@@ -56,11 +66,15 @@ class OtelTracing:
         self._tracer = self._provider.get_tracer("picoclaw")
 
     @contextmanager
-    def span(self, name: str, attributes: Mapping[str, Value], parent: str | None = None) -> Iterator[Span]:
-        """Open a span below the `traceparent`, or the present one."""
+    def span(
+        self, name: str, attributes: Mapping[str, Value], parent: str | None = None, *, client: bool = False
+    ) -> Iterator[Span]:
+        """Open a span below the `traceparent`, or the present one. `client`: of a call to another service."""
+        kind = trace.SpanKind.CLIENT if client else trace.SpanKind.INTERNAL
         place = read_traceparent(parent)
         context = _below(place) if place is not None else None
-        made = _Open(self._tracer.start_span(name, context, attributes=dict(attributes)), self._content)
+        made = _Open(self._tracer.start_span(name, context, kind), self._content)
+        made.set(attributes)
         try:
             with self._present(made):
                 yield made
@@ -108,7 +122,17 @@ class OtelTracing:
 
     def close(self) -> None:
         """Send what is left; blocks for some seconds at most."""
-        self._provider.shutdown()
+        # Each batch has a time limit, but there may be several, and a collector that never answers.
+        sending = threading.Thread(target=self._provider.shutdown, name="last spans", daemon=True)
+        sending.start()
+        sending.join(self._last)
+        if sending.is_alive():
+            log.warning("the last spans were not sent within %g s: is the collector there?", self._last)
+
+
+def _sound(value: Value) -> Value:
+    """Return a value that can be sent: of half a character the whole batch would be lost."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _below(place: SpanPlace) -> Context:

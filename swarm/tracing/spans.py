@@ -25,9 +25,9 @@ class Tracing(Protocol):
     """Makes spans; one for each open swarm."""
 
     def span(
-        self, name: str, attributes: Mapping[str, Value], parent: str | None = None
+        self, name: str, attributes: Mapping[str, Value], parent: str | None = None, *, client: bool = False
     ) -> AbstractContextManager[Span]:
-        """Open a span below the `traceparent`, or the present one."""
+        """Open a span below the `traceparent`, or the present one. `client`: of a call to another service."""
         ...
 
     def request(self, request: str, parent: str | None) -> AbstractContextManager[Span]:
@@ -57,7 +57,9 @@ class Off:
     """No tracing."""
 
     @contextmanager
-    def span(self, name: str, attributes: Mapping[str, Value], parent: str | None = None) -> Iterator[Span]:
+    def span(
+        self, name: str, attributes: Mapping[str, Value], parent: str | None = None, *, client: bool = False
+    ) -> Iterator[Span]:
         """Run the block alone."""
         yield _NOTHING
 
@@ -81,7 +83,8 @@ PRESENT: ContextVar[Tracing] = ContextVar("tracing", default=OFF)
 
 def span(name: str, operation: str, attributes: Mapping[str, Value]) -> AbstractContextManager[Span]:
     """Open a span of the GenAI conventions below the present one."""
-    return PRESENT.get().span(f"{operation} {name}", {names.OPERATION: operation, **attributes})
+    told = {names.OPERATION: operation, **attributes}
+    return PRESENT.get().span(f"{operation} {name}", told, client=operation == names.CHAT)
 
 
 def traceparent() -> str | None:

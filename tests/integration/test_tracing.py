@@ -1,8 +1,11 @@
 """A run behind a fake model is one trace, sent by OTLP over HTTP to a real receiver, without what was said."""
 
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -10,7 +13,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from picoclaw.swarm.tracing import names
+from picoclaw.swarm.tracing import names, otel
 from picoclaw.tests.support.agents import agent, settings_for
 from picoclaw.tests.support.fake_llm import fake_llm
 from picoclaw.tests.support.swarm import Lab, ask, end_of
@@ -69,6 +72,25 @@ def receiver() -> Iterator[Receiver]:
             thread.join()
 
 
+def told(span: Span) -> dict[str, Any]:
+    """The attributes of a span."""
+    found: dict[str, Any] = {}
+    for attribute in span.attributes:
+        value = attribute.value
+        listed = [one.string_value for one in value.array_value.values]
+        found[attribute.key] = listed or value.string_value or value.int_value
+    return found
+
+
+@contextmanager
+def silent() -> Iterator[int]:
+    """A collector that takes connections and never answers; yields its port."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(16)
+        yield listening.getsockname()[1]
+
+
 async def traced_run(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> tuple[str, Receiver]:
     with receiver() as taken, fake_llm(SCRIPT) as llm:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{taken.port}")
@@ -87,7 +109,7 @@ async def test_a_run_is_one_trace_without_what_was_said(lab: Lab, monkeypatch: p
     spans = taken.spans()
     by_id = {span.span_id: span for span in spans}
     above = {span.name: by_id[span.parent_span_id].name if span.parent_span_id else "" for span in spans}
-    model = f"{names.CHAT} anthropic/claude-fake"
+    model = f"{names.CHAT} claude-fake"
     assert above == {
         names.REQUEST_SPAN: "",
         names.PLAN_SPAN: names.REQUEST_SPAN,
@@ -97,9 +119,34 @@ async def test_a_run_is_one_trace_without_what_was_said(lab: Lab, monkeypatch: p
         f"{names.EXECUTE_TOOL} recall": f"{names.INVOKE_AGENT} tester",
     }
     assert len({span.trace_id for span in spans}) == 1
+    assert {span.name for span in spans if span.kind == Span.SPAN_KIND_CLIENT} == {model}
+    (last,) = [told(span) for span in spans if told(span).get(names.FINISH_REASONS) == ["stop"]]
+    assert last[names.PROVIDER] == "anthropic"
+    assert last[names.REQUEST_MODEL] == last[names.RESPONSE_MODEL] == "claude-fake"
+    assert last[names.INPUT_TOKENS] > 0
+    assert last[names.CACHE_READ_TOKENS] >= 0
+    (agent_told,) = [told(span) for span in spans if span.name == f"{names.INVOKE_AGENT} tester"]
+    assert agent_told[names.CONVERSATION_ID] == f"{request}.task"
     assert sum(span.name == model for span in spans) == 2
     assert request.encode() in b"".join(taken.bodies)
     assert b"zebra" not in b"".join(taken.bodies)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["silent", "away"])
+def test_a_collector_that_does_not_answer_holds_nothing_up_but_the_stop_and_that_not_long(
+    there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with silent() as port:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port if there else 1}")
+        tracing = otel.OtelTracing("n", content=False, timeout=3, last=timedelta(seconds=0.5))
+        begun = time.monotonic()
+        for number in range(2000):
+            with tracing.span(f"s{number}", {"half": "\ud800"}) as span:
+                span.set({"half": "\ud800"})
+        assert time.monotonic() - begun < 3
+        begun = time.monotonic()
+        tracing.close()
+        assert time.monotonic() - begun < 3
 
 
 async def test_what_was_said_is_recorded_where_it_is_asked_for(

@@ -5,11 +5,13 @@ import sys
 
 import pytest
 
+from picoclaw.capabilities.agent.models.conversation import Assistant, ToolAnswer, ToolCall, User
+from picoclaw.capabilities.agent.models.traced import as_message
 from picoclaw.swarm.records import QueuedTask, Request
 from picoclaw.swarm.same_request import same_request
 from picoclaw.swarm.tracing import names
 from picoclaw.swarm.tracing.begin import begin_tracing, is_asked
-from picoclaw.swarm.tracing.context import SpanPlace, read_traceparent, request_place
+from picoclaw.swarm.tracing.context import SpanPlace, in_headers, read_traceparent, request_place
 from picoclaw.swarm.tracing.spans import OFF, span, traceparent
 from picoclaw.tests.support.examples import EXAMPLES
 
@@ -67,6 +69,27 @@ def test_off_nothing_is_imported_and_a_span_is_nothing() -> None:
         assert traceparent() is None
 
 
+def test_messages_have_the_form_of_the_conventions() -> None:
+    call = ToolCall(id="c1", name="read", arguments={"path": "a"})
+    assert as_message(Assistant(text="I look", calls=(call,))) == {
+        "role": "assistant",
+        "parts": [
+            {"type": "text", "content": "I look"},
+            {"type": "tool_call", "id": "c1", "name": "read", "arguments": {"path": "a"}},
+        ],
+    }
+    assert as_message(ToolAnswer(call="c1", name="read", text="b")) == {
+        "role": "tool",
+        "parts": [{"type": "tool_call_response", "id": "c1", "response": "b"}],
+    }
+    assert as_message(User(text="hi"))["parts"] == [{"type": "text", "content": "hi"}]
+
+
+def test_a_place_is_a_header_of_a_message() -> None:
+    assert in_headers(GIVEN) == {"traceparent": GIVEN}
+    assert in_headers(None) == in_headers("nonsense") == {}
+
+
 def test_the_same_request_may_come_from_another_trace() -> None:
     request, queued = EXAMPLES["request"], EXAMPLES["queued_task"]
     assert isinstance(request, Request)
@@ -76,7 +99,7 @@ def test_the_same_request_may_come_from_another_trace() -> None:
 
 
 def test_the_names_of_models_and_tools_are_the_conventions() -> None:
-    said = {value for name, value in vars(names).items() if name.isupper()}
+    said = {value for name, value in vars(names).items() if name.isupper() and isinstance(value, str)}
     assert {"gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model"} <= said
     assert {"gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "gen_ai.tool.name"} <= said
     assert {"chat", "invoke_agent", "execute_tool"} <= said
