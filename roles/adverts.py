@@ -71,7 +71,9 @@ class Definitions:
     """Reads them; raises ConfigError or PlanError."""
     registered: RegisteredAgents = field(default_factory=RegisteredAgents)
     """The agents that the swarm knows, which `load` reads too."""
-    _read: tuple[Signature, object] | None = field(default=None, init=False)
+    stamp: Callable[[], object] = lambda: None
+    """What else `load` depends on, as it stands now."""
+    _read: tuple[Signature, object, object] | None = field(default=None, init=False)
 
     def first(self) -> Catalogue:
         """Read them for the first time. Raises ConfigError or PlanError."""
@@ -93,8 +95,8 @@ class Definitions:
             log.warning("definitions changed and were not taken over: %s", error)
             return None
 
-    def _now(self) -> tuple[Signature, object]:
-        return signature(self.paths), self.registered.version
+    def _now(self) -> tuple[Signature, object, object]:
+        return signature(self.paths), self.registered.version, self.stamp()
 
 
 def fixed(executors: Executors, templates: tuple[Template, ...] = ()) -> Definitions:

@@ -1,5 +1,7 @@
 """Definitions: the user's capabilities, agents and workflows, read from where the settings say they lie."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from ..capabilities.agent.profiles.known import FOLDER, POLICY
@@ -24,4 +26,18 @@ def definitions(settings: Settings, home: Path) -> Definitions:
         return Catalogue(executors=load_executors(capabilities, told), templates=load_templates(workflows))
 
     paths = (*capabilities, *workflows, *agents, policy)
-    return Definitions(paths=paths, load=load, registered=registered)
+    return Definitions(paths=paths, load=load, registered=registered, stamp=_skills(settings))
+
+
+def _skills(settings: Settings) -> Callable[[], object]:
+    """Return what tells whether skills came or went, or those of picoclaw's own agents became ready."""
+    from ..capabilities.agent.skills.adverts import SkillAdverts
+    from ..capabilities.agent.skills.shelf import stamp_of
+
+    adverts = SkillAdverts(settings, os.environ)
+
+    def stamp() -> object:
+        ready = adverts.capabilities(("*",), ready=True) if settings.llm.model else frozenset[str]()
+        return stamp_of(settings), ready
+
+    return stamp

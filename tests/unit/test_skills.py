@@ -6,6 +6,7 @@ import os
 import re
 import tarfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,9 @@ from picoclaw.capabilities.agent.skills.tool import SkillSource, SkillTool
 from picoclaw.capabilities.agent.tools.toolbox import Kit
 from picoclaw.capabilities.registry import load_executors, missing
 from picoclaw.capabilities.told import Told
-from picoclaw.config.settings import AgentsSettings, Settings, SkillsSettings
+from picoclaw.config.settings import AgentsSettings, LlmSettings, Settings, SkillsSettings
 from picoclaw.errors import ConfigError, NotFound, UsageError
+from picoclaw.roles.definitions import definitions
 from picoclaw.tests.support.agent_tools import Hand
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(30)]
@@ -400,3 +402,32 @@ def test_a_node_advertises_the_skills_of_its_agents_and_says_what_they_need(
     assert missing("ready", executors) == ""
     assert missing("lacks", executors) == "needs no-such-program on the PATH"
     assert "unused" not in executors
+
+
+def test_a_skill_is_advertised_as_soon_as_it_is_there_and_picoclaws_own_agent_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "x")
+    skills = tmp_path / "skills"
+    settings = Settings(
+        skills=SkillsSettings(path=(skills,)),
+        llm=LlmSettings(model="anthropic/x"),
+        agents=AgentsSettings(sandbox="none"),
+    )
+    read = definitions(settings, tmp_path / "home")
+    assert "invoices" not in read.first().executors
+    assert read.again() is None
+    write(skills / "invoices")
+    write(skills / "lacks", "---\nname: lacks\ndescription: b\nneeds: no-such-program\n---\nx\n")
+    catalogue = read.again()
+    assert catalogue is not None
+    assert missing("invoices", catalogue.executors) == ""
+    assert "lacks" not in catalogue.executors, "nobody asked for it, so nobody is told what it needs"
+    assert (
+        "invoices"
+        not in definitions(replace(settings, llm=LlmSettings()), tmp_path / "home").first().executors
+    )
+    (skills / "invoices" / "SKILL.md").unlink()
+    gone = read.again()
+    assert gone is not None
+    assert "invoices" not in gone.executors

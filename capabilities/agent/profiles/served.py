@@ -9,6 +9,7 @@ from ...told import Told
 from ..models.chain import chain
 from ..models.named import readiness as model_readiness
 from ..skills.adverts import SkillAdverts
+from .built_in import PLACE
 from .profile import Profile
 
 
@@ -36,7 +37,12 @@ class ProfileExecutor:
 
     @property
     def _of_skills(self) -> frozenset[str]:
-        return frozenset() if self.adverts is None else self.adverts.capabilities(self.profile.skills)
+        if self.adverts is None:
+            return frozenset()
+        if self.profile.place == PLACE:
+            # Nobody chose its skills: those that are not ready are none of its user's business.
+            return self.adverts.capabilities(self.profile.skills, ready=True) if self.models else frozenset()
+        return self.adverts.capabilities(self.profile.skills)
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from .skill import FILE, Broken, Skill, Source
 
 SHIPPED = Path(__file__).parent / "shipped"
 OF_REPOSITORY = Path(".picoclaw", "skills")
+Stamp = tuple[tuple[str, int, int, int], ...]
 MOST = 500
 """Skills of one folder."""
 
@@ -44,6 +45,23 @@ def skill_folders(settings: Settings) -> tuple[Path, ...]:
 def shelf_of(settings: Settings) -> Shelf:
     """Return every skill of this machine; a broken one is named, and keeps nobody from the others."""
     return find_skills([*((folder, "user") for folder in skill_folders(settings)), (SHIPPED, "shipped")])
+
+
+def stamp_of(settings: Settings) -> Stamp:
+    """Return what tells one state of the shelf from another: place, time, size and inode of each skill's file."""
+    found: list[tuple[str, int, int, int]] = []
+    for folder in (*skill_folders(settings), SHIPPED):
+        try:
+            names = sorted(os.listdir(folder))[: 2 * MOST]
+        except OSError:
+            continue
+        for file in (folder / FILE, *(folder / name / FILE for name in names)):
+            try:
+                status = file.stat()
+            except OSError:
+                continue
+            found.append((str(file), status.st_mtime_ns, status.st_size, status.st_ino))
+    return tuple(found)
 
 
 def find_skills(folders: Sequence[tuple[Path, Source]]) -> Shelf:

@@ -54,7 +54,9 @@ class SkillSource:
         ready: list[Skill] = []
         for skill in shelf.chosen(kit.profile.skills):
             if why := not_ready(skill, machine):
-                log.warning("Skill %s is not ready: %s", skill.name, why)
+                # Who takes whatever there is misses nothing.
+                level = logging.WARNING if skill.name in kit.profile.skills else logging.DEBUG
+                log.log(level, "Skill %s is not ready: %s", skill.name, why)
             else:
                 ready.append(skill)
         return tuple(ready)
