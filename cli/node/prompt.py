@@ -9,6 +9,7 @@ import click
 from ...errors import PicoclawError
 from ...gateway.asked import HERE, check_repository, means_this_folder, store_repository
 from ...roles.node import Node
+from ...roles.thinking.connecting import coordinators_models, lacking
 from ...swarm.look import look_around
 from ...swarm.submission import Ended, new_request, submit, watch
 from ...swarm.swarm import Swarm
@@ -17,7 +18,8 @@ from ..get.nodes import LISTING
 from ..logs.log_setup import draw_prompt, show_prompt
 from ..printing.live import LiveLines
 from ..printing.output import echo, safe_lines
-from .typed import Typed, help_text, read_typed
+from ..result.next_steps import spent_and_left
+from .typed import NOBODY, Typed, Words, help_text, read_typed
 from .typed_line import clear_typed_line, in_foreground, kept_at_ctrl_c
 
 HINT = """\
@@ -41,7 +43,8 @@ async def prompt(node: Node) -> None:
         text = line.strip()
         if text:
             try:
-                await _do(node, node.swarm, read_typed(text, node.adverts.templates))
+                words = _words(node)
+                await _do(node, node.swarm, read_typed(text, node.adverts.templates, words), words)
             except PicoclawError as error:
                 said, _, advice = str(error).partition("\n")
                 echo_error(said)
@@ -89,9 +92,18 @@ def clear_line() -> bool:
     return True
 
 
-async def _do(node: Node, swarm: Swarm, typed: Typed) -> None:
+def _words(node: Node) -> Words:
+    """Return what this coordinator makes of words that no workflow serves."""
+    llm = node.settings.llm
+    if not coordinators_models(llm):
+        return NOBODY
+    why = lacking(llm)
+    return Words(planned=not why, why_not=why)
+
+
+async def _do(node: Node, swarm: Swarm, typed: Typed, words: Words) -> None:
     if typed.does == "help":
-        echo(help_text(node.adverts.templates))
+        echo(help_text(node.adverts.templates, words))
     elif typed.does == "status":
         around = await look_around(swarm)
         LISTING.show(around.nodes, "table")
@@ -130,3 +142,5 @@ async def _send(node: Node, swarm: Swarm, typed: Typed) -> None:
         if event.head.state != "done":
             # The report says why, where there is one.
             echo_error(f"{request.id} {event.head.state}" + ("" if told else f": {event.head.reason}"))
+        for line in await spent_and_left(swarm, event, request.id):
+            lines.say(line)

@@ -10,6 +10,7 @@ from ...errors import UsageError
 from ...gateway.demanded import demand_of
 from ...roles.planning.asked_for import near_ask
 from ...roles.planning.template import Template, asks_for_template
+from ...swarm.demand import AGENT_PREFIX
 from ..printing.output import safe
 
 _WORDS: dict[str, Literal["help", "status", "quit"]] = {
@@ -17,6 +18,8 @@ _WORDS: dict[str, Literal["help", "status", "quit"]] = {
     "status": "status", "get nodes": "status", "nodes": "status", "ps": "status",
     "quit": "quit", "exit": "quit", "q": "quit", "bye": "quit",
 }  # fmt: skip
+FIRST = ("dispatch", "-c", "--capability", "--agent", "--repo")
+"""With what a line begins that says more than words."""
 SHOWN = 12
 """Workflows that `help` names."""
 
@@ -33,7 +36,20 @@ class Typed:
     """The folder or URL that it is about, where the line names one."""
 
 
-def read_typed(line: str, templates: Sequence[Template]) -> Typed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What becomes of words that no workflow serves."""
+
+    planned: bool = False
+    """The coordinator's model plans them."""
+    why_not: str = ""
+    """Why the model that is set cannot be asked; empty where none is set."""
+
+
+NOBODY = Words()
+
+
+def read_typed(line: str, templates: Sequence[Template], words: Words = NOBODY) -> Typed:
     """Return what a line asks for.
 
     Raises UsageError, in two lines, for one that nothing here serves.
@@ -42,62 +58,74 @@ def read_typed(line: str, templates: Sequence[Template]) -> Typed:
     word = " ".join(text.lower().removeprefix("picoclaw ").rstrip(".!").split())
     if word in _WORDS:
         return Typed(does=_WORDS[word])
-    if text.split()[0] in ("dispatch", "-c", "--capability") or text.startswith("picoclaw dispatch "):
-        return _dispatched(text.removeprefix("picoclaw "))
+    if text.split()[0] in FIRST or text.startswith("picoclaw dispatch "):
+        return _dispatched(text.removeprefix("picoclaw "), words)
     if any(template.name == text for template in templates):
         return Typed(does="send", text=text, template=text)
     if any(asks_for_template(text, template) for template in templates):
         return Typed(does="send", text=text)
-    raise UsageError(_not_served(text, templates))
+    if words.planned:
+        return Typed(does="send", text=text)
+    raise UsageError(_not_served(text, templates, words))
 
 
-def _dispatched(text: str) -> Typed:
-    """Read `-c CAPABILITY [--repo DIR] TEXT`, with or without `dispatch` before it, TEXT in quotes or not."""
+def _dispatched(text: str, words: Words) -> Typed:
+    """Read `-c CAPABILITY [--repo DIR] TEXT`, with or without `dispatch` before it, TEXT in quotes or not.
+
+    `--agent NAME` may stand for the capability, and where a model plans, neither need be there.
+    """
     try:
-        words = shlex.split(text)
+        parts = shlex.split(text)
     except ValueError:  # a quotation mark that is never closed, such as an apostrophe
-        words = text.split()
-    words = words[1:] if words[0] == "dispatch" else words
-    given = {"-c": "", "--repo": ""}
+        parts = text.split()
+    parts = parts[1:] if parts[0] == "dispatch" else parts
+    given = {"-c": "", "--agent": "", "--repo": ""}
     said: list[str] = []
-    while words:
-        word, *words = words
-        word = "-c" if word == "--capability" else word
-        if word in given and words:
-            given[word], *words = words
+    while parts:
+        part, *parts = parts
+        part = "-c" if part == "--capability" else part
+        if part in given and parts:
+            given[part], *parts = parts
         else:
-            said.append(word)
-    if said and given["-c"]:
-        demand, _ = demand_of(given["-c"], None, {})
+            said.append(part)
+    wanted = AGENT_PREFIX + given["--agent"] if given["--agent"] else given["-c"]
+    if said and (wanted or words.planned) and not (given["-c"] and given["--agent"]):
+        demand = demand_of(wanted, None, {})[0] if wanted else None
         return Typed(does="send", text=" ".join(said), demand=demand, repo=given["--repo"] or None)
     raise UsageError(
-        "write -c CAPABILITY and what is to be done, such as: -c docs --repo . Check the docs\n"
+        "write -c CAPABILITY or --agent NAME and what is to be done, such as: -c docs --repo . Check the docs\n"
         "whatever else `picoclaw dispatch` takes, it takes in a terminal of its own"
     )
 
 
-def _not_served(text: str, templates: Sequence[Template]) -> str:
+def _not_served(text: str, templates: Sequence[Template], words: Words) -> str:
     """Say what would work."""
     near = near_ask(text, templates)
     meant = f"; did you mean {near!r}?" if near else ""
     if not near and (name := nearest_word(text, [template.name for template in templates])):
         meant = did_you_mean(name, [name])
+    lacks = f": other words need a model, and {words.why_not}" if words.why_not and not meant else ""
     return (
-        f"nothing here serves {safe(text[:60])!r}{meant}\n"
+        f"nothing here serves {safe(text[:60])!r}{meant}{lacks}\n"
         'say "Review this repository", -c CAPABILITY TEXT for one task, or help for all that works'
     )
 
 
-def help_text(templates: Sequence[Template]) -> str:
+def help_text(templates: Sequence[Template], words: Words = NOBODY) -> str:
     """Return what can be said at the prompt."""
     rows = [
         ("Review this repository", "review this folder, in words"),
         ("-c CAPABILITY TEXT", "one task, such as: -c docs --repo . Check the docs"),
+        ("--agent NAME TEXT", "one task for an agent, such as: --agent coder --repo . Mend the test"),
         ("status", "the nodes of this swarm (as `picoclaw get nodes`)"),
         ("quit", "drain and end this node, as Ctrl-C on an empty line does"),
     ]
-    rows[2:2] = [(template.name, template.title or "a workflow") for template in templates[:SHOWN]]
+    if words.planned:
+        rows.append(
+            ("anything else", "planned by this coordinator's model; --repo . TEXT gives it this folder")
+        )
+    rows[3:3] = [(template.name, template.title or "a workflow") for template in templates[:SHOWN]]
     lines = [f"  {safe(left):<24} {safe(right)}" for left, right in rows]
     if len(templates) > SHOWN:
-        lines.insert(2 + SHOWN, f"  … and {len(templates) - SHOWN} more: `picoclaw workflows list`")
+        lines.insert(3 + SHOWN, f"  … and {len(templates) - SHOWN} more: `picoclaw workflows list`")
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from picoclaw.cli.node.typed import Typed, help_text, read_typed
+from picoclaw.cli.node.typed import Typed, Words, help_text, read_typed
 from picoclaw.errors import UsageError
 from picoclaw.roles.planning.asked_for import near_ask
 from picoclaw.roles.planning.template import shipped_templates
@@ -42,6 +42,26 @@ def test_what_nothing_serves_is_answered_in_two_lines(line: str) -> None:
         read_typed(line, TEMPLATES)
     assert str(refused.value).count("\n") == 1
     assert ("did you mean 'Review this repository'" in str(refused.value)) == line.startswith("Rev")
+
+
+def test_with_a_model_any_words_are_a_request() -> None:
+    words = Words(planned=True)
+    assert read_typed("Tell me a joke", TEMPLATES, words) == Typed(does="send", text="Tell me a joke")
+    assert read_typed("--repo . Mend it", TEMPLATES, words) == Typed(does="send", text="Mend it", repo=".")
+    assert "anything else" in help_text(TEMPLATES, words)
+    assert "anything else" not in help_text(TEMPLATES)
+
+
+def test_a_model_that_cannot_be_asked_says_why() -> None:
+    with pytest.raises(UsageError, match="other words need a model, and model x needs a key"):
+        read_typed("Tell me a joke", TEMPLATES, Words(why_not="model x needs a key"))
+
+
+def test_an_agent_is_asked_by_name() -> None:
+    asked = read_typed("--agent coder --repo . Mend the test", TEMPLATES)
+    assert asked == Typed(does="send", text="Mend the test", demand="agent:coder", repo=".")
+    with pytest.raises(UsageError, match="write -c CAPABILITY or --agent NAME"):
+        read_typed("--agent coder -c docs Mend it", TEMPLATES)
 
 
 def test_help_names_the_workflows() -> None:
