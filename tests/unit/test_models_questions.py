@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -105,6 +106,30 @@ def test_a_schema_that_cannot_be_held_to_is_told_in_words() -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "tools", "held", "told"),
+    [
+        ("openai/gpt-5.5", True, True, False),
+        ("openai/gpt-5.5", False, True, False),
+        ("ollama/qwen3", True, False, True),
+        ("ollama/qwen3", False, True, True),
+        ("openrouter/z-ai/glm-5", True, False, True),
+    ],
+)
+def test_who_uses_tools_is_held_to_a_schema_only_where_that_leaves_the_tools(
+    model: str, tools: bool, held: bool, told: bool
+) -> None:
+    asked = question(
+        schema={"type": "object"},
+        tools=(ToolSpec(name="read", description="", schema={"type": "object"}),) if tools else (),
+    )
+    sent = litellm_parameters(asked, read_model(model), Access(), stream=True)
+    assert ("response_format" in sent) is held
+    assert ("JSON Schema" in sent["messages"][0]["content"]) is told
+    last = litellm_parameters(replace(asked, may_use_tools=False), read_model(model), Access(), stream=True)
+    assert "response_format" in last
+
+
+@pytest.mark.parametrize(
     ("model", "address", "name"),
     [
         ("openai/gpt-9", None, "max_completion_tokens"),
@@ -168,6 +193,12 @@ def test_calls_come_apart_in_a_stream_whoever_numbers_them() -> None:
 )
 def test_which_list_names_a_model(text: str, there: bool) -> None:
     assert has_model(text, "qwen3") is there
+
+
+def test_an_answer_of_nothing_is_not_sent() -> None:
+    asked = replace(question(), messages=(User(text="a"), Assistant(), User(text="b")))
+    told = litellm_parameters(asked, read_model("mistral/x"), Access(), stream=True)
+    assert [one["role"] for one in told["messages"]] == ["system", "user", "user"]
 
 
 def test_thinking_goes_back_unchanged_and_only_where_it_came_from() -> None:

@@ -32,7 +32,7 @@ _NO_KEY = re.compile(
 )
 _NO_SCHEMA = re.compile(
     r"response[_ ]format|json[_ ]schema|response_schema|output_config|output_format|structured[_ ]output"
-    r"|guided_json|grammar",
+    r"|response mime type|guided_json|grammar",
     re.IGNORECASE,
 )
 _IN_URL = re.compile(r"(?i)(?<=[?&])((?:api[_-]?)?key|token|access_token)=[^&\s'\"<>]+")

@@ -16,7 +16,9 @@ def parameters(
     question: Question, model: Model, access: Access, *, stream: bool, held: bool = True
 ) -> dict[str, Any]:
     """Return what `litellm.acompletion` takes. Not `held`: the schema is told in words alone."""
-    words = in_words(question.schema) if question.schema is not None and not held else ""
+    keeps = model.provider.keeps_schemas
+    held = held and (keeps or not _uses_tools(question))
+    words = in_words(question.schema) if question.schema is not None and not (held and keeps) else ""
     system = "\n\n".join(filter(None, (question.system, words)))
     # OpenAI's newer models take only the longer name, which servers that speak as it does need not know.
     openai = model.provider.name == "openai" and access.address in (None, model.provider.address)
@@ -43,7 +45,7 @@ def parameters(
         ]
         if not question.may_use_tools:
             told["tool_choice"] = "none"
-    if question.schema is not None and held:
+    if held and question.schema is not None:
         told["response_format"] = {
             "type": "json_schema",
             "json_schema": {
@@ -57,13 +59,18 @@ def parameters(
     return told
 
 
+def _uses_tools(question: Question) -> bool:
+    return bool(question.tools) and question.may_use_tools
+
+
 def conversation(system: str, messages: Sequence[Message], provider: str) -> list[dict[str, Any]]:
     """Return the messages, the system's first."""
     told: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
     for message in messages:
         match message:
             case Assistant():
-                told.append(_assistant(message, provider))
+                if message.text.strip() or message.calls:  # some refuse an answer of nothing
+                    told.append(_assistant(message, provider))
             case ToolAnswer():
                 text = f"Error: {message.text}" if message.error else message.text
                 told.append({"role": "tool", "tool_call_id": message.call, "content": text})

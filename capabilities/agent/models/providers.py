@@ -28,11 +28,16 @@ class Provider:
     """What that request carries the key in; there as a bearer."""
     lists_all: bool = False
     """Whether that answer names each model that can be asked."""
+    keeps_schemas: bool = False
+    """Whether each model keeps to a schema that it is held to, tools or not. Of others some pay no heed to it,
+    and some would use no tools any more."""
     local: bool = False
     """Runs on a machine of the user's own: no key, and nobody's bill."""
 
 
-def _openai_like(name: str, key: str, address: str, models_path: str = "/models") -> Provider:
+def _openai_like(
+    name: str, key: str, address: str, models_path: str = "/models", *, keeps_schemas: bool = False
+) -> Provider:
     variable = key.removesuffix("_API_KEY")
     return Provider(
         name=name,
@@ -40,6 +45,7 @@ def _openai_like(name: str, key: str, address: str, models_path: str = "/models"
         addresses=(f"{variable}_API_BASE", f"{variable}_BASE_URL"),
         address=address,
         models_path=models_path,
+        keeps_schemas=keeps_schemas,
     )
 
 
@@ -61,6 +67,7 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 address="https://api.openai.com/v1",
                 models_path="/models",
                 lists_all=True,
+                keeps_schemas=True,
             ),
             Provider(
                 name="ollama",
@@ -95,18 +102,10 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 local=True,
             ),
             _openai_like("openrouter", "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1", "/key"),
-            _openai_like(
-                "mistral",
-                "MISTRAL_API_KEY",
-                "https://api.mistral.ai/v1",
-            ),
+            _openai_like("mistral", "MISTRAL_API_KEY", "https://api.mistral.ai/v1", keeps_schemas=True),
             _openai_like("groq", "GROQ_API_KEY", "https://api.groq.com/openai/v1"),
-            _openai_like(
-                "deepseek",
-                "DEEPSEEK_API_KEY",
-                "https://api.deepseek.com",
-            ),
-            _openai_like("xai", "XAI_API_KEY", "https://api.x.ai/v1"),
+            _openai_like("deepseek", "DEEPSEEK_API_KEY", "https://api.deepseek.com"),
+            _openai_like("xai", "XAI_API_KEY", "https://api.x.ai/v1", keeps_schemas=True),
             _openai_like("cerebras", "CEREBRAS_API_KEY", "https://api.cerebras.ai/v1"),
             _openai_like("moonshot", "MOONSHOT_API_KEY", "https://api.moonshot.ai/v1"),
             Provider(
