@@ -69,6 +69,12 @@ async def test_what_it_cost_is_charged_and_it_is_told_what_is_left(lab: Lab, pro
     assert taken.tokens == 15638 + 6
 
 
+async def test_it_is_never_given_more_than_others_may_need(lab: Lab, programs: Path) -> None:
+    put_program(programs, "claude", CLAUDE, before='echo "$@" >&2')
+    ended, _ = await run(lab, CLAUDE_CLI, Limited(usd=100))
+    assert "--max-budget-usd 5.0000" in str(ended.result)
+
+
 async def test_at_its_limit_it_ends_partial_with_what_it_did(lab: Lab, programs: Path) -> None:
     put_program(programs, "claude", CLAUDE_SPENT, before="echo half > work.txt", code=1)
     ended, taken = await run(lab, CLAUDE_CLI, Limited(usd=0.25))

@@ -20,6 +20,8 @@ from .known import CodingCli
 
 LEAST_USD = 0.01
 """Below this no run is worth its beginning."""
+MOST_USD = 5.0
+"""Of one run under a limit: all of it is reserved, so that with more one run would hold up all others."""
 _NO_LIMIT = 1e9
 LONGEST_TEXT = 4000
 """Characters of its answer in the journal; the result has all of it."""
@@ -85,6 +87,7 @@ class Payment:
         most = _NO_LIMIT
         while isinstance(answer := await self._ask(most), Breach) and answer.left_usd is not None:
             left = math.floor(answer.left_usd * 10_000) / 10_000  # what is added up again must not be more
+            left = min(left, MOST_USD)
             if left < LEAST_USD or left >= most:
                 break
             most = left

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from ....errors import ExecutionError, FinalError, RetryableError
 from ....swarm.records import ArtifactRef, QueuedTask, Result
+from ....swarm.tracing import names
 from ...child.job import Job, prepare
 from ...child.keep import keep_change, mask_folder
 from ...child.run import ChildEnd, ChildOrder, run_child
@@ -21,6 +22,7 @@ from ...executor import Context
 from ...removal import remove
 from ..approvals.handed_on import held_to
 from ..approvals.policy import Policy
+from ..traced import agent_span
 from ..workspace.files import hand_in_files
 from .account import Account, passing
 from .known import CodingCli
@@ -58,11 +60,13 @@ class CodingRun:
             async def tell(said: str, fraction: float | None) -> None:
                 await context.progress(job.mask.text(said), fraction=fraction)
 
-            try:
-                end = await run_child(order, tell)
-            except OSError as error:
-                raise RetryableError(f"{self.cli.name}: no process can be started: {error}") from error
-            account = await asyncio.to_thread(self._read, job, end)
+            with agent_span(self.cli.name, task.id) as here:
+                try:
+                    end = await run_child(order, tell)
+                except OSError as error:
+                    raise RetryableError(f"{self.cli.name}: no process can be started: {error}") from error
+                account = await asyncio.to_thread(self._read, job, end)
+                here.set(tokens_of(account))
             lost = not end.refused and (end.code in (None, 0) or end.stdout.size > 0)
             self._judge(job, definition.body, end, account)
         except ExecutionError as error:
@@ -184,6 +188,12 @@ def data_of(account: Account) -> dict[str, JsonValue]:
         "session": account.session,
         "tokens": {"read": account.read, "written": account.written},
     }
+
+
+def tokens_of(account: Account) -> dict[str, int]:
+    """Return what a trace says of a run: its tokens, as far as they are told. Pure."""
+    told = {names.INPUT_TOKENS: account.read, names.OUTPUT_TOKENS: account.written}
+    return {name: count for name, count in told.items() if count is not None}
 
 
 def in_figures(name: str, account: Account) -> str:
