@@ -269,11 +269,25 @@ class Node:
         me = Me(node=self.name, run=self.run)
         return open_swarm(dial, nats, hid=self.settings.swarm.hid, me=me)
 
+    def _planner(self) -> str:
+        """Return the model that plans here; empty where none is set, or none can be asked."""
+        llm = self.settings.llm
+        if not (llm.model or llm.coordinator.model):
+            return ""
+        from .thinking.connecting import coordinators_models, lacking
+
+        return "" if lacking(llm) else coordinators_models(llm)[0]
+
     def _greet(self, swarm: Swarm, offering: Offering, sandbox: str | None) -> None:
         settings = self.settings.swarm
         serves = ", ".join(sorted(offering.offer.capabilities)) or "no tasks itself"
         self.say(f"{self.name} ({settings.role}, pid {os.getpid()}) is in swarm {swarm.names.hid!r}")
         self.say(f"serves: {serves}; slots: {settings.max_concurrent}")
+        if offering.offer.agents:
+            own = f"; llm.model: {self.settings.llm.model}" if self.settings.llm.model else ""
+            self.say(f"agents: {', '.join(sorted(offering.offer.agents))}{own}")
+        if settings.role == "coordinator" and (model := self._planner()):
+            self.say(f"plans any words by {model}")
         if not offering.offer.capabilities and settings.role != "coordinator":
             log.warning(
                 "this %s serves no task: give it --swarm.capabilities, such as general (it was told %s)",
