@@ -1,5 +1,6 @@
 """A run behind a fake model is one trace, sent by OTLP over HTTP to a real receiver, without what was said."""
 
+import base64
 import socket
 import threading
 import time
@@ -13,8 +14,10 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from picoclaw.swarm.records import QueuedTask
 from picoclaw.swarm.tracing import names, otel
 from picoclaw.tests.support.agents import agent, settings_for
+from picoclaw.tests.support.examples import EXAMPLES
 from picoclaw.tests.support.fake_llm import fake_llm
 from picoclaw.tests.support.swarm import Lab, ask, end_of
 
@@ -130,6 +133,17 @@ async def test_a_run_is_one_trace_without_what_was_said(lab: Lab, monkeypatch: p
     assert sum(span.name == model for span in spans) == 2
     assert request.encode() in b"".join(taken.bodies)
     assert b"zebra" not in b"".join(taken.bodies)
+
+
+async def test_a_place_travels_as_a_header_that_others_read(lab: Lab) -> None:
+    queued = EXAMPLES["queued_task"]
+    assert isinstance(queued, QueuedTask)
+    assert queued.trace
+    door = await lab.door()
+    await door.queue.publish(queued)
+    wanted = {"last_by_subj": door.names.wildcard("task")}
+    stored = await door.wire.api(f"STREAM.MSG.GET.{door.names.tasks}", wanted)
+    assert f"traceparent: {queued.trace}" in base64.b64decode(stored["message"]["hdrs"]).decode()
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["silent", "away"])
