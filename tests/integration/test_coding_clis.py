@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 from picoclaw.capabilities.executor import Executor
 from picoclaw.capabilities.registry import load_executors, offer
@@ -62,11 +63,23 @@ class Bench:
         self.repository = (await refer(str(folder), self.context.artifacts)).repository
 
     async def run(
-        self, executor: Executor, text: str = "-do this", *, parent: Parent | None = None
+        self,
+        executor: Executor,
+        text: str = "-do this",
+        *,
+        parent: Parent | None = None,
+        inputs: dict[str, Result] | None = None,
+        more: dict[str, JsonValue] | None = None,
     ) -> Result:
-        task = Task(step="t", demand="agent:x", input={"text": text}, repository=self.repository)
+        given: dict[str, JsonValue] = {"text": text, **(more or {})}
+        task = Task(step="t", demand="agent:x", input=given, repository=self.repository)
         queued = QueuedTask(
-            request="r-aaaaaaaaaaaaaaaa", task=task, priority=1, queued_seq=1, inputs={}, parent=parent
+            request="r-aaaaaaaaaaaaaaaa",
+            task=task,
+            priority=1,
+            queued_seq=1,
+            inputs=inputs or {},
+            parent=parent,
         )
         return await executor.execute(queued, self.context)
 
@@ -147,6 +160,41 @@ async def test_gemini_works_in_a_folder_that_it_has_never_seen(bench: Bench) -> 
     # What it does of itself without a terminal, since 0.39.
     trusts = '[ "$GEMINI_CLI_TRUST_WORKSPACE" = true ] || { echo "not a trusted directory" >&2; exit 55; }'
     assert (await bench.run(bench.put("gemini", before=trusts))).summary.startswith("The capital")
+
+
+async def test_it_is_told_all_that_its_task_builds_on(bench: Bench) -> None:
+    executor = bench.put("claude", before="cat > given")
+    before = {"look": Result(summary="the login is in auth.py", data={"line": 7})}
+    told = await bench.kept(await bench.run(executor, inputs=before, more={"branch": "main"}), "given")
+    assert told.startswith("Task:\n-do this\n")
+    assert '"branch": "main"' in told
+    assert "the login is in auth.py" in told
+    assert '{"line": 7}' in told
+
+
+async def test_a_task_may_name_its_model_and_nothing_else(bench: Bench) -> None:
+    executor = bench.put("codex", before='echo "$@" > given')
+    told = await bench.kept(await bench.run(executor, more={"model": "gpt-5.5"}), "given")
+    assert told.strip().endswith("workspace-write - --model gpt-5.5")
+    with pytest.raises(FinalError, match="no name of a model of codex"):
+        await bench.run(executor, more={"model": "--yolo"})
+
+
+async def test_its_providers_address_and_the_proxy_come_along(bench: Bench) -> None:
+    bench.environ.setenv("ANTHROPIC_BASE_URL", "http://gateway.example")
+    bench.environ.setenv("HTTPS_PROXY", "http://proxy.example")
+    executor = bench.put("claude", before='echo "$ANTHROPIC_BASE_URL $HTTPS_PROXY" > given')
+    assert (
+        await bench.kept(await bench.run(executor), "given")
+        == "http://gateway.example http://proxy.example\n"
+    )
+
+
+async def test_a_key_that_it_wrote_into_the_repository_is_in_no_patch_and_no_branch(bench: Bench) -> None:
+    await bench.with_repository()
+    result = await bench.run(bench.put("claude", before='echo "$ANTHROPIC_API_KEY" > a.txt'))
+    assert "+***" in await bench.kept(result, "changes.patch")
+    assert [ref.filename for ref in result.artifacts] == ["changes.patch"]
 
 
 async def test_claude_is_told_to_leave_the_settings_of_a_repository_alone(bench: Bench) -> None:

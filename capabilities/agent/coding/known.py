@@ -19,6 +19,8 @@ class CodingCli:
     """It may write files where it runs; nothing here takes its own fences down."""
     keys: tuple[str, ...]
     """Variables with a key; it is given the first that is set, and no other."""
+    addresses: tuple[str, ...] = ()
+    """Variables that say where its provider is; it is given those that are set."""
     read: Reader
     message_option: str = ""
     """With what it takes a file with the task; empty: it reads standard input."""
@@ -43,7 +45,8 @@ CLAUDE = CodingCli(
         "user",
         "--strict-mcp-config",
     ),
-    keys=("ANTHROPIC_API_KEY",),
+    keys=("ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"),
+    addresses=("ANTHROPIC_BASE_URL",),
     read=read_claude,
     variables=(("DISABLE_AUTOUPDATER", "1"),),
     usd_option="--max-budget-usd",
@@ -58,6 +61,7 @@ GEMINI = CodingCli(
     name="gemini",
     arguments=("--output-format", "json", "--approval-mode", "auto_edit"),
     keys=("GEMINI_API_KEY",),
+    addresses=("GOOGLE_GEMINI_BASE_URL",),
     read=read_gemini,
     # Without a terminal it works in no folder that nobody told it to trust, and ends at once.
     variables=(("GEMINI_CLI_TRUST_WORKSPACE", "true"),),
@@ -82,6 +86,7 @@ AIDER = CodingCli(
         "--no-show-model-warnings",
     ),
     # In the order in which it looks for its model itself.
+    addresses=("ANTHROPIC_BASE_URL", "OPENAI_API_BASE", "OPENAI_BASE_URL"),
     keys=("OPENROUTER_API_KEY", "ANTHROPIC_API_KEY", "DEEPSEEK_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"),
     read=read_aider,
     message_option="--message-file",

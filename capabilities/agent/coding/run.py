@@ -1,6 +1,7 @@
 """A coding CLI as an agent: one run of the program, in a work tree where the task has a repository."""
 
 import asyncio
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,9 +21,12 @@ from ...definitions.read import Definition
 from ...definitions.schema import CommandDefinition
 from ...executor import Context
 from ...removal import remove
+from ...repository.worktree import changes
 from ..approvals.handed_on import held_to
 from ..approvals.policy import Policy
+from ..prompt import task_prompt
 from ..traced import agent_span
+from ..workspace.change import hand_in_change
 from ..workspace.files import hand_in_files
 from .account import Account, passing
 from .known import CodingCli
@@ -31,6 +35,12 @@ from .paying import Payment
 TIMEOUT = timedelta(hours=1)
 LONGEST_TEXT = 256 * 2**10
 """Characters of an answer that a result carries."""
+NETWORK = (
+    "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy",
+    "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE",
+)  # fmt: skip
+"""Variables without which a program reaches nothing where a proxy stands between."""
+_MODEL = re.compile(r"[A-Za-z0-9][\w./:@+-]{0,127}", re.ASCII)
 _WORDS = 600
 """Characters of its own words in an error."""
 
@@ -52,10 +62,11 @@ class CodingRun:
             definition = self._definition(task)
             assert isinstance(definition.body, CommandDefinition)
             job = await prepare(definition, task, context, repository=True)
-            message = f"Task:\n{job.values['text']}\n".encode("utf-8", "replace")
+            # Its first word is ours: one that begins with `/` would be a command of the program.
+            message = f"Task:\n{task_prompt(task, None)}\n".encode("utf-8", "replace")
             there = set(self._left_by_itself(job.cwd))
             usd = None if payment is None else payment.usd
-            order = await self._order(job, definition.body, message, usd)
+            order = await self._order(job, definition.body, message, [*self._model(task), *self._limit(usd)])
 
             async def tell(said: str, fraction: float | None) -> None:
                 await context.progress(job.mask.text(said), fraction=fraction)
@@ -77,7 +88,7 @@ class CodingRun:
             await payment.end(account)
         for path in set(self._left_by_itself(job.cwd)) - there:
             await asyncio.to_thread(_discard, path)
-        kept, changed = await _kept(job, context)
+        kept, changed = await _kept(job, task, context)
         missing = f"(partial: {account.stopped})" if account.stopped else ""
         return Result(
             summary="\n\n".join(filter(None, (account.text.strip()[:LONGEST_TEXT], changed, missing))),
@@ -109,18 +120,31 @@ class CodingRun:
             {
                 "command": [self.cli.name],
                 "directory": "workspace" if task.task.repository is None else "worktree",
-                "env": [self.key] if self.key is not None else list(self.cli.keys[:1]),
+                "env": {
+                    "pass": [self.key] if self.key is not None else list(self.cli.keys[:1]),
+                    "pass_if_set": [*self.cli.addresses, *NETWORK],
+                },
                 "timeout": TIMEOUT,
             }
         )
         return Definition(name=self.cli.name, place="picoclaw", folder=Path(), body=body)
 
+    def _model(self, task: QueuedTask) -> list[str]:
+        """Return how it is told the model that the task names. Raises FinalError for what is no name."""
+        model = task.task.input.get("model")
+        if model is None:
+            return []
+        if not isinstance(model, str) or not _MODEL.fullmatch(model):
+            raise FinalError(f"the task's input `model` is no name of a model of {self.cli.name}")
+        return ["--model", model]
+
+    def _limit(self, usd: float | None) -> list[str]:
+        return [] if usd is None else [self.cli.usd_option, f"{usd:.4f}"]
+
     async def _order(
-        self, job: Job, body: CommandDefinition, message: bytes, usd: float | None
+        self, job: Job, body: CommandDefinition, message: bytes, options: list[str]
     ) -> ChildOrder:
-        argv = [self.cli.name, *self.cli.arguments]
-        if usd is not None:
-            argv += [self.cli.usd_option, f"{usd:.4f}"]
+        argv = [self.cli.name, *self.cli.arguments, *options]
         stdin: bytes | None = message
         if self.cli.message_option:
             file = Path(job.env["TMPDIR"]) / "task.md"
@@ -160,16 +184,22 @@ class CodingRun:
         raise RetryableError(why) if meaning == "retry" or passing(said) else FinalError(why)
 
 
-async def _kept(job: Job, context: Context) -> tuple[tuple[ArtifactRef, ...], str]:
-    """Return what it leaves: its change as a patch, or the files of its folder; and the change in words."""
+async def _kept(job: Job, task: QueuedTask, context: Context) -> tuple[tuple[ArtifactRef, ...], str]:
+    """Return what it leaves: its change as patch and branch, or the files of its folder; and the change in words."""
     if job.worktree is None:
         await asyncio.to_thread(mask_folder, job)
         return await hand_in_files(job.cwd, job.folder, context), ""
-    change = await keep_change(job, context)
+    change = await changes(job.worktree)
     if change is None:
         return (), ""
-    files = f"{change[1]} {'file' if change[1] == 1 else 'files'}"
-    return (change[0],), f"{files} changed: changes.patch is for `git apply`"
+    files = f"{change.files} {'file' if change.files == 1 else 'files'}"
+    said = f"{files} changed: changes.patch is for `git apply`"
+    patch = await asyncio.to_thread(change.patch.read_bytes)
+    if job.mask.data(patch) == patch:
+        return await hand_in_change(job.worktree, task, context), said
+    # It wrote its key down: out of a patch that can be taken, out of a branch not.
+    kept = await keep_change(job, context)
+    return (() if kept is None else (kept[0],)), said
 
 
 def _discard(path: Path) -> None:
