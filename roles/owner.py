@@ -16,6 +16,7 @@ from ..swarm.swarm import Swarm
 from . import dispatch
 from .agents.parent import end_with_parent
 from .deadlines import end_late_tasks
+from .dropping import end_dropped
 from .ending import last_entry
 from .gathering import asked_nodes, offers_to_ask, over
 from .holders import holders, look_after_holders
@@ -126,6 +127,10 @@ class Owner:
         """Whether a model looks at the plan: nothing that it may save is to end meanwhile."""
         return self.changes is not None and self.changes.pending
 
+    def _begin_look(self, tasks: Background) -> None:
+        if self.changes is not None:
+            self.changes.begin(tasks)
+
     def _changed(self) -> None:
         self._wake.set()
         self.wake_releaser()
@@ -136,14 +141,14 @@ class Owner:
         while not ledger.head.terminal:
             ledger.check_ownership()
             self._wake.clear()
-            if self.changes is not None:
-                self.changes.begin(tasks)
+            self._begin_look(tasks)
             if ledger.planned and not ledger.schedule.finished:
                 await self._advance()
                 if loop.time() - reconciled >= RECONCILE.total_seconds():
                     reconciled = loop.time()
                     await dispatch.reconcile(ledger)
                     await end_with_parent(ledger)
+            self._begin_look(tasks)  # its last task may have ended badly during these waits
             if not ledger.planned or (ledger.schedule.finished and not self._under_look):
                 await ledger.append_request(await last_entry(ledger, self.mind))
                 log.info("Request ended", extra={"request": self.request_id, "state": ledger.head.state})
@@ -236,6 +241,7 @@ class Owner:
             )
             for doomed in (() if self._under_look else ledger.schedule.take_doomed())
         )
+        await end_dropped(ledger)
         if self._look:
             self._look = False
             await self.policies.apply()

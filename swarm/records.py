@@ -252,6 +252,8 @@ class Planning(Record):
     """Counts the plans of the request: a model may change the plan of a running one."""
     settled: tuple[str, ...] = ()
     """Steps whose bad end, or question, a later plan has dealt with."""
+    dropped: tuple[str, ...] = ()
+    """Steps that a later plan needs no more: what of them had not begun by then ends cancelled."""
     turns: int = 0
     tokens: int = 0
     usd: float | None = None

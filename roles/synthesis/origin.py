@@ -22,7 +22,8 @@ def with_origin(plan: Plan, report: Report) -> Report:
 def in_words(plan: Plan, planning: Planning) -> str:
     """Say who planned, in one line of Markdown."""
     model = inline(planning.model, 100) or "a model"
-    why = f" ({inline(planning.note, 600)})" if planning.note else ""
+    note = inline(planning.note, 600).rstrip(". ")
+    why = f" ({note})" if note else ""
     if planning.by == "template":
         return f"Planned by template {inline(plan.template or '', 64)}{why}."
     if planning.by == "direct":

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from ...capabilities.agent.models.conversation import Message, User
 from ...errors import ModelRefused, PicoclawError, PlanError
 from ...swarm.background import Background
-from ...swarm.entries import Cancelled
 from ...swarm.records import Plan, Planning
 from ..ledger import Fenced, Ledger
 from ..manifest import write_plan
@@ -73,12 +72,11 @@ class Changes:
         planning = plan.planning.model_copy(
             update={"revision": plan.planning.revision + 1, "settled": (*plan.planning.settled, *found)}
         )
-        dropped: tuple[str, ...] = ()
         try:
-            changed = await while_wanted(ledger, self._ask(mind, planning, found), patience=mind.patience)
-            if changed is None:
+            looked = await while_wanted(ledger, self._ask(mind, planning, found), patience=mind.patience)
+            if looked is None:
                 return
-            plan, dropped = changed
+            plan = looked
         except ModelRefused as error:
             plan = self._in_vain(planning, str(error))
         except (Fenced, PicoclawError):
@@ -92,14 +90,8 @@ class Changes:
         ledger.change_plan(plan)
         log.info(
             "Plan looked at again",
-            extra={"request": ledger.request_id, "added": added, "dropped": len(dropped)},
+            extra={"request": ledger.request_id, "added": added},
         )
-        for step in dropped:
-            # What has begun meanwhile is not worth less for it.
-            if ledger.schedule.heads[step].state in ("planned", "queued"):
-                await ledger.settle(
-                    step, Cancelled(by=ledger.me, reason="replanned", why="a later plan needs it no more")
-                )
 
     def _in_vain(self, planning: Planning, why: str) -> Plan:
         """Return the plan as it is, with a word on the look that changed nothing."""
@@ -111,9 +103,7 @@ class Changes:
             update={"planning": planning.model_copy(update={"note": note})}
         )
 
-    async def _ask(
-        self, mind: Mind, planning: Planning, found: dict[str, str]
-    ) -> tuple[Plan, tuple[str, ...]]:
+    async def _ask(self, mind: Mind, planning: Planning, found: dict[str, str]) -> Plan:
         ledger = self.ledger
         asker = await begin_asking(ledger, mind, STEP.format(revision=planning.revision))
         schedule = ledger.schedule
@@ -135,7 +125,7 @@ class Changes:
                 if turn.stop == "refused":
                     raise ModelRefused(f"{turn.model} declined to look at it again")  # noqa: TRY301 - as any other
             except ModelRefused as error:
-                return self._in_vain(_with_cost(planning, asker), str(error)), ()
+                return self._in_vain(_with_cost(planning, asker), str(error))
             left -= 1
             paid = _with_cost(planning, asker)
             try:
@@ -147,7 +137,7 @@ class Changes:
                 )
             except PlanError as error:
                 if not left:
-                    return self._in_vain(paid, str(error)), ()
+                    return self._in_vain(paid, str(error))
                 messages = (*messages, turn.message, User(text=mend(str(error))))
 
 

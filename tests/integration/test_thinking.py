@@ -12,19 +12,21 @@ from picoclaw.capabilities.agent.models.client import OnText, Question
 from picoclaw.capabilities.agent.models.conversation import Assistant, Turn, Usage, User
 from picoclaw.errors import ContextTooLong, PlanError, SwarmTimeout
 from picoclaw.roles.ledger import Ledger
+from picoclaw.roles.manifest import write_plan
 from picoclaw.roles.owner import Owner
 from picoclaw.roles.planning.template import Template
 from picoclaw.roles.synthesis.by_model.written import Written
 from picoclaw.roles.synthesis.outcome import Outcome
+from picoclaw.roles.thinking.asking import begin_asking
 from picoclaw.roles.thinking.mind import Mind
 from picoclaw.roles.thinking.planning import plan_by_model
 from picoclaw.roles.thinking.writing import write_report
-from picoclaw.swarm.entries import Accepted
-from picoclaw.swarm.records import Limited, Plan, Result
+from picoclaw.swarm.entries import Accepted, Failed, Planned
+from picoclaw.swarm.records import Limited, Plan, Planning, Result, Task
 from picoclaw.swarm.submission import new_request
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.executors import Runs, executors
-from picoclaw.tests.support.swarm import Lab, kinds, step, template
+from picoclaw.tests.support.swarm import Lab, entries, kinds, step, template
 from picoclaw.tests.support.waiting import wait_for_async
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(30)]
@@ -159,6 +161,100 @@ async def test_where_nobody_offers_anything_no_model_is_paid(lab: Lab) -> None:
         PlanError, match="no live node offers anything; nor does a live node take the request"
     ):
         await plan_by_model(ledger, mind(never), ())
+
+
+def looked(*drop: str, **added: Any) -> str:
+    tasks = [{"demand": "research", "text": "again", **added}] if added else []
+    return json.dumps({"reason": "another way", "add": tasks, "drop": drop})
+
+
+async def until(ledger: Ledger, step: str, *kinds_: str) -> None:
+    async def there() -> bool:
+        return await kinds(ledger.swarm, ledger.request_id, step) == list(kinds_)
+
+    try:
+        await wait_for_async(there, 10)
+    except AssertionError:
+        raise AssertionError(
+            f"{step} is {await kinds(ledger.swarm, ledger.request_id, step)}, not {kinds_}"
+        ) from None
+
+
+async def planned_with_a_failure(lab: Lab) -> Ledger:
+    """A request of three tasks, of which `bad` has failed, `last` waits for it, and `idle` for nothing."""
+    ledger = await accepted(lab)
+    tasks = (
+        Task(step="bad", demand="research"),
+        Task(step="last", demand="research", after=("bad",)),
+        Task(step="idle", demand="elsewhere"),
+    )
+    plan = Plan(tasks=tasks, join="model", planning=Planning(by="model"))
+    await write_plan(ledger, plan)
+    failed = Failed(by="w", reason="error", error="no network", attempt=1, node="w")
+    await ledger.swarm.log.append(ledger.request_id, "bad", failed, expected=0)
+    return ledger
+
+
+async def carried(ledger: Ledger, thinks: Mind | None) -> asyncio.Task[None]:
+    owner_ = Owner(
+        ledger.swarm, ledger.request_id, (), lambda: None, lambda demand, capability: False, thinks
+    )
+    return asyncio.create_task(owner_.run())
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_look_that_its_coordinator_did_not_live_to_write_down_is_not_paid_again(lab: Lab) -> None:
+    async def looks(system: str, question: str) -> str:
+        return looked("idle", step="second", replaces="bad")
+
+    thinks = mind(looks)
+    ledger = await planned_with_a_failure(lab)
+    # The journal has the answer, and then its coordinator is gone: what the first one wrote is all there is.
+    asker = await begin_asking(ledger, thinks, "_plan-2")
+    await asker.ask(thinks.question("s", (User(text="what now?"),)))
+    running = await carried(ledger, thinks)
+    await until(ledger, "idle", "cancelled")
+    await ended(running)
+    assert isinstance(thinks.client, Says)
+    assert thinks.client.asked == ["what now?"]
+    heads = [entry.kind for entry in await entries(ledger.swarm, ledger.request_id)]
+    assert heads == ["accepted", "planned", "planned"]
+    assert await kinds(ledger.swarm, ledger.request_id, "last") == []
+
+
+async def test_what_a_look_dropped_ends_though_its_coordinator_is_gone_and_the_next_has_no_model(
+    lab: Lab,
+) -> None:
+    ledger = await planned_with_a_failure(lab)
+    await ledger.load()
+    plan = ledger.schedule.plan
+    planning = Planning(by="model", revision=2, settled=("bad",), dropped=("idle",))
+    await write_plan(ledger, plan.model_copy(update={"planning": planning}), revision=2)
+    running = await carried(ledger, None)
+    await until(ledger, "idle", "cancelled")
+    await until(ledger, "last", "failed")
+    await asyncio.wait_for(running, 10)
+    assert (await kinds(ledger.swarm, ledger.request_id))[-1] == "failed"
+
+
+async def test_a_look_whose_answer_breaks_the_reader_changes_nothing_and_the_request_ends(lab: Lab) -> None:
+    async def breaks(system: str, question: str) -> str:
+        raise KeyError("choices")
+
+    thinks = mind(breaks)
+    ledger = await planned_with_a_failure(lab)
+    running = await carried(ledger, thinks)
+    await until(ledger, "last", "failed")
+    await ended(running)
+    last = (await entries(ledger.swarm, ledger.request_id))[-1]
+    assert isinstance(last, Planned)
+    assert last.plan is not None
+    assert last.plan.planning is not None
+    assert "looked at again in vain: KeyError" in last.plan.planning.note
 
 
 OUTCOMES = tuple(

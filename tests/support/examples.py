@@ -62,8 +62,8 @@ TASK = Task(
     unroutable="skip", grace_s=2.5,
 )  # fmt: skip
 PLANNING = Planning(
-    by="model", model="anthropic/claude-opus-5", note="two areas", revision=2, settled=("code",), turns=3,
-    tokens=4200, usd=0.025,
+    by="model", model="anthropic/claude-opus-5", note="two areas", revision=2, settled=("code",),
+    dropped=("docs",), turns=3, tokens=4200, usd=0.025,
 )  # fmt: skip
 PLAN = Plan(
     tasks=(TASK,), join="table", join_options={"columns": {"task": "title"}}, partial="fail",

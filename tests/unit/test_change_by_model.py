@@ -50,9 +50,14 @@ def change(*add: dict[str, Any], drop: tuple[str, ...] = ()) -> Change:
     )
 
 
-def changed(*add: dict[str, Any], drop: tuple[str, ...] = (), **more: Any) -> tuple[Plan, tuple[str, ...]]:
+def changed(*add: dict[str, Any], drop: tuple[str, ...] = (), **more: Any) -> Plan:
     states = more.pop("states", heads())
     return change_plan(change(*add, drop=drop), PLAN, states, REQUEST, OFFERS, PLANNING, **more)
+
+
+def dropped_of(plan: Plan) -> tuple[str, ...]:
+    assert plan.planning is not None
+    return plan.planning.dropped
 
 
 def test_a_bad_end_and_a_question_are_concerns_once_and_only_of_a_plan_by_a_model() -> None:
@@ -93,8 +98,8 @@ def test_a_form_that_says_nothing_is_no_question(said: str) -> None:
 
 
 def test_what_waited_for_the_task_that_ended_badly_waits_for_the_one_in_its_place() -> None:
-    plan, dropped = changed({"step": "second", "after": ["good"], "replaces": "bad"})
-    assert dropped == ()
+    plan = changed({"step": "second", "after": ["good"], "replaces": "bad"})
+    assert dropped_of(plan) == ()
     assert [task.step for task in plan.tasks] == ["good", "bad", "later", "open", "second"]
     assert next(task for task in plan.tasks if task.step == "later").after == ("good", "second")
     schedule = Schedule(plan)
@@ -108,7 +113,7 @@ def test_what_waited_for_the_task_that_ended_badly_waits_for_the_one_in_its_plac
 
 
 def test_nothing_added_leaves_what_depends_on_the_bad_end_to_its_fate() -> None:
-    plan, _ = changed()
+    plan = changed()
     schedule = Schedule(plan)
     for step, head in heads().items():
         schedule.observe(step, head, RESULTS.get(step))
@@ -116,9 +121,9 @@ def test_nothing_added_leaves_what_depends_on_the_bad_end_to_its_fate() -> None:
 
 
 def test_only_what_has_not_begun_is_dropped() -> None:
-    assert changed(drop=("later", "later"))[1] == ("later",)
+    assert dropped_of(changed(drop=("later", "later"))) == ("later",)
     # It began, or ended, while the model thought: that is nothing to ask the model again for.
-    assert changed(drop=("open", "good", "later"))[1] == ("later",)
+    assert dropped_of(changed(drop=("open", "good", "later"))) == ("later",)
     with pytest.raises(PlanError, match="'nowhere' cannot be dropped"):
         changed(drop=("nowhere",))
 

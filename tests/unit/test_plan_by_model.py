@@ -20,7 +20,7 @@ from picoclaw.roles.planning.template import shipped_templates
 from picoclaw.roles.planning.without_model import WHY
 from picoclaw.roles.planning.without_model import plan_without_model as plan_of_no_model
 from picoclaw.swarm.demand import Offer
-from picoclaw.swarm.records import Planning, RepositoryRef, Request, Task
+from picoclaw.swarm.records import Limited, Planning, RepositoryRef, Request, Task
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(30)]
 
@@ -161,6 +161,13 @@ def test_the_menu_holds_what_live_nodes_offer_and_no_marks() -> None:
     assert "- agent:coder (1 node): writes code" in question
     assert "No repository goes with it." in question
     assert "At most 40 tasks" in planner()
+
+
+def test_a_planner_knows_what_may_be_spent() -> None:
+    limited = REQUEST.model_copy(update={"budget": Limited(turns=12, usd=0.5)})
+    question = ask_for_plan(limited, make_menu(OFFERS))
+    assert "may take 12 turns of a model (a task takes one at least) and 0.5 USD, this plan" in question
+    assert "may take" not in ask_for_plan(REQUEST, make_menu(OFFERS))
 
 
 def test_a_request_cannot_leave_its_marks() -> None:

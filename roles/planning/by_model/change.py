@@ -75,8 +75,8 @@ def change_plan(
     offers: Sequence[Offer],
     planning: Planning,
     limits: PlanLimits = LIMITS,
-) -> tuple[Plan, tuple[str, ...]]:
-    """Return the changed plan, and the steps that are dropped: they stay in it, and are cancelled.
+) -> Plan:
+    """Return the changed plan; steps that are dropped stay in it, and `planning` names them.
 
     What waited for a task that is replaced waits for the new one. Raises PlanError, in words for the model.
     """
@@ -118,8 +118,9 @@ def change_plan(
             return task
         return task.model_copy(update={"after": tuple(instead.get(step, step) for step in task.after)})
 
+    # The model thought for a while: what it would drop and has begun since goes on.
+    idle = (step for step in change.drop if heads[step].state in ("planned", "queued"))
+    planning = planning.model_copy(update={"dropped": tuple(dict.fromkeys((*planning.dropped, *idle)))})
     tasks = (*map(moved, plan.tasks), *(task_of(added, request, limits) for added in change.add))
     changed = plan.model_copy(update={"tasks": tasks, "join": join_of(tasks), "planning": planning})
-    # The model thought for a while: what it would drop and has begun since goes on.
-    idle = (step for step in dict.fromkeys(change.drop) if heads[step].state in ("planned", "queued"))
-    return check(changed, offers, limits, new), tuple(idle)
+    return check(changed, offers, limits, new)

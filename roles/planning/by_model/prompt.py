@@ -111,11 +111,25 @@ def _request(request: Request) -> str:
         about.append(f"A repository goes with it: {json.dumps(label, ensure_ascii=False)}")
     else:
         about.append("No repository goes with it.")
+    if budget := _budget(request):
+        about.append(f"All of its agents together may take {budget}, this plan and the report included.")
     if request.input:
         about.append(
             f"It has inputs, which each task gets: {json.dumps(sorted(request.input)[:50], ensure_ascii=False)}"
         )
     return "\n".join(about)
+
+
+def _budget(request: Request) -> str:
+    limits = request.budget
+    if limits is None:
+        return ""
+    known = (
+        (limits.turns, "turns of a model (a task takes one at least)"),
+        (limits.tokens, "tokens"),
+        (limits.usd, "USD"),
+    )
+    return " and ".join(f"{number:,} {unit}" for number, unit in known if number is not None)
 
 
 def _menu(menu: Menu) -> str:
