@@ -5,6 +5,7 @@ without it, the one of the litellm that is installed.
 """
 
 import json
+import re
 import sys
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -25,8 +26,10 @@ FIELDS = {
     "cache_read": "cache_read_input_token_cost",
     "cache_write": "cache_creation_input_token_cost",
 }
-STEPS = (128, 200, 272)
+STEP = re.compile(r"input_cost_per_token_above_(\d+)k_tokens")
 """Thousands of tokens above which some models cost more."""
+BY_QUESTION = ("perplexity",)
+"""Providers that charge for each question besides: what its tokens cost is not its price."""
 NOTICE = (
     "Made from model_prices_and_context_window.json of litellm, Copyright (c) 2023 Berri AI. Permission is hereby "
     "granted, free of charge, to any person obtaining a copy of this software and associated documentation files "
@@ -52,18 +55,20 @@ def row(entry: dict[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {
         name: price for name, field in FIELDS.items() if (price := million(entry.get(field))) is not None
     }
-    if "input" not in kept or "output" not in kept or kept["input"] == kept["output"] == 0:
-        kept = {}  # a zero there is more often one that nobody filled in than a gift
-    for step in STEPS if kept else ():
-        above = {
+    free = "input" in kept and kept["input"] == kept.get("output") == 0
+    # A zero there is more often one that nobody filled in than a gift.
+    if free or "input" not in kept or "output" not in kept or entry.get("litellm_provider") in BY_QUESTION:
+        kept = {}
+    steps = sorted(int(found[1]) for field in entry if (found := STEP.fullmatch(field)))
+    if len(steps) > 1:
+        sys.exit(f"a model has more than one step, which the table cannot say: {entry}")
+    for step in steps if kept else ():
+        kept["above"] = step * 1000
+        kept["higher"] = {
             name: price
             for name, field in FIELDS.items()
             if (price := million(entry.get(f"{field}_above_{step}k_tokens"))) is not None
         }
-        if above:
-            kept["above"] = step * 1000
-            kept["higher"] = above
-            break
     for name, field in (("window", "max_input_tokens"), ("answer", "max_output_tokens")):
         if isinstance(count := entry.get(field), int) and count > 0:
             kept[name] = count

@@ -55,6 +55,25 @@ def test_no_turn_costs_more_than_the_worst(input: int, output: int, data: st.Dat
         assert 0 <= usd <= worst * (1 + 1e-9) + 1e-12
 
 
+def test_a_long_question_costs_what_its_provider_takes_for_one() -> None:
+    short, long = (PRICES.usd("anthropic/claude-haiku-5-5", Usage(input=n)) for n in (100_000, 100_001))
+    assert short == pytest.approx(0.01)
+    assert long == pytest.approx(0.05, rel=1e-3)
+
+
+def test_tokens_alone_are_no_price_where_each_question_costs_besides() -> None:
+    assert PRICES.usd("perplexity/sonar", Usage(input=10)) is None
+    assert PRICES.window("perplexity/sonar") == 128_000
+
+
+@pytest.mark.parametrize("model", ["ollama/x", "ollama_chat/x"])
+def test_both_names_of_ollama_have_one_price(model: str, tmp_path: Path) -> None:
+    file = tmp_path / "prices.yaml"
+    file.write_text("ollama/*: {input: 0, output: 0}\n", encoding="utf-8")
+    assert known_prices(file).usd(model, Usage(input=10)) == 0
+    assert known_prices(file).usd("gpt-4o", Usage(input=10**6)) == pytest.approx(2.5)
+
+
 def test_the_users_file_goes_first(tmp_path: Path) -> None:
     file = tmp_path / "prices.yaml"
     file.write_text(

@@ -14,7 +14,14 @@ from picoclaw.capabilities.agent.fake_llm.strict_schema import check_anthropic
 from picoclaw.capabilities.agent.models.anthropic_answer import Answer, Cut
 from picoclaw.capabilities.agent.models.anthropic_question import parameters
 from picoclaw.capabilities.agent.models.client import Question
-from picoclaw.capabilities.agent.models.conversation import Assistant, ToolAnswer, ToolCall, ToolSpec, User
+from picoclaw.capabilities.agent.models.conversation import (
+    Assistant,
+    ToolAnswer,
+    ToolCall,
+    ToolSpec,
+    Usage,
+    User,
+)
 from picoclaw.capabilities.agent.models.held_schema import held
 from picoclaw.capabilities.agent.models.listing import has_model
 from picoclaw.capabilities.agent.models.litellm_answer import StreamedAnswer
@@ -177,6 +184,27 @@ def test_calls_come_apart_in_a_stream_whoever_numbers_them() -> None:
         assert [(call.id, call.arguments) for call in calls] == list(
             zip(["c1", "c2"], arguments, strict=True)
         )
+
+
+@pytest.mark.parametrize(
+    ("model", "cost", "usd"),
+    [
+        ("openrouter/z-ai/glm-5", 0.00123, 0.00123),
+        ("openrouter/z-ai/glm-5", 0, 0.0),
+        ("openrouter/z-ai/glm-5", "0.1", None),
+        ("openrouter/z-ai/glm-5", -1.0, None),
+        ("openrouter/z-ai/glm-5", float("nan"), None),
+        ("openrouter/z-ai/glm-5", 1e9, None),
+        ("openrouter/z-ai/glm-5", None, None),
+        ("openai/gpt-5.5", 0.5, None),
+    ],
+)
+def test_what_a_turn_cost_is_taken_from_who_is_paid(model: str, cost: Any, usd: float | None) -> None:
+    answer = StreamedAnswer(read_model(model), lambda _: None)
+    usage = SimpleNamespace(prompt_tokens=10, completion_tokens=5, cost=cost)
+    answer.take(_chunk(stop="stop"))
+    answer.take(SimpleNamespace(choices=[], usage=usage))
+    assert answer.turn().usage == Usage(input=10, output=5, usd=usd)
 
 
 @pytest.mark.parametrize(

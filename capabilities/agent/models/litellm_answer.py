@@ -24,6 +24,10 @@ _KEPT = ("thinking_blocks", "reasoning_content")
 """What some providers want back unchanged with the next question of a loop of tools."""
 
 
+_DEAREST = 10_000.0
+"""USD of one turn: more is no price, and would spend every budget for ever."""
+
+
 class Cut(Exception):
     """Raised when the stream ended before the answer did."""
 
@@ -56,7 +60,9 @@ def whole_turn(model: Model, response: Any) -> Turn:
         for call in choice.message.tool_calls or ()
     ]
     kept = {name: value for name in _KEPT if (value := getattr(choice.message, name, None))}
-    return _turn(model, choice.message.content or "", calls, kept, choice.finish_reason, _used(response))
+    return _turn(
+        model, choice.message.content or "", calls, kept, choice.finish_reason, _used(model, response)
+    )
 
 
 class StreamedAnswer:
@@ -77,7 +83,7 @@ class StreamedAnswer:
 
     def take(self, chunk: Any) -> None:
         """Take one chunk; text goes on at once. Raises Endless for a stream without end."""
-        self._usage = _used(chunk) or self._usage
+        self._usage = _used(self._model, chunk) or self._usage
         for choice in (chunk.choices or ())[:1]:
             self._stop = choice.finish_reason or self._stop
             delta = choice.delta
@@ -146,7 +152,7 @@ def _fields(call: Any) -> dict[str, Any]:
     return dict(fields) if isinstance(fields, dict) else {}
 
 
-def _used(holder: Any) -> Usage | None:
+def _used(model: Model, holder: Any) -> Usage | None:
     """Return the provider's own count; of a stream, only the chunk that carries it has one."""
     usage = getattr(holder, "usage", None)
     if usage is None:
@@ -159,7 +165,14 @@ def _used(holder: Any) -> Usage | None:
         output=_count(usage, "completion_tokens"),
         cache_read=read,
         cache_write=write,
+        usd=_cost(getattr(usage, "cost", None)) if model.provider.tells_cost else None,
     )
+
+
+def _cost(told: object) -> float | None:
+    """Return what a provider says that a turn cost; None for what is no price."""
+    well = isinstance(told, int | float) and not isinstance(told, bool) and 0 <= told <= _DEAREST
+    return float(told) if well else None  # type: ignore[arg-type]
 
 
 def _count(holder: Any, name: str) -> int:

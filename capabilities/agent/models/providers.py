@@ -31,12 +31,20 @@ class Provider:
     keeps_schemas: bool = False
     """Whether each model keeps to a schema that it is held to, tools or not. Of others some pay no heed to it,
     and some would use no tools any more."""
+    tells_cost: bool = False
+    """Whether its answers say what they cost, in USD."""
     local: bool = False
     """Runs on a machine of the user's own: no key, and nobody's bill."""
 
 
 def _openai_like(
-    name: str, key: str, address: str, models_path: str = "/models", *, keeps_schemas: bool = False
+    name: str,
+    key: str,
+    address: str,
+    models_path: str = "/models",
+    *,
+    keeps_schemas: bool = False,
+    tells_cost: bool = False,
 ) -> Provider:
     variable = key.removesuffix("_API_KEY")
     return Provider(
@@ -46,6 +54,7 @@ def _openai_like(
         address=address,
         models_path=models_path,
         keeps_schemas=keeps_schemas,
+        tells_cost=tells_cost,
     )
 
 
@@ -101,7 +110,9 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 lists_all=True,
                 local=True,
             ),
-            _openai_like("openrouter", "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1", "/key"),
+            _openai_like(
+                "openrouter", "OPENROUTER_API_KEY", "https://openrouter.ai/api/v1", "/key", tells_cost=True
+            ),
             _openai_like("mistral", "MISTRAL_API_KEY", "https://api.mistral.ai/v1", keeps_schemas=True),
             _openai_like("groq", "GROQ_API_KEY", "https://api.groq.com/openai/v1"),
             _openai_like("deepseek", "DEEPSEEK_API_KEY", "https://api.deepseek.com"),
