@@ -1,6 +1,7 @@
 """`picoclaw create agent NAME`: into the swarm's registry, else into a file of this machine."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import click
 from ...errors import ConfigError, NoServer, NotReady, SwarmError, UsageError
 from ...gateway.asked import sender
 from ..aliases import AliasGroup
+from ..errors import echo_warning
 from ..flags import connection_flags, load_settings
 from ..printing.formats import json_flag
 from ..printing.output import echo, echo_json, safe
@@ -22,6 +24,11 @@ CODES = """\b
 Exit codes: 0 done, 1 failed, 2 wrong usage or the name is taken (nothing was
 changed), 3 no connection, where --registry wants one.
 """
+NO_NUMBER = {
+    "float_parsing": "it is no number: write for example 0.50",
+    "int_parsing": "it is no whole number: write for example 20",
+    "int_from_float": "it is no whole number: write for example 20",
+}
 EPILOG = f"""\b
 Examples:
   picoclaw create agent coder --model anthropic/claude-opus-5 --skills git
@@ -113,6 +120,8 @@ def agent(ctx: click.Context, /, name: str, **told: Any) -> int:
         raise click.UsageError("--local and --registry do not go together: give one")
     loaded = load_settings(ctx)
     profile = _profile(name, told)
+    for odd in _odd(profile, loaded):
+        echo_warning(odd)
     if told["local"]:
         return _to_file(profile, told, why="")
     return _to_registry(loaded, profile, told)
@@ -147,8 +156,39 @@ def _profile(name: str, told: dict[str, Any]) -> "Profile":
         form = ProfileForm.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        raise UsageError(f"{_option(first['loc'])}: {first['msg'].removeprefix('Value error, ')}") from None
+        said = first["msg"].removeprefix("Value error, ")
+        said = NO_NUMBER.get(first["type"], said)
+        raise UsageError(f"{_option(first['loc'])}: {said}") from None
     return profile_of(form, name, system=system, place="")
+
+
+def _odd(profile: "Profile", loaded: "Loaded") -> Iterator[str]:
+    """Yield what is known under no such name here: a node elsewhere may have it, and it may be a slip."""
+    from ...capabilities.agent.mcp.source import servers_of
+    from ...capabilities.agent.skills.shelf import shelf_of
+    from ...capabilities.agent.tools.toolbox import known_tools
+    from ...config.spelling import did_you_mean
+
+    known = known_tools()
+    tools = [*(profile.tools or ()), *(rule.tool for rule in profile.policy.rules)]
+    for name in dict.fromkeys(tools):
+        if not name.startswith("mcp__") and not any(fnmatchcase(tool, name) for tool in known):
+            hint = did_you_mean(name, known) or f"; there are: {', '.join(known)}, and mcp__SERVER__TOOL"
+            yield f"no tool is called {safe(name[:80])!r}: what is said of it has no effect{hint}"
+    skills = shelf_of(loaded.settings).skills
+    for name in profile.skills:
+        if not any(fnmatchcase(skill, name) for skill in skills):
+            hint = did_you_mean(name, skills) or "; see `picoclaw skills list`"
+            yield f"no skill of this machine is called {safe(name[:80])!r}: nodes without it leave it out{hint}"
+    try:
+        servers = [server.name for server in servers_of(loaded.settings)]
+    except ConfigError as error:
+        yield str(error)
+        return
+    for name in profile.mcp:
+        if not any(fnmatchcase(server, name) for server in servers):
+            hint = did_you_mean(name, servers) or "; see `picoclaw mcp list`"
+            yield f"no MCP server of this machine is called {safe(name[:80])!r}: nodes without it leave it out{hint}"
 
 
 def _option(loc: Sequence[str | int]) -> str:

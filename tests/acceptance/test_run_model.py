@@ -66,11 +66,14 @@ def test_an_agent_of_ones_own_changes_the_repository_and_the_change_outlives_the
     write = {"write": {"path": "note.txt", "content": "bye\n"}}
     llm.play({"rules": [{"turns": [{"tools": [write]}, "It says bye now."]}]})
     folder = make_repository(tmp_path / "code", {"note.txt": "hello\n"})
-    run_picoclaw("create", "agent", "coder", "--local", "--model", "anthropic/fake")
+    made = run_picoclaw(
+        "create", "agent", "coder", "--local", "--model", "anthropic/fake", "--deny", "bsh: rm*"
+    )
 
     unknown = run_picoclaw("run", "Mend the note", "--agent", "codr", "--local", cwd=folder)
     ran = run_picoclaw("run", "Mend the note", "--agent", "coder", "--local", cwd=folder)
 
+    assert "no tool is called 'bsh': what is said of it has no effect; did you mean 'bash'?" in made.stderr
     assert unknown.returncode == 2
     assert "no agent is called 'codr' on this machine; did you mean coder?" in unknown.stderr
     assert ran.returncode == 0, ran.stderr

@@ -92,7 +92,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ("agents:\n  a: 1", "a.yaml:2: a is not a mapping"),
         ("agents:\n  a: {}\n  b:\n    toolz: []", "a.yaml:4: b: unknown key 'toolz'; did you mean 'tools'?"),
         ("agnets: {}", "unknown key 'agnets'; did you mean 'agents'?"),
-        ("model: x/y", "unknown key 'model': add `name:`"),
+        ("model: x/y\ntoolz: []", "a.yaml:2: a: unknown key 'toolz'; did you mean 'tools'?"),
+        ("agents: {}\nmodel: x/y", "unknown key 'model': indent it below the agent's name"),
         ("- a", "not a mapping"),
         ("name: [", "not valid YAML"),
         ("name: a\nname: b", "stands there twice"),
@@ -105,6 +106,12 @@ def test_a_mistake_is_named_with_file_line_and_key(text: str, said: str, tmp_pat
         read_profiles([tmp_path])
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_file_that_names_no_agent_names_it_by_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "scout.yaml").write_text("description: Looks around\nmodel: x/y\n")
+    (scout,) = read_profiles([tmp_path])
+    assert (scout.name, scout.models) == ("scout", ("x/y",))
 
 
 def test_two_files_may_not_define_one_agent(tmp_path: Path) -> None:

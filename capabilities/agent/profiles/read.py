@@ -56,10 +56,14 @@ def _read_file(file: Path) -> list[Profile]:
     if "name" in data:
         body = dict(data)
         return [_one(parsed, (), body, body.pop("name"), ("name",))]
+    if "agents" not in data and any(key in ProfileForm.model_fields for key in data):
+        return [_one(parsed, (), dict(data), parsed.path.stem, ())]
     for key in data:
         if key != "agents":
             hint = (
-                ": add `name:`" if key in ProfileForm.model_fields else did_you_mean(key, ("agents", "name"))
+                ": indent it below the agent's name"
+                if key in ProfileForm.model_fields
+                else did_you_mean(key, ("agents", "name"))
             )
             raise ConfigError(
                 f"{parsed.place((key,))}: unknown key {key[:80]!r}"

@@ -77,6 +77,18 @@ def built_in(kit: Kit) -> tuple[Tool, ...]:
     return tuple(found)
 
 
+def known_tools() -> tuple[str, ...]:
+    """Return the names of all tools that picoclaw has, ready here or not; a file is called as its tool is."""
+    from . import __name__ as package
+    from . import __path__ as path
+
+    files = sorted(module.name for module in pkgutil.iter_modules(path))
+    return (
+        *(name for name in files if hasattr(importlib.import_module(f"{package}.{name}"), "tools")),
+        "skill",
+    )
+
+
 def toolbox(tools: Iterable[Tool], wanted: tuple[str, ...] | None = None) -> Toolbox:
     """Return those of some tools whose names fit one of the shell patterns; None: all.
 
