@@ -65,7 +65,7 @@ class AgentExecutor:
             tools = list(toolbox(built_in(kit), profile.tools))
             for source in sources(kit):
                 # Of these the profile names the servers and skills, not the tools.
-                tools += await stack.enter_async_context(source.open(kit))
+                tools += toolbox(await stack.enter_async_context(source.open(kit)), profile.left)
             box = toolbox(tools)
             client = connect_models(self.settings.llm, told=await stack.enter_async_context(_Aloud(context)))
             stack.push_async_callback(client.close)

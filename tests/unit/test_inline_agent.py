@@ -3,7 +3,7 @@
 import pytest
 
 from picoclaw.capabilities.agent.budget.limits import Budget
-from picoclaw.capabilities.agent.profiles.inline import inline, within
+from picoclaw.capabilities.agent.profiles.inline import inline, to_give, within
 from picoclaw.capabilities.agent.profiles.profile import Profile
 from picoclaw.errors import FinalError
 
@@ -33,7 +33,19 @@ def test_it_narrows_tools_and_budget_and_says_more() -> None:
     assert made.name == "coder/helper"
     assert made.system == "You code.\n\nYou help."
     assert made.tools == ("read",)
+    assert made.left == ("read", "bash"), "nothing of an MCP server and no skill was given"
     assert made.budget == Budget(usd=1.0, tokens=9, turns=5)
+
+
+def test_what_an_agent_may_hand_on_is_what_it_has_of_every_kind() -> None:
+    assert to_give(Profile(name="a", mcp=("shop",))) is None
+    whole = Profile(name="a", tools=("read",), mcp=("shop",), skills=("git",))
+    assert to_give(whole) == ("read", "mcp__*", "skill")
+    assert to_give(Profile(name="a", tools=("read",))) == ("read",)
+    part = inline(whole, {"agent": {"name": "b", "tools": ["read", "mcp__shop__add"]}})
+    assert to_give(part) == ("read", "mcp__shop__add")
+    assert to_give(inline(whole, {"agent": {"name": "b", "tools": []}})) == ()
+    assert to_give(inline(whole, {"agent": {"name": "b"}})) == ("read", "mcp__*", "skill")
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,20 @@ def inline(profile: Profile, inputs: JsonValue) -> Profile:
         name=f"{profile.name}/{made.name}",
         system=system,
         tools=within(made.tools, profile.tools),
+        left=made.tools,
         budget=narrower(profile.budget, Budget(usd=made.usd, tokens=made.tokens, turns=made.turns)),
     )
+
+
+def to_give(profile: Profile) -> tuple[str, ...] | None:
+    """Return the tools that an agent may hand on, by names and patterns; None: any."""
+    if profile.tools is None and profile.left is None:
+        return None
+    if profile.left is not None:
+        further = tuple(name for name in profile.left if name.startswith("mcp__") or name == "skill")
+    else:
+        further = (*(("mcp__*",) if profile.mcp else ()), *(("skill",) if profile.skills else ()))
+    return (*(profile.tools or ()), *further)
 
 
 def within(wanted: Sequence[str] | None, allowed: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -18,6 +18,9 @@ class Profile:
     """Says who it is; the frame of the loop (tools, workspace, honesty) stands before it."""
     tools: tuple[str, ...] | None = None
     """Names or shell patterns; None: all that are ready here."""
+    left: tuple[str, ...] | None = None
+    """Of an agent made up for one task, what it was given of all tools, those of MCP servers and `skill` too;
+    None: all of them."""
     skills: tuple[str, ...] = ()
     mcp: tuple[str, ...] = ()
     """Names of configured MCP servers."""

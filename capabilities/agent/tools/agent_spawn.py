@@ -7,7 +7,7 @@ from pydantic import JsonValue, ValidationError
 
 from ....errors import FinalError, PlanError, UsageError
 from ..models.conversation import ToolSpec
-from ..profiles.inline import INPUT, Inline, within
+from ..profiles.inline import INPUT, Inline, to_give, within
 from ..profiles.profile import Profile
 from .swarm_side import agent_context, shown, text_of, timeout_of
 from .tool import Place, Tool, ToolResult
@@ -112,7 +112,7 @@ class AgentSpawn:
         """Return the input that makes the agent up; raises UsageError, ValidationError."""
         wanted = arguments.get("tools")
         asked = [str(one) for one in wanted] if isinstance(wanted, list) else None
-        tools = within(asked, self.profile.tools)
+        tools = within(asked, to_give(self.profile))
         if (
             asked is not None
             and tools is not None
