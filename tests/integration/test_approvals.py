@@ -15,7 +15,7 @@ from picoclaw.errors import NotFound, UsageError
 from picoclaw.swarm.approvals.listing import Asked, list_asked
 from picoclaw.swarm.approvals.store import decide, list_open
 from picoclaw.swarm.prune import remove_request
-from picoclaw.swarm.records import QueuedTask, Result
+from picoclaw.swarm.records import Parent, QueuedTask, Result
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.executors import Runs, executors
 from picoclaw.tests.support.swarm import Lab, ask, end_of
@@ -139,6 +139,29 @@ async def test_where_nobody_can_ever_answer_it_is_denied_at_once_and_only_what_i
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
     assert (await the_question(door, other)).record.verdict is None
+
+
+async def test_what_was_handed_on_below_a_request_is_asked_with_it(lab: Lab) -> None:
+    ends = asyncio.Event()
+
+    async def holds(task: QueuedTask, context: Context) -> Result:
+        await ends.wait()
+        return Result(summary="held")
+
+    await lab.coordinator()
+    await lab.worker(executors(Runs("agent", do=asks(PUSH)), Runs("hold", do=holds)), slots=2)
+    door = await lab.door()
+    root = await ask(door, demand="hold")
+    below = await ask(door, demand="agent", parent=Parent(task=f"{root}.task", root=root, depth=1))
+    questions = Questions(door, root, LiveLines(quiet=True), stays=False)
+    following = asyncio.create_task(questions.run())
+    try:
+        assert "nobody could be asked" in str((await end_of(door, below)).result)
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    ends.set()
+    assert (await end_of(door, root)).head.state == "done"
 
 
 async def test_a_question_that_nobody_answers_is_denied_and_cannot_be_answered_later(lab: Lab) -> None:
