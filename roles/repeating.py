@@ -80,7 +80,7 @@ def _anew(plan: Plan) -> Plan:
     if plan.planning is None:
         return plan
     return plan.model_copy(
-        update={"planning": plan.planning.model_copy(update={"revision": 1, "settled": ()})}
+        update={"planning": plan.planning.model_copy(update={"revision": 1, "settled": (), "dropped": ()})}
     )
 
 

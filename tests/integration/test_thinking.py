@@ -22,7 +22,7 @@ from picoclaw.roles.thinking.mind import Mind
 from picoclaw.roles.thinking.planning import plan_by_model
 from picoclaw.roles.thinking.writing import write_report
 from picoclaw.swarm.entries import Accepted, Failed, Planned
-from picoclaw.swarm.records import Limited, Plan, Planning, Result, Task
+from picoclaw.swarm.records import Limited, Plan, Planning, Result, Retried, Task
 from picoclaw.swarm.submission import new_request
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.executors import Runs, executors
@@ -62,11 +62,14 @@ def mind(answer: Callable[[str, str], Awaitable[str]], **more: Any) -> Mind:
 
 
 async def accepted(
-    lab: Lab, text: str = "Compare two queues", serves: tuple[str, ...] = ("research",), **more: Any
+    lab: Lab,
+    text: str = "Compare two queues",
+    serves: tuple[str, ...] = ("research",),
+    swarm: Swarm | None = None,
+    **more: Any,
 ) -> Ledger:
     """A request that a worker of this lab owns: there is no coordinator to mix with."""
-    worker = await lab.worker(executors(*map(Runs, serves)))
-    swarm = worker.swarm
+    swarm = swarm or (await lab.worker(executors(*map(Runs, serves)))).swarm
     request = new_request(text, **more)
     entry = Accepted(by=swarm.me.node, owner=swarm.me.node, run=swarm.me.run, request=request)
     await swarm.log.append(request.id, "_", entry, expected=0)
@@ -239,6 +242,16 @@ async def test_what_a_look_dropped_ends_though_its_coordinator_is_gone_and_the_n
     await until(ledger, "last", "failed")
     await asyncio.wait_for(running, 10)
     assert (await kinds(ledger.swarm, ledger.request_id))[-1] == "failed"
+
+    # Whoever runs it again means all of it.
+    again = await accepted(lab, retried=Retried(request=ledger.request_id), swarm=ledger.swarm)
+    running = await carried(again, None)
+    await until(again, "_", "accepted", "planned")
+    last = (await entries(again.swarm, again.request_id))[-1]
+    assert isinstance(last, Planned)
+    assert last.plan is not None
+    assert last.plan.planning == Planning(by="model")
+    await ended(running)
 
 
 async def test_a_look_whose_answer_breaks_the_reader_changes_nothing_and_the_request_ends(lab: Lab) -> None:
