@@ -223,6 +223,13 @@ def test_which_list_names_a_model(text: str, there: bool) -> None:
     assert has_model(text, "qwen3") is there
 
 
+def test_ollama_is_told_how_much_to_read() -> None:
+    for model, told in (("ollama/qwen3", 32768), ("ollama_chat/qwen3", 32768), ("groq/qwen3", None)):
+        sent = litellm_parameters(question(), read_model(model), Access(), stream=True, window=32768)
+        assert sent.get("num_ctx") == told
+    assert "num_ctx" not in litellm_parameters(question(), read_model("ollama/x"), Access(), stream=True)
+
+
 def test_an_answer_of_nothing_is_not_sent() -> None:
     asked = replace(question(), messages=(User(text="a"), Assistant(), User(text="b")))
     told = litellm_parameters(asked, read_model("mistral/x"), Access(), stream=True)

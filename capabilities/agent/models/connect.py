@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -41,16 +41,17 @@ def connect_models(
     of retries and fallbacks, else the log does. Raises ConfigError for a wrong `llm.prices` file.
     """
     clients: dict[str, ModelClient] = {}
+    prices = known_prices(settings.prices)
 
     def adapter(model: Model) -> ModelClient:
         name = model.provider.name
         if name not in clients:
-            clients[name] = _made(model, settings, environ)
+            clients[name] = _made(model, settings, environ, prices.window)
         return clients[name]
 
     return ResilientClient(
         adapter,
-        prices=known_prices(settings.prices),
+        prices=prices,
         rates=Rates.of(settings, run if run is not None else run_dir(picoclaw_home())),
         retries=settings.retries,
         total=settings.total_timeout,
@@ -91,8 +92,13 @@ def _logged(line: str) -> None:
     log.warning("%s", line)
 
 
-def _made(model: Model, settings: LlmSettings, environ: Mapping[str, str]) -> _Adapter:
+def _made(
+    model: Model,
+    settings: LlmSettings,
+    environ: Mapping[str, str],
+    window: Callable[[str], int | None] = lambda _: None,
+) -> _Adapter:
     if model.provider.adapter == "cassette":
         return CassetteClient()
     way = access(model, settings, environ)
-    return AnthropicClient(way) if model.provider.adapter == "anthropic" else LitellmClient(way)
+    return AnthropicClient(way) if model.provider.adapter == "anthropic" else LitellmClient(way, window)

@@ -1,7 +1,7 @@
 """Every provider but Anthropic, by litellm: loaded at the first question, in a thread, as it takes seconds."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from datetime import timedelta
 from types import ModuleType
@@ -30,9 +30,10 @@ _users: set["LitellmClient"] = set()
 class LitellmClient:
     """Asks models of one provider. Without litellm, a question raises PackageMissing."""
 
-    def __init__(self, access: Access) -> None:
-        """Nothing is loaded or opened before the first question."""
+    def __init__(self, access: Access, window: Callable[[str], int | None] = lambda _: None) -> None:
+        """Nothing is loaded or opened before the first question. `window`: the tokens that a model reads."""
         self._access = access
+        self._window = window
         self._unheld: set[str] = set()
         """Models that have said that they cannot be held to a schema."""
 
@@ -57,7 +58,8 @@ class LitellmClient:
         self, litellm: ModuleType, model: Model, question: Question, on_text: OnText | None, *, held: bool
     ) -> Turn:
         seconds = question.timeout.total_seconds()
-        told = parameters(question, model, self._access, stream=on_text is not None, held=held)
+        window = self._window(str(model))
+        told = parameters(question, model, self._access, stream=on_text is not None, held=held, window=window)
         if litellm.supports_httpx_timeout(model.route.partition("/")[0]):
             import httpx
 

@@ -13,9 +13,18 @@ from .named import Access, Model
 
 
 def parameters(
-    question: Question, model: Model, access: Access, *, stream: bool, held: bool = True
+    question: Question,
+    model: Model,
+    access: Access,
+    *,
+    stream: bool,
+    held: bool = True,
+    window: int | None = None,
 ) -> dict[str, Any]:
-    """Return what `litellm.acompletion` takes. Not `held`: the schema is told in words alone."""
+    """Return what `litellm.acompletion` takes.
+
+    Not `held`: the schema is told in words alone. `window`: the tokens that the model reads, where known.
+    """
     keeps = model.provider.keeps_schemas
     held = held and (keeps or not _uses_tools(question))
     words = in_words(question.schema) if question.schema is not None and not (held and keeps) else ""
@@ -31,6 +40,9 @@ def parameters(
         "max_retries": 0,
         "drop_params": True,
     }
+    if window is not None and model.route.startswith("ollama"):
+        # Ollama reads a few thousand tokens unless it is told, and drops the rest without a word.
+        told["num_ctx"] = window
     if access.sent_key is not None:
         told["api_key"] = access.sent_key
     if access.address is not None:
