@@ -35,6 +35,8 @@ class Questions:
     lines: "LiveLines"
     stays: bool = True
     """Others may answer from elsewhere; False: the swarm is this command's own."""
+    here: bool = True
+    """An answer may be typed here, where there is a terminal; False: what is typed means something else."""
     _waiting: "OrderedDict[str, ApprovalRecord]" = field(default_factory=OrderedDict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _told: set[str] = field(default_factory=set)
@@ -98,7 +100,7 @@ class Questions:
 
     async def _one(self, record: ApprovalRecord) -> None:
         """See one question to its end, or to where nothing more can be done about it here."""
-        if not self.lines.quiet and can_type():
+        if self.here and not self.lines.quiet and can_type():
             self._say_what(record)
             await self._ask_here(record)
         elif self.stays:

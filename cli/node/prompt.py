@@ -10,9 +10,11 @@ from ...errors import PicoclawError
 from ...gateway.asked import HERE, check_repository, means_this_folder, store_repository
 from ...roles.node import Node
 from ...roles.thinking.connecting import coordinators_models, lacking
+from ...swarm.background import background
 from ...swarm.look import look_around
 from ...swarm.submission import Ended, new_request, submit, watch
 from ...swarm.swarm import Swarm
+from ..approvals.questions import Questions
 from ..errors import echo_error, echo_warning
 from ..get.nodes import LISTING
 from ..logs.log_setup import draw_prompt, show_prompt
@@ -129,9 +131,18 @@ async def _send(node: Node, swarm: Swarm, typed: Typed) -> None:
         sender=node.name,
     )
     await submit(swarm, request)
-    lines = LiveLines()
+    lines = LiveLines(questions_told=True)
     lines.say(f"request {request.id}")
-    async for event in watch(swarm, request.id):
+    async with background() as tasks:
+        # What is typed here is the next request.
+        questions = Questions(swarm, request.id, lines, here=False)
+        tasks.start(questions.run(), name="questions")
+        await _show(swarm, request.id, lines)
+
+
+async def _show(swarm: Swarm, id: str, lines: LiveLines) -> None:
+    """Show what happens to a request, up to its report."""
+    async for event in watch(swarm, id):
         if not isinstance(event, Ended):
             lines.show(event)
             continue
@@ -141,6 +152,6 @@ async def _send(node: Node, swarm: Swarm, typed: Typed) -> None:
             echo(safe_lines(str(report["markdown"])))
         if event.head.state != "done":
             # The report says why, where there is one.
-            echo_error(f"{request.id} {event.head.state}" + ("" if told else f": {event.head.reason}"))
-        for line in await spent_and_left(swarm, event, request.id):
+            echo_error(f"{id} {event.head.state}" + ("" if told else f": {event.head.reason}"))
+        for line in await spent_and_left(swarm, event, id):
             lines.say(line)
