@@ -11,7 +11,7 @@ export PICOCLAW_SWARM_HID="${PWD##*/}-example" PICOCLAW_SWARM_NATS_EMBEDDED=true
 # wait_for PID TEXT FILE: until the process has written the text.
 wait_for() {
     tries=0
-    until grep -q "$2" "$3"; do
+    until grep -qs "$2" "$3"; do
         tries=$((tries + 1))
         { [ "$tries" -lt 600 ] && kill -0 "$1"; } || { cat "$3" >&2; exit 1; }
         sleep 0.1
