@@ -9,6 +9,7 @@ import click
 from ...errors import PicoclawError
 from ...gateway.asked import HERE, check_repository, means_this_folder, store_repository
 from ...roles.node import Node
+from ...roles.planning.by_model.menu import make_menu
 from ...roles.thinking.connecting import coordinators_models, lacking
 from ...swarm.background import background
 from ...swarm.look import look_around
@@ -21,7 +22,7 @@ from ..logs.log_setup import draw_prompt, show_prompt
 from ..printing.live import LiveLines
 from ..printing.output import echo, safe_lines
 from ..result.next_steps import spent_and_left
-from .typed import NOBODY, Typed, Words, help_text, read_typed
+from .typed import Typed, Words, help_text, read_typed
 from .typed_line import clear_typed_line, in_foreground, kept_at_ctrl_c
 
 HINT = """\
@@ -45,7 +46,7 @@ async def prompt(node: Node) -> None:
         text = line.strip()
         if text:
             try:
-                words = _words(node)
+                words = _words(node, node.swarm)
                 await _do(node, node.swarm, read_typed(text, node.adverts.templates, words), words)
             except PicoclawError as error:
                 said, _, advice = str(error).partition("\n")
@@ -94,13 +95,16 @@ def clear_line() -> bool:
     return True
 
 
-def _words(node: Node) -> Words:
+def _words(node: Node, swarm: Swarm) -> Words:
     """Return what this coordinator makes of words that no workflow serves."""
     llm = node.settings.llm
-    if not coordinators_models(llm):
-        return NOBODY
+    models = coordinators_models(llm)
     why = lacking(llm)
-    return Words(planned=not why, why_not=why)
+    if models and not why:
+        return Words(taken="planned by this coordinator's model")
+    if make_menu([member.offer for member in swarm.members.living()]).free_text is not None:
+        return Words(taken="one task for whoever takes words")
+    return Words(why_not=why)
 
 
 async def _do(node: Node, swarm: Swarm, typed: Typed, words: Words) -> None:

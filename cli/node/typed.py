@@ -40,8 +40,8 @@ class Typed:
 class Words:
     """What becomes of words that no workflow serves."""
 
-    planned: bool = False
-    """The coordinator's model plans them."""
+    taken: str = ""
+    """What is done with them, in words; empty: nobody takes them."""
     why_not: str = ""
     """Why the model that is set cannot be asked; empty where none is set."""
 
@@ -64,7 +64,7 @@ def read_typed(line: str, templates: Sequence[Template], words: Words = NOBODY) 
         return Typed(does="send", text=text, template=text)
     if any(asks_for_template(text, template) for template in templates):
         return Typed(does="send", text=text)
-    if words.planned:
+    if words.taken:
         return Typed(does="send", text=text)
     raise UsageError(_not_served(text, templates, words))
 
@@ -89,7 +89,7 @@ def _dispatched(text: str, words: Words) -> Typed:
         else:
             said.append(part)
     wanted = AGENT_PREFIX + given["--agent"] if given["--agent"] else given["-c"]
-    if said and (wanted or words.planned) and not (given["-c"] and given["--agent"]):
+    if said and (wanted or words.taken) and not (given["-c"] and given["--agent"]):
         demand = demand_of(wanted, None, {})[0] if wanted else None
         return Typed(does="send", text=" ".join(said), demand=demand, repo=given["--repo"] or None)
     raise UsageError(
@@ -120,10 +120,8 @@ def help_text(templates: Sequence[Template], words: Words = NOBODY) -> str:
         ("status", "the nodes of this swarm (as `picoclaw get nodes`)"),
         ("quit", "drain and end this node, as Ctrl-C on an empty line does"),
     ]
-    if words.planned:
-        rows.append(
-            ("anything else", "planned by this coordinator's model; --repo . TEXT gives it this folder")
-        )
+    if words.taken:
+        rows.append(("anything else", f"{words.taken}; --repo . TEXT gives it this folder"))
     rows[3:3] = [(template.name, template.title or "a workflow") for template in templates[:SHOWN]]
     lines = [f"  {safe(left):<24} {safe(right)}" for left, right in rows]
     if len(templates) > SHOWN:

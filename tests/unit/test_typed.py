@@ -45,7 +45,7 @@ def test_what_nothing_serves_is_answered_in_two_lines(line: str) -> None:
 
 
 def test_with_a_model_any_words_are_a_request() -> None:
-    words = Words(planned=True)
+    words = Words(taken="planned by a model")
     assert read_typed("Tell me a joke", TEMPLATES, words) == Typed(does="send", text="Tell me a joke")
     assert read_typed("--repo . Mend it", TEMPLATES, words) == Typed(does="send", text="Mend it", repo=".")
     assert "anything else" in help_text(TEMPLATES, words)
