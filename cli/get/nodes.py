@@ -60,7 +60,9 @@ def nodes(
     --json: a list of objects with name, role, status (online, busy, suspicious,
     offline, draining), why, capabilities, marks, general, not_ready, labels,
     agents, tasks (ids), used, slots, last_heartbeat_s, uptime_s, host, pid,
-    version, run, sid, leads (it coordinates, by role or promoted), promotable.
+    version, run, sid, leads (it coordinates, by role or promoted), promotable,
+    sandbox (bubblewrap, none, or null: it runs no commands of agents), optional
+    (agent: why it is not ready).
     """
     form = read_format(output, as_json)
     wanted = read_filter(

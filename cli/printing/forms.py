@@ -39,6 +39,8 @@ def node_json(row: "NodeRow") -> dict[str, Any]:
         "sid": row.sid,
         "leads": row.coordinates and row.status != "offline",
         "promotable": row.promotable,
+        "sandbox": row.sandbox,
+        "optional": dict(row.optional),
     }
 
 
