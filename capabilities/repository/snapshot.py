@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...errors import RepositoryError
+from ...swarm.embedded.rundir import picoclaw_home
 from .git import GitAbsent, inside_work_tree, listed_files, place_within
 from .junk import is_junk_file, is_junk_folder, looks_secret
 
@@ -103,8 +104,14 @@ def take_snapshot(folder: Path, archive: Path, limits: Limits | None = None) -> 
             gzip.GzipFile(filename="", mode="wb", fileobj=raw, compresslevel=3, mtime=0) as packed,
             tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
         ):
+            own = _own_folders(root)
             for path in _listed(root, packing):
-                _add(tar, root, path, packing)
+                if path.startswith(own):
+                    packing.left_out["holds the swarm's credentials, not sent"] = [
+                        one.rstrip("/") for one in own
+                    ]
+                else:
+                    _add(tar, root, path, packing)
         _refuse_nothing(packing)
     except BaseException:
         archive.unlink(missing_ok=True)
@@ -119,6 +126,13 @@ def take_snapshot(folder: Path, archive: Path, limits: Limits | None = None) -> 
         notes=tuple(_remark(reason, paths) for reason, paths in sorted(packing.left_out.items())),
         place=packing.place.encode("utf-8", "replace").decode(),
     )
+
+
+def _own_folders(root: Path) -> tuple[str, ...]:
+    """Return where picoclaw keeps its credentials, from the root and each with a slash at its end."""
+    home = picoclaw_home().resolve()
+    places = (home,) if home != root and home.is_relative_to(root) else (home / "nats", home / "run")
+    return tuple(f"{place.relative_to(root).as_posix()}/" for place in places if place.is_relative_to(root))
 
 
 def check_folder(folder: Path) -> Path:

@@ -225,3 +225,22 @@ def test_names_in_any_bytes_travel(tmp_path: Path) -> None:
         pytest.skip("this file system takes UTF-8 names only")
     run_git(folder, "init", "--quiet")
     assert snapshot(folder).files == 4
+
+
+def test_the_credentials_of_the_swarm_never_travel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = make_repository(
+        tmp_path / "home",
+        {
+            "a.py": "1",
+            ".picoclaw/nats/secrets.json": "{}",
+            ".picoclaw/policy.yaml": "deny: [bash]",
+            "work/.picoclaw/skills/x/SKILL.md": "of a repository",
+        },
+    )
+    monkeypatch.setenv("HOME", str(home))
+    taken = snapshot(home)
+    assert not [name for name in names(taken) if name.startswith(".picoclaw")]
+    assert {"a.py", "work/.picoclaw/skills/x/SKILL.md"} <= set(names(taken))
+    assert taken.warnings == ()
+    assert taken.notes == ("holds the swarm's credentials, not sent: .picoclaw",)
+    assert names(snapshot(home / ".picoclaw")) == ["policy.yaml"]
