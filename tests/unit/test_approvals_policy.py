@@ -313,3 +313,11 @@ def test_nothing_before_or_after_a_denied_command_hides_it(before: str, after: s
         assert bash(NO_CURL, line) == "deny"
     else:
         assert any(mark in before for mark in "'\"\\#")
+
+
+def test_what_the_default_asks_is_named_by_its_tool_so_that_always_is_for_that_one() -> None:
+    ask = Policy(default="ask")
+    assert decide(ask, "bash", {"command": "ls"}).rules == ("ask bash by default",)
+    assert decide(ask, "web_fetch", {"url": "https://example.org/"}).rules == ("ask web_fetch by default",)
+    beside = Policy(also=(Policy(also=(ask,)),))
+    assert decide(beside, "read", {"path": "a"}).rules == ("ask read by default",)

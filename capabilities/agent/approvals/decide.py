@@ -98,7 +98,10 @@ def decide(
         ruling = decide(nested, tool, arguments, root=root, also=also)
         for rule in ruling.rules or ("the default",):
             found.take(ruling.decision, rule)
-    rules_said = tuple(found.rules)
+    # By tool: `--always` at one that the default asks for must not answer for every other one.
+    by_default = f"{found.decision} by default"
+    named = f"{found.decision} {tool} by default"
+    rules_said = tuple(named if rule == by_default else rule for rule in found.rules)
     return Ruling(decision=found.decision, rules=rules_said, why=_why(found))
 
 
