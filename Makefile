@@ -1,7 +1,7 @@
 # `make` lists what there is to do. Each target sets up what it needs; PYTHON=... names another Python.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test search chaos soak cover lint types bench docs lock clean
+.PHONY: help demo test search chaos kills soak cover lint types bench docs lock clean
 export PYTHON
 
 bin := .venv/bin
@@ -18,6 +18,10 @@ test: .venv/.dev ## all tests, with the reason of each skip
 chaos: .venv/.dev ## kills, cuts, floods and lies at full length, with the figures that they show
 	@FIGURES_OF_TESTS=$${FIGURES_OF_TESTS:-$$(mktemp)} \
 		$(bin)/pytest -vv -n auto --dist loadgroup -m "(chaos or long) and not soak" tests
+
+kills: .venv/.dev ## kill -9 at every step of an agent and of a coordinator that thinks, as a table
+	@FIGURES_OF_TESTS=$${FIGURES_OF_TESTS:-$$(mktemp)} $(bin)/pytest -n auto --dist loadgroup -m chaos \
+		tests/chaos/test_kill_agent.py tests/chaos/test_kill_purse.py tests/chaos/test_kill_thinking.py
 
 soak: .venv/.dev ## ten minutes of mixed load with kills; what was used must come back
 	@$(bin)/pytest -m soak -s tests/chaos
