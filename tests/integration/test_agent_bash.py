@@ -11,9 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from picoclaw.capabilities.agent.profiles.profile import Profile
 from picoclaw.capabilities.agent.sandbox.choose import choose
-from picoclaw.capabilities.agent.tools.bash import Bash
-from picoclaw.config.settings import AgentsSettings
+from picoclaw.capabilities.agent.skills.read import read_skill
+from picoclaw.capabilities.agent.skills.tool import SkillTool
+from picoclaw.capabilities.agent.tools.bash import Bash, tools
+from picoclaw.capabilities.agent.tools.toolbox import Kit
+from picoclaw.config.settings import AgentsSettings, Settings, SkillsSettings
 from picoclaw.tests.support.agent_tools import Hand, bubblewrap_lacks
 from picoclaw.tests.support.waiting import wait_for_async
 
@@ -58,6 +62,31 @@ async def test_what_it_prints_and_its_code_come_back(hand: Hand, sandbox: str) -
     result = await hand.use(tool, command="echo kept > ~/here; echo kept > $TMPDIR/there")
     assert (result.text, result.error) == ("[it printed nothing]", False)
     assert (await hand.use(tool, command="cat ~/here $TMPDIR/there")).text == "kept\nkept"
+
+
+@pytest.mark.parametrize("sandbox", EACH)
+async def test_commands_run_what_a_skill_brings_and_change_none_of_it(
+    hand: Hand, sandbox: str, tmp_path: Path
+) -> None:
+    skill = tmp_path / "skills of the user" / "invoices"
+    (skill / "scripts").mkdir(parents=True)
+    (skill / "SKILL.md").write_text("---\nname: invoices\ndescription: Invoices.\n---\nRun scripts/sum.sh.\n")
+    (skill / "scripts" / "sum.sh").write_text("echo the sum of $1\n")
+    settings = Settings(
+        agents=AgentsSettings(sandbox=sandbox),  # type: ignore[arg-type]
+        skills=SkillsSettings(path=(skill.parent,)),
+    )
+    (tool,) = tools(Kit(profile=Profile(name="a", skills=("*",)), settings=settings))
+    assert (
+        await hand.use(tool, command='sh "$SKILLS/invoices/scripts/sum.sh" June')
+    ).text == "the sum of June"
+    if sandbox == "bubblewrap":
+        result = await hand.use(tool, command='echo x >> "$SKILLS/invoices/SKILL.md"')
+        assert "Read-only file system" in result.text
+    (bare,) = tools(Kit(profile=Profile(name="a"), settings=settings))
+    assert (await hand.use(bare, command="echo ${SKILLS-none}")).text == "none"
+    loaded = await SkillTool((read_skill(skill, "user"),)).use({"name": "invoices"}, hand.place())
+    assert "Commands of bash find them in $SKILLS/invoices" in loaded.text
 
 
 @sandboxed

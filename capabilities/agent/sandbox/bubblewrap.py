@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .sandbox import Command, Job
+from .sandbox import SKILLS, Command, Job
 
 WORKSPACE = Path("/workspace")
 """Where a command finds the job's workspace: the same on every node, so that what it writes down holds."""
 HOME = Path("/home/agent")
+SHOWN_SKILLS = "/skills"
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix", "/gnu")
 ETC = (
     "alternatives", "bash.bashrc", "ca-certificates", "fonts", "group", "host.conf", "hosts", "java",
@@ -59,12 +60,16 @@ class Bubblewrap:
         argv += ["--proc", "/proc", "--dev", "/dev", "--size", str(SHARED_MEMORY), "--tmpfs", SHM]
         for place, folder in (("/tmp", job.tmp), (str(HOME), job.home), (str(WORKSPACE), job.root)):  # noqa: S108
             argv += ["--bind", str(folder), place]
+        for name, folder in job.skills:
+            argv += ["--ro-bind", str(folder), f"{SHOWN_SKILLS}/{name}"]
         # Of a node that runs as root the command owns the kernel's settings in /proc/sys: with them it would
         # leave any sandbox. What is made in the root or in /dev would lie in memory, where nothing bounds it.
         for place in ("/proc", "/dev", "/"):
             argv += ["--remount-ro", place]
         argv += ["--chdir", str(WORKSPACE), "--"]
         env = {**command.env, "HOME": str(HOME), "TMPDIR": "/tmp"}  # noqa: S108 - its own
+        if job.skills:
+            env[SKILLS] = SHOWN_SKILLS
         env["PATH"] = self._path(command.env.get("PATH", os.defpath))
         return Command(argv=(*argv, *command.argv), cwd=job.root.parent, env=env)
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from .sandbox import Command, Job
+from .sandbox import SKILLS, Command, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,4 +20,6 @@ class Plain:
 
     def wrap(self, command: Command, job: Job) -> Command:
         env = {**command.env, "HOME": str(job.home), "TMPDIR": str(job.tmp)}
+        if job.skills:
+            env[SKILLS] = str(job.root.parent / "skills")
         return replace(command, cwd=job.root, env=env)

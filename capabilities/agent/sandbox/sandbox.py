@@ -15,6 +15,10 @@ class Command:
     env: Mapping[str, str]
 
 
+SKILLS = "SKILLS"
+"""The variable that says where the files of skills lie."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """The folders of one job."""
@@ -23,6 +27,8 @@ class Job:
     """Its workspace."""
     home: Path
     tmp: Path
+    skills: tuple[tuple[str, Path], ...] = ()
+    """The skills whose files commands may read and run, each with its folder; `$SKILLS/NAME` is what they see."""
 
     @classmethod
     def beside(cls, root: Path) -> "Job":

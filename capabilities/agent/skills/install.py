@@ -111,8 +111,8 @@ def remove(skill: Skill) -> None:
     """Remove a skill of the user's; blocking. Raises UsageError for one that comes with the package."""
     if skill.source == "shipped":
         raise UsageError(
-            f"skill {skill.name} comes with picoclaw: an agent has it only where its profile names it; a skill of "
-            "your own by the same name replaces it"
+            f"skill {skill.name} comes with picoclaw: the agents have it whose profiles name it; a skill of your own "
+            "by the same name replaces it"
         )
     if not remove_tree(skill.folder):
         raise UsageError(f"{skill.folder} cannot be removed whole: look at what is left, and whose it is")

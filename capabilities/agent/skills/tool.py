@@ -132,6 +132,10 @@ def _load(skill: Skill) -> ToolResult:
     files = files_of(skill.folder)
     listed = "\n".join(f"- {name}" for name in files[:MOST_FILES])
     end = f"\n\nFurther files, which `skill` loads with file:\n{listed}" if files else ""
+    if files and skill.source != "repository":
+        end += (
+            f"\n\nCommands of bash find them in $SKILLS/{skill.name}, to be read and run, not to be changed."
+        )
     return ToolResult(text=f"Skill {skill.name}\n\n{skill.body}{end}")
 
 

@@ -5,7 +5,7 @@ import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -73,7 +73,18 @@ SPEC = ToolSpec(
 
 def tools(kit: Kit) -> tuple[Tool, ...]:
     """Return the tool; it says itself where commands may not run."""
-    return (Bash(kit.settings.agents),)
+    return (Bash(kit.settings.agents, skills=lambda: folders_of_skills(kit)),)
+
+
+def folders_of_skills(kit: Kit) -> tuple[tuple[str, Path], ...]:
+    """Return the agent's skills that bring more than instructions, each with its folder; blocking."""
+    if not kit.profile.skills:
+        return ()
+    from ..skills.shelf import shelf_of
+    from ..skills.tool import files_of
+
+    skills = shelf_of(kit.settings).chosen(kit.profile.skills)
+    return tuple((skill.name, skill.folder.resolve()) for skill in skills if files_of(skill.folder))
 
 
 @dataclass(slots=True)
@@ -86,6 +97,9 @@ class Bash:
     processes: int = PROCESSES
     memory: int = MEMORY
     disk: int = DISK
+    skills: Callable[[], tuple[tuple[str, Path], ...]] = tuple
+    """Looks for the skills whose files commands see; asked once."""
+    _shown: tuple[tuple[str, Path], ...] = ()
     _chosen: Chosen | None = None
 
     @property
@@ -103,6 +117,7 @@ class Bash:
         """Choose the sandbox, and say so where there is none."""
         if self._chosen is None:
             self._chosen = await asyncio.to_thread(choose, self.settings)
+            self._shown = await asyncio.to_thread(self.skills)
             if self._chosen.sandbox is not None and self._chosen.sandbox.name == "none":
                 await place.context.progress(f"commands run in {self._chosen.sandbox.said}")
 
@@ -124,7 +139,7 @@ class Bash:
                 text="the command holds a NUL or has over 128 KiB: write it to a file and run that",
                 error=True,
             )
-        job = Job.beside(place.root)
+        job = replace(Job.beside(place.root), skills=self._shown)
         folder = await asyncio.to_thread(_make_folders, job)
         try:
             end = await run_child(self._order(command, timeout, sandbox, job, folder, place))
@@ -173,6 +188,11 @@ class Bash:
 def _make_folders(job: Job) -> Path:
     for folder in (job.home, job.tmp):
         folder.mkdir(mode=0o700, exist_ok=True)
+    for name, folder in job.skills:
+        link = job.root.parent / "skills" / name
+        link.parent.mkdir(mode=0o700, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(folder)
     return Path(tempfile.mkdtemp(prefix="bash-", dir=job.root.parent))
 
 
