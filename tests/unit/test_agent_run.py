@@ -22,6 +22,7 @@ from picoclaw.capabilities.agent.loop.compaction import kept_of
 from picoclaw.capabilities.agent.loop.decide import SAME_CALL
 from picoclaw.capabilities.agent.loop.size import size_of
 from picoclaw.capabilities.agent.loop.state import begin, fold_all
+from picoclaw.capabilities.agent.models.client import OnText, Question
 from picoclaw.capabilities.agent.models.conversation import (
     TURN,
     Assistant,
@@ -538,6 +539,28 @@ async def test_a_question_that_is_too_long_all_the_same_is_put_in_short(tmp_path
     )
     ended = await run.go()
     assert (ended.text, ended.state.compactions) == ("done", 1)
+
+
+async def test_a_model_that_is_away_while_it_is_put_in_short_counts_for_nothing_that_was_not_asked(
+    tmp_path: Path,
+) -> None:
+    class Away(Rehearsal):
+        away = True
+
+        async def ask(self, question: Question, on_text: OnText | None = None) -> Turn:
+            if self.away and question.system.startswith("You put the work"):
+                self.away = False
+                raise ModelUnavailable("not now")
+            return await Rehearsal.ask(self, question, on_text)
+
+    run = Away(
+        tmp_path, [uses("look"), ContextTooLong("too long"), says("done")], [Recorder("look")], by_count=True
+    )
+    with pytest.raises(ModelUnavailable):
+        await run.go()
+    assert (run.spent.turns, run.spent.maybe_billed) == (1, 0)
+    ended = await run.go()
+    assert (ended.state.compactions, ended.state.spent.maybe_billed) == (1, 0)
 
 
 async def test_what_does_not_fit_in_short_either_ends_in_words(tmp_path: Path) -> None:

@@ -41,14 +41,13 @@ async def compact(work: Work, *, number: int | None = None) -> None:
         max_tokens=SUMMARY_TOKENS,
         timeout=work.terms.timeout,
     )
-    turn = await ask_aside(work, question, number=number)
+    turn, billed = await ask_aside(work, question, number=number)
     body: dict[str, JsonValue] = {"kept": kept}
     if turn is not None:
         said = replace(turn, message=Assistant())  # its text is the summary
         body["turn"] = TURN.dump_python(said, mode="json")
     summary = turn.message.text.strip() if turn is not None and turn.stop != "refused" else ""
     body["summary"] = summary or by_rule(older, SUMMARY_TOKENS * 3)
-    billed = turn.maybe_billed if turn is not None else 0
     await work.write(Outcome(number=number, body=clean(body), maybe_billed=billed))
     await work.context.purse.settle(work.state.spent)
 

@@ -145,7 +145,7 @@ def _ended(state: State, outcome: Outcome) -> State:
     if intent.what == "tool":
         return _used(state, intent, outcome)
     if outcome.state == "error":
-        return replace(state, too_long=_is_too_long(outcome))
+        return replace(state, too_long=_is_too_long(outcome)) if intent.what == "turn" else state
     return _answered(state, outcome) if intent.what == "turn" else _compacted(state, outcome)
 
 

@@ -66,22 +66,28 @@ async def ask_model(work: Work, *, number: int | None = None) -> str:
     return ""
 
 
-async def ask_aside(work: Work, question: Question, *, number: int) -> Turn | None:
+async def ask_aside(work: Work, question: Question, *, number: int) -> tuple[Turn | None, int]:
     """Ask a question that is no part of the conversation, for a step `compact`; None: it is not answered.
 
-    The caller writes the outcome.
+    With it comes how many questions on the way may have been paid for. The caller writes the outcome, but
+    for a model that is away: raises ModelUnavailable.
     """
     characters = len(question.system) + len(MESSAGES.dump_json(question.messages))
     granted = await _reserve(work, _estimate(work, characters // 3 + 1, question.max_tokens))
     if isinstance(granted, Breach) or granted.last:
         granted = Granted(worst=Estimate(input=0, output=0).worst(0), max_tokens=0)
         await work.write(_intent(number, "compact", question, granted))
-        return None
+        return None, 0
     await work.write(_intent(number, "compact", question, granted))
     try:
-        return await work.client.ask(question)
-    except ModelRefused:
-        return None
+        turn = await work.client.ask(question)
+    except ModelRefused as error:
+        return None, error.maybe_billed
+    except ModelUnavailable as error:
+        await work.write(_refusal(number, error))
+        await work.context.purse.settle(work.state.spent)
+        raise
+    return turn, turn.maybe_billed
 
 
 async def wrap_up(work: Work, why: str) -> None:
