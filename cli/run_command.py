@@ -57,7 +57,11 @@ SEVERITIES = ("critical", "high", "medium", "low", "info")
 @click.command(cls=GroupedCommand, epilog=EXAMPLES)
 @click.argument("text")
 @click.option("--agent", metavar="NAME", type=AGENT, help="One task for this agent; no planning.")
-@click.option("--repo", metavar="DIR|URL", help="The repository that it is about. [default: this folder]")
+@click.option(
+    "--repo",
+    metavar="DIR|URL",
+    help="The repository that it is about. [this folder, unless it is your home]",
+)
 @click.option(
     "--fail-on", type=click.Choice(SEVERITIES), help="Exit 1 for findings of this severity or worse."
 )
@@ -85,16 +89,20 @@ def run(
     as_json: bool,
 ) -> int:
     """Do a request here and now, and print its report."""
-    from ..gateway.asked import HERE
+    from ..gateway.asked import HERE, means_this_folder
     from .errors import echo_warning
-    from .request.asked import read_asked
+    from .request.asked import read_asked, shipped
     from .request.check_first import folder_note
+    from .request.this_folder import goes_along
     from .session import quiet_logs
 
     loaded = load_settings(ctx)
     quiet_logs(loaded)
     demand = AGENT_PREFIX + agent if agent is not None else None
-    asked = options.onto(read_asked(text, capability=demand, repo=HERE if repo is None else repo))
+    review = demand is None and means_this_folder(text, shipped())
+    if repo is None and not review and goes_along(needed=False):
+        repo = HERE
+    asked = options.onto(read_asked(text, capability=demand, repo=repo))
     if output is not None:
         check_writable(Path(output), "--output")
     check_sarif(sarif, as_json=as_json)

@@ -38,6 +38,7 @@ def read_asked(
     `known`: the workflows that may be meant, asked for only where it matters. Raises UsageError, NameRefused, PlanError or RepositoryError; nothing was sent.
     """
     from .text_and_input import read_input
+    from .this_folder import goes_along
 
     if not text.strip():
         raise UsageError("the request is empty: say what is to be done")
@@ -45,6 +46,7 @@ def read_asked(
         check_text(given, what)
     demand, does = read_demand(capability, node, labels)
     if repo is None and demand is None and means_this_folder(text, known(), template):
+        goes_along(needed=True)
         repo = HERE
     if repo is not None:
         check_repository(repo)

@@ -257,6 +257,18 @@ def test_what_cannot_be_done_is_refused_before_anything_is_started(
     assert ran.stderr.count("\n") == 1, "one line, and no word of a local swarm"
 
 
+@pytest.mark.parametrize("verb", ["run", "dispatch"])
+def test_a_home_folder_is_not_taken_for_a_repository(
+    run_picoclaw: RunPicoclaw, home: Path, verb: str
+) -> None:
+    (home / "diary.txt").write_text("nobody's business\n")
+    for folder in (home, home.parent):
+        ran = run_picoclaw(verb, "Review this repository", cwd=folder)
+
+        assert ran.returncode == 2
+        assert f"{folder} is or holds your home folder: stand in the repository that you mean" in ran.stderr
+
+
 def test_a_folder_of_several_repositories_is_called_one(run_picoclaw: RunPicoclaw, tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / "projects" / name / ".git").mkdir(parents=True)

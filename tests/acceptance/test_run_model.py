@@ -90,10 +90,12 @@ def test_a_model_that_cannot_be_asked_is_told_before_anything_starts(
 ) -> None:
     llm.play({"keys": ["sk-right"], "rules": [{"answer": "never asked"}]})
 
-    wrong = run_picoclaw("run", "Write me a poem", "--local", cwd=tmp_path)
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    wrong = run_picoclaw("run", "Write me a poem", "--local", cwd=folder)
     monkeypatch.delenv("ANTHROPIC_API_KEY")
     monkeypatch.delenv("ANTHROPIC_BASE_URL")
-    none = run_picoclaw("run", "Write me a poem", "--local", cwd=tmp_path)
+    none = run_picoclaw("run", "Write me a poem", "--local", cwd=folder)
 
     for ran, why in (
         (wrong, "anthropic/fake: the key in ANTHROPIC_API_KEY is not valid"),
