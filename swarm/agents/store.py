@@ -83,11 +83,19 @@ async def _read(swarm: Swarm, subject: str) -> Registered | None:
     if stored is None or is_deleted(stored):
         return None
     try:
-        record = AgentRecord.from_bytes(stored.data)
+        record = _record(subject, stored.data)
     except RecordRefused as error:
         warn_foreign(log, subject, error)
         return None
     return Registered(record, stored.seq, datetime.fromisoformat(stored.time).timestamp())
+
+
+def _record(subject: str, data: bytes) -> AgentRecord:
+    """Return the agent that stands on a subject. Raises RecordRefused for one that is called otherwise."""
+    record = AgentRecord.from_bytes(data)
+    if not subject.endswith(f".{key_of(record.name)}"):
+        raise RecordRefused(f"agent {record.name[:80]!r} stands where another one belongs: remove it there")
+    return record
 
 
 async def write_agent(
@@ -172,11 +180,11 @@ class AgentRegistry:
         return "same" if record.model_copy(update=created).to_bytes() == there.to_bytes() else "another"
 
     def _take(self, followed: Followed) -> None:
-        key = followed.subject.rsplit(".", 1)[-1]
+        key = _PREFIX + followed.subject.rsplit(".", 1)[-1]
         before = self._agents.get(key)
         try:
             # A deletion has no body.
-            record = AgentRecord.from_bytes(followed.data) if followed.data else None
+            record = _record(followed.subject, followed.data) if followed.data else None
         except RecordRefused as error:
             warn_foreign(log, followed.subject, error)
             record = None
