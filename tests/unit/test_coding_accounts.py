@@ -80,6 +80,13 @@ def test_a_failure_is_told_in_its_own_words(name: str, printed: str, problem: st
     assert problem in READ[name](printed).problem
 
 
+def test_what_the_fences_of_claude_refused_is_told() -> None:
+    denials = '"permission_denials": [{"tool_name": "Bash", "tool_use_id": "t", "tool_input": {}}], "usage"'
+    account = READ["claude"](CLAUDE.replace('"usage"', denials))
+    assert account.denied == 1
+    assert "its own fences refused 1 uses of tools" in in_figures("claude", account)
+
+
 def test_claude_at_its_limit_in_usd_is_no_failure() -> None:
     account = READ["claude"](CLAUDE_SPENT)
     assert (account.problem, account.usd) == ("", 0.2519)

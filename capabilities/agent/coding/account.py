@@ -37,6 +37,8 @@ class Account:
     """Why it is no answer, in its own words where it has any; empty: it is one."""
     stopped: str = ""
     """Why it ended before it was through, where what it did until then counts; empty: it was through."""
+    denied: int = 0
+    """Uses of tools that its own fences refused."""
     understood: bool = True
     """Whether this is its account; else nothing in its output could be read as one."""
 

@@ -12,7 +12,7 @@ def read_claude(printed: str) -> Account:
     inputs = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
     text, subtype = as_text(found.get("result")), as_text(found.get("subtype"))
     failed = found.get("is_error") is True or subtype.startswith("error")
-    listed = found.get("errors")
+    listed, denied = found.get("errors"), found.get("permission_denials")
     errors = "; ".join(filter(None, map(as_text, listed))) if isinstance(listed, list) else ""
     spent = subtype == "error_max_budget_usd"
     return Account(
@@ -25,5 +25,6 @@ def read_claude(printed: str) -> Account:
         problem=(text or errors or subtype or "it says that it failed, not why")
         if failed and not spent
         else "",
+        denied=len(denied) if isinstance(denied, list) else 0,
         stopped=(errors or "its limit in USD is reached") if spent else "",
     )

@@ -188,7 +188,8 @@ async def _kept(job: Job, task: QueuedTask, context: Context) -> tuple[tuple[Art
     """Return what it leaves: its change as patch and branch, or the files of its folder; and the change in words."""
     if job.worktree is None:
         await asyncio.to_thread(mask_folder, job)
-        return await hand_in_files(job.cwd, job.folder, context), ""
+        handed = await hand_in_files(job.cwd, job.folder, context)
+        return handed.artifacts, handed.left_behind
     change = await changes(job.worktree)
     if change is None:
         return (), ""
@@ -230,4 +231,6 @@ def in_figures(name: str, account: Account) -> str:
     """Return in one line what a run took. Pure."""
     turns = "turns untold" if account.turns is None else f"{account.turns} turns"
     cost = "at a price that it does not tell" if account.usd is None else f"for {account.usd:.4f} USD"
-    return f"{name}: {turns}, {account.read or 0} tokens read and {account.written or 0} written, {cost}"
+    tokens = f"{account.read or 0} tokens read and {account.written or 0} written"
+    denied = f"; its own fences refused {account.denied} uses of tools" if account.denied else ""
+    return f"{name}: {turns}, {tokens}, {cost}{denied}"
