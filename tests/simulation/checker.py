@@ -6,7 +6,7 @@ what, when a message leaves the queue) is added.
 
 from typing import TYPE_CHECKING
 
-from picoclaw.swarm.entries import Dead, Queued, Started
+from picoclaw.swarm.entries import Dead, Planned, Queued, Started
 from picoclaw.swarm.fold import TaskHead
 from picoclaw.swarm.subjects import REQUEST_STEP
 from picoclaw.tests.checker import History, Written, check, told
@@ -50,6 +50,8 @@ class Checker:
         if new.subject.endswith("._"):
             if isinstance(entry, TERMINAL):
                 self._request_ended(before, new)
+            if isinstance(entry, Planned) and entry.revision is not None and entry.plan is not None:
+                self.world.replanned(new.subject.removesuffix("._"), entry.plan)
             return
         if isinstance(entry, TERMINAL):
             self.world.open.discard(new.subject)

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from picoclaw.roles.planning.by_model.change import concerns
 from picoclaw.roles.schedule import Schedule
 from picoclaw.swarm.entries import Accepted, Cancelled, Cancelling, Dead, Done, Entry, Failed, Planned, Queued
 from picoclaw.swarm.entries import Owner as OwnerEntry
@@ -292,6 +293,8 @@ class Owner:
         self._early: list[Stored] | None = []
         self._wake = Signal()
         self._look = True
+        self._thinking = False
+        """A model looks at the plan again: nothing that it may save is to end meanwhile."""
 
     def observe(self, stored: Stored) -> None:
         if self._early is not None:
@@ -352,16 +355,55 @@ class Owner:
         while not self.head.terminal:
             self._check_ownership()
             self._wake.clear()
+            self._begin_look()
             if self.schedule is not None and not self.schedule.finished:
                 yield from self._advance()
                 if self.run.kernel.now - reconciled >= RECONCILE:
                     reconciled = self.run.kernel.now
                     yield from self._reconcile()
-            if self.schedule is None or self.schedule.finished:
+            self._begin_look()
+            if self.schedule is None or (self.schedule.finished and not self._may_be_saved):
                 yield from self._append_request(self._last_entry())
                 continue
             if not (yield Wait(self._wake, RECONCILE)):
                 self._look = True
+
+    @property
+    def _may_be_saved(self) -> bool:
+        return self._thinking and self.world.decisions.look_ends_first
+
+    def _begin_look(self) -> None:
+        schedule, head = self.schedule, self.head
+        if schedule is None or self._thinking or head.cancelling or head.terminal or self._late():
+            return
+        found = concerns(schedule.plan, schedule.heads, schedule.results)
+        if found:
+            self._thinking = True
+            self.run.start(self._look_again(schedule, found))
+
+    def _look_again(self, schedule: Schedule, found: dict[str, str]) -> Steps:
+        try:
+            yield Sleep(self.world.gains.uniform(0.05, 3))
+            plan = self.world.changed(schedule.plan, schedule.heads, found)
+            assert plan.planning is not None
+            run, revision = self.run, plan.planning.revision
+            entry = Planned(by=run.node, owner=run.node, run=run.id, plan=plan, revision=revision)
+            yield from self._append_request(entry, "replan")
+            if not self.head.terminal:
+                run.note(f"plans {self.request_id} again: {[task.step for task in plan.tasks]}")
+                self.schedule = Schedule(plan)
+                for step, head in schedule.heads.items():
+                    self.schedule.observe(step, head, schedule.results.get(step))
+        except (Fenced, Lost):
+            self.run.note(f"its look at {self.request_id} is lost")
+        finally:
+            self._thinking = False
+        self._wake.set()
+        self.coordinator.releasing.set()
+
+    def _late(self) -> bool:
+        limit = self.request.deadline_s if self.request is not None else None
+        return limit is not None and self.run.server_now() - self.head.accepted_at > limit
 
     def look_around(self) -> None:
         self._look = True
@@ -371,12 +413,12 @@ class Owner:
         if self.head.run != self.run.id and not self.head.terminal:
             raise Fenced
 
-    def _append_request(self, entry: Entry) -> Steps:
+    def _append_request(self, entry: Entry, act: str = "request") -> Steps:
         while not self.head.terminal:
             if self.world.decisions.looks_first:
                 self._check_ownership()
             try:
-                seq = yield from self.run.append(f"{self.request_id}._", entry, self.head.seq, "request")
+                seq = yield from self.run.append(f"{self.request_id}._", entry, self.head.seq, act)
             except Refused as refused:
                 yield from self._reread("_")
                 if refused.written:
@@ -413,16 +455,19 @@ class Owner:
         if self.head.cancelling:
             yield from self._end_all(lambda: Cancelled(by=me, reason="request", why=self.head.cancelling))
             return
-        assert self.request is not None
-        limit = self.request.deadline_s
-        if limit is not None and self.run.server_now() - self.head.accepted_at > limit:
+        if self._late():
             yield from self._end_all(lambda: Failed(by=me, reason="deadline", error="too late"))
             return
-        for doomed in schedule.take_doomed():
+        for doomed in () if self._may_be_saved else schedule.take_doomed():
             entry: Entry = Cancelled(by=me, reason="dependency", why=doomed.why)
             if doomed.state == "failed":
                 entry = Failed(by=me, reason="dependency", error=doomed.why)
             yield from self._settle(doomed.step, entry)
+        planning = schedule.plan.planning
+        for step in planning.dropped if planning is not None else ():
+            if schedule.heads[step].state in ("planned", "queued"):
+                needless = Cancelled(by=me, reason="replanned", why="needed no more")
+                yield from self._settle(step, needless, "drop")
         if self._look:
             self._look = False
             yield from self._take_from_the_lost()
@@ -435,10 +480,10 @@ class Owner:
             task = self._id(step)
             yield Call(lambda task=task: self.world.tasks.withdraw(task))  # type: ignore[misc]
 
-    def _settle(self, step: str, entry: Entry) -> Steps:
+    def _settle(self, step: str, entry: Entry, act: str = "settle") -> Steps:
         assert self.schedule is not None
         while not (head := self.schedule.heads[step]).terminal:
-            seq = yield from self._append_task(step, entry, head.seq, "settle")
+            seq = yield from self._append_task(step, entry, head.seq, act)
             if seq and head.state == "running":
                 self._fence(head, step, seq)
 

@@ -69,6 +69,8 @@ class Decisions:
     """Of two deliveries in one run that come to their start at once, the fenced one gives way."""
     looks_first: bool = True
     """An owner looks who owns the request before it expects the sequence that it last heard of."""
+    look_ends_first: bool = True
+    """An owner ends nothing that a look at its plan may save, and no request, before that look has ended."""
     fence_first: bool = True
     """An owner fences a lost holder, then hands its message back."""
     log_first: bool = True

@@ -197,6 +197,7 @@ MUTATIONS: dict[str, Decisions] = {
     "postpone: a message is acked instead of handed back": replace(DEFAULT, on_delivery=_drops_the_queued),
     "compare-and-set: a result expects nothing": replace(DEFAULT, result_expects=lambda mine: None),
     "order: hand back, then fence": replace(DEFAULT, fence_first=False),
+    "order: a request ends, then a look at its plan": replace(DEFAULT, look_ends_first=False),
     "order: queue, then log": replace(DEFAULT, log_first=False, may_publish=lambda head, now: True),
     "order: ack, then result": replace(DEFAULT, result_first=False),
     "publish: a task that has moved on gets a message all the same": replace(
@@ -208,6 +209,11 @@ MUTATIONS: dict[str, Decisions] = {
 }
 
 SOONEST = {
+    "order: a request ends, then a look at its plan": 112,
+    "own elder: a run starts a task beside its own fenced job": 1406,
+    "the observer's guard: who is cut off declares others dead": 237,
+    "absence: who has just come back believes it at once": 237,
+    "run identity: a holder is known by its name": 111,
     "own elder: two deliveries of one task wait for each other": 620,
     "ownership: an owner ends a request without looking who owns it": 1430,
 }

@@ -1,12 +1,17 @@
 """World: a swarm of up to three workers and two coordinators, one seed's worth of requests and faults."""
 
+import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from picoclaw.swarm.demand import parse_demand
+from picoclaw.errors import PlanError
+from picoclaw.roles.planning.by_model.answer import Change
+from picoclaw.roles.planning.by_model.change import change_plan
+from picoclaw.swarm.demand import Offer, parse_demand
 from picoclaw.swarm.entries import Cancelled, Cancelling, Entry
 from picoclaw.swarm.fold import RequestHead, TaskHead, fold_request, fold_task
-from picoclaw.swarm.records import Delivery, Plan, Request, Task
+from picoclaw.swarm.records import Delivery, Plan, Planning, Request, Task
 
 from .checker import Broken, Checker
 from .coordinator import Coordinator
@@ -22,6 +27,9 @@ ACK_WAIT = 6.0
 PATIENCE = 60.0
 """Seconds after the last fault within which everything must have ended."""
 DEMAND = parse_demand("code")
+OFFERS = (Offer(node="w0", role="worker", capabilities=frozenset({"code"})),)
+BY_MODEL = 0.3
+"""The part of the seeds whose plans are a model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,8 @@ class World:
     seed: int
     decisions: Decisions
     trace: list[str] | None = None
+    by_model: bool = field(init=False)
+    """Its plans are a model's, which may change them while they run."""
     kernel: Kernel = field(init=False)
     runs: list[Run] = field(default_factory=list)
     runs_so_far: int = 0
@@ -53,10 +63,14 @@ class World:
     inbox: WorkQueue = field(init=False)
     members: MemberStream = field(default_factory=MemberStream)
     faults: Faults = field(init=False)
+    gains: random.Random = field(init=False)
+    """Chance of its own, so that what befalls the rest of a seed stays what it was."""
     _behaviours: dict[tuple[str, int], Behaviour] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.kernel = Kernel(self.seed)
+        self.gains = random.Random(f"gains {self.seed}")
+        self.by_model = self.gains.random() < BY_MODEL
         self.checker = Checker(self)
         self.log = LogStream(self.kernel, self.checker)
         self.tasks = WorkQueue(self.kernel, ACK_WAIT, self._deliver, self._available)
@@ -119,7 +133,7 @@ class World:
                 )
             )  # fmt: skip
             self.open.add(f"{request}.{step}")
-        return Plan(tasks=tuple(tasks))
+        return Plan(tasks=tuple(tasks), planning=Planning(by="model") if self.by_model else None)
 
     def _submit(self, request: str, body: Request) -> None:
         if self.down_until > self.kernel.now:
@@ -157,6 +171,35 @@ class World:
 
     def plan_of(self, request: str) -> Plan:
         return self.plans[request]
+
+    def changed(self, plan: Plan, heads: Mapping[str, TaskHead], found: Mapping[str, str]) -> Plan:
+        """Return what a model makes of a running plan: a task in the place of each that ended badly, or nothing."""
+        assert plan.planning is not None
+        planning = plan.planning.model_copy(
+            update={"revision": plan.planning.revision + 1, "settled": (*plan.planning.settled, *found)}
+        )
+        chance, revision = self.gains, planning.revision
+        change = Change.model_validate(
+            {
+                "add": [
+                    {"step": f"{step[:1]}{revision}", "demand": "code", "text": "again", "replaces": step}
+                    for step in found
+                    if chance.random() < 0.7
+                ],
+                "drop": [step for step in heads if chance.random() < 0.2],
+            }
+        )
+        request = Request(id="r-abcdefghijklmnop", key_digest="0", text="x")
+        try:
+            return change_plan(change, plan, heads, request, OFFERS, planning)
+        except PlanError:
+            return plan.model_copy(update={"planning": planning})
+
+    def replanned(self, request: str, plan: Plan) -> None:
+        """Take note of a later plan, which has just been written."""
+        known = {task.step for task in self.plans[request].tasks}
+        self.open |= {f"{request}.{task.step}" for task in plan.tasks if task.step not in known}
+        self.plans[request] = plan
 
     def task(self, task: str) -> Task:
         request, step = task.split(".")

@@ -108,7 +108,7 @@ def test_the_simulation_reaches_every_decision() -> None:
             "end",
             "take from",
         ),
-        *("settle", "cancel", "bury mine", "bury lost"),
+        *("settle", "cancel", "bury mine", "bury lost", "replan", "drop"),
         *("queued", "started", "done", "failed", "cancelled", "dead", "cancelling", "owner", "double"),
     }
     assert not {what for what in expected if not seen[what]}
