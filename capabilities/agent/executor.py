@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from ...config.settings import Settings
 from ...errors import FinalError
-from ...swarm.records import QueuedTask, Result
+from ...swarm.records import ArtifactRef, QueuedTask, Result
 from ..executor import Context
 from .approvals.handed_on import held_to
 from .context import AgentContext
@@ -30,7 +30,7 @@ from .tools.bash import Bash
 from .tools.tool import Alongside
 from .tools.toolbox import Kit, built_in, toolbox
 from .traced import agent_span
-from .workspace.workspace import open_workspace
+from .workspace.workspace import Workspace, open_workspace
 
 log = logging.getLogger(__name__)
 
@@ -98,12 +98,32 @@ class AgentExecutor:
             )
             with agent_span(profile.name, task.id):
                 ended = await run(work, tool_environment(self.settings.agents))
-            change = await opened.finish(task)
-        result = result_of(ended, schema)
+            change, lost = await handed_in(opened, task)
+        result = with_lost(result_of(ended, schema), lost)
         log = "; ".join(
             [result.log or "", *(tool.said for tool in box if isinstance(tool, Bash) and tool.said)]
         )
         return result.model_copy(update={"artifacts": (*change, *result.artifacts), "log": log})
+
+
+async def handed_in(opened: Workspace, task: QueuedTask) -> tuple[tuple[ArtifactRef, ...], str]:
+    """Store what the agent made; return in words what of it cannot be had: its answer was paid for all the same."""
+    try:
+        return await opened.finish(task), opened.left_behind
+    except FinalError as error:
+        return (), f"what it made is not handed in: {error}"
+
+
+def with_lost(result: Result, lost: str) -> Result:
+    """Return a result that says what is missing from it besides. Pure."""
+    if not lost:
+        return result
+    return result.model_copy(
+        update={
+            "partial": "; ".join(filter(None, (result.partial, lost))),
+            "summary": f"{result.summary}\n\n(partial: {lost})".strip(),
+        }
+    )
 
 
 class _Aloud(Speech):

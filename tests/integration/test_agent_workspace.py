@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from picoclaw.capabilities.agent.executor import handed_in, with_lost
 from picoclaw.capabilities.agent.workspace import delta as delta_module
+from picoclaw.capabilities.agent.workspace import files as files_module
 from picoclaw.capabilities.agent.workspace.change import branch_of
 from picoclaw.capabilities.agent.workspace.manifest import Manifest, scan
 from picoclaw.capabilities.agent.workspace.workspace import Workspace, open_workspace
 from picoclaw.capabilities.removal import remove
+from picoclaw.capabilities.repository import worktree as worktree_module
 from picoclaw.capabilities.repository.reference import refer
 from picoclaw.errors import FinalError
-from picoclaw.swarm.records import ArtifactRef, QueuedTask, RepositoryRef, Task
+from picoclaw.swarm.records import ArtifactRef, QueuedTask, RepositoryRef, Result, Task
 from picoclaw.tests.support.repositories import FolderContext, make_repository, run_git
 
 pytestmark = pytest.mark.integration
@@ -309,6 +312,33 @@ async def test_without_a_repository_the_files_come_back(tmp_path: Path) -> None:
     for number in range(30):
         (workspace.root / f"{number}.txt").write_text("x")
     assert [ref.filename for ref in await workspace.finish(task())] == ["workspace.tar.gz"]
+
+
+async def test_a_change_that_is_too_large_costs_nobody_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worktree_module, "PATCH_LIMIT", 100)
+    mine = await sent(tmp_path, git=True)
+    workspace = await open_workspace(task(mine.repository), mine.context)
+    change(workspace.root)
+    handed, lost = await handed_in(workspace, task(mine.repository))
+    assert handed == ()
+    assert lost.startswith("what it made is not handed in: what it changed makes a patch of")
+
+
+async def test_files_that_are_too_many_bytes_stay_behind_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files_module, "LARGEST", 1000)
+    workspace = await open_workspace(task(), FolderContext(tmp_path))
+    (workspace.root / "report.md").write_text("# Report")
+    (workspace.root / "film.mp4").write_bytes(bytes(2000))
+    assert [ref.filename for ref in await workspace.finish(task())] == ["report.md"]
+    assert "film.mp4 (2 KB) are not handed in" in workspace.left_behind
+    told = with_lost(Result(summary="Done."), workspace.left_behind)
+    assert told.partial == workspace.left_behind
+    assert told.summary == f"Done.\n\n(partial: {workspace.left_behind})"
+    assert with_lost(told, "") is told
 
 
 @pytest.mark.long

@@ -23,6 +23,8 @@ class Workspace:
     worktree: Worktree | None
     """The request's repository, as a git work tree at `root`; None: `root` began empty."""
     context: Context
+    left_behind: str = ""
+    """What of its files was not handed in, in words, once it is finished; empty: nothing."""
     _known: Manifest = field(default_factory=lambda: Manifest({}))
 
     @property
@@ -65,7 +67,9 @@ class Workspace:
         """Store what the agent hands in: of a repository its change, as patch and branch; else its files."""
         if self.worktree is not None:
             return await hand_in_change(self.worktree, task, self.context)
-        return await hand_in_files(self.root, self.node, self.context)
+        handed = await hand_in_files(self.root, self.node, self.context)
+        self.left_behind = handed.left_behind
+        return handed.artifacts
 
 
 async def open_workspace(task: QueuedTask, context: Context) -> Workspace:
