@@ -262,6 +262,39 @@ async def test_what_a_model_was_paid_for_is_not_asked_again_by_the_next_coordina
     await holds(swarm, request)
 
 
+@pytest.mark.parametrize("under_way", [LOOKER, pytest.param(WRITER, marks=pytest.mark.long)])
+async def test_of_a_coordinator_that_dies_only_the_question_under_way_is_asked_again(
+    lab: Lab, llm: FakeLlm, under_way: str
+) -> None:
+    answers: dict[str, Any] = {
+        PLANNER: plan(task("one"), task("bad", demand="bad")),
+        LOOKER: {"json": {"reason": "enough", "add": [], "drop": []}},
+        WRITER: {"text": "One of two [task:one]."},
+    }
+    slow = {**answers, under_way: {**answers[under_way], "slow": {"first": "30s"}}}
+    llm.play({"rules": [rule(system, answer) for system, answer in slow.items()]})
+    first = await lab.coordinator(llm=settings(llm), name="first")
+    await lab.worker(executors(Runs("research", do=find), Runs("bad", do=raising(FinalError("broken")))))
+    swarm = await lab.door()
+    request = await ask(swarm, "Compare two queues")
+    at = list(answers).index(under_way) + 1
+
+    async def thinks() -> bool:
+        return asked(llm) == at
+
+    await wait_for_async(thinks, 15)
+    await first.crash()
+    llm.play({"rules": [rule(system, answer) for system, answer in answers.items()]})
+    await lab.coordinator(llm=settings(llm), name="second")
+    ended = await end_of(swarm, request, timeout=40)
+    assert (ended.head.state, ended.head.partial) == ("done", True)
+    assert report_of(ended)["text"] == "One of two [`one`]."
+    assert asked(llm) == len(answers) + 1
+    planned = [entry for entry in await entries(swarm, request) if isinstance(entry, Planned)]
+    assert [entry.revision for entry in planned] == [None, 2]
+    await holds(swarm, request)
+
+
 async def test_a_coordinator_without_a_model_that_takes_over_has_it_done_as_one_task_and_says_so(
     lab: Lab, llm: FakeLlm
 ) -> None:
