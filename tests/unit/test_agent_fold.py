@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from picoclaw.capabilities.agent.approvals.asking import Answer, Asking
@@ -106,9 +106,11 @@ def check_steps(run: Run) -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(
-    plan=st.lists(st.sampled_from(sorted(USES)), max_size=5),
-    crashes=st.lists(st.tuples(st.integers(2, 30), st.booleans()), max_size=5),
+    plan=st.lists(st.sampled_from([*sorted(USES), "act", "mixed"]), max_size=5),
+    crashes=st.lists(st.tuples(st.integers(2, 16), st.booleans()), max_size=5),
 )
+@example(plan=["act"], crashes=[(6, False)])  # done, and its outcome lost
+@example(plan=["beside"], crashes=[(9, False), (5, True)])
 async def test_a_run_broken_off_anywhere_does_nothing_twice(
     plan: Sequence[str], crashes: Sequence[tuple[int, bool]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
