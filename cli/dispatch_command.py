@@ -29,6 +29,9 @@ from .request.when import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from ..config.load import Loaded
     from ..gateway.asked import Asked
     from ..swarm.submission import Ended
@@ -292,6 +295,12 @@ def headline(ended: "Ended") -> str:
     return safe(result.summary) if long else ""
 
 
+def _all_done(report: "Mapping[str, Any]") -> bool:
+    """Return whether each task is done, if only in part, as when a budget was spent: none runs again."""
+    data = report.get("data")
+    return isinstance(data, dict) and data.get("complete") is True
+
+
 def print_end(
     ended: "Ended", request_id: str, *, as_json: bool, report_too: bool = True, stays: bool = True
 ) -> int:
@@ -314,7 +323,7 @@ def print_end(
     else:
         if report_too and report.get("markdown"):
             echo(safe_lines(str(report["markdown"])))
-        if stays and (head.state == "failed" or head.partial):
+        if stays and (head.state == "failed" or (head.partial and not _all_done(report))):
             echo(f"once mended, run again what did not finish: picoclaw retry {request_id}", err=True)
         if head.state != "done":
             echo(f"picoclaw: {request_id} {head.state}: {safe(head.reason)}", err=True)

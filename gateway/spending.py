@@ -104,7 +104,8 @@ def spent_words(total: Sum | None) -> str:
         more = f" and {total.unpriced} turns of unknown price" if total.unpriced else ""
         cost = f"{total.usd:.4f} USD{more}"
     maybe = f" ({total.maybe_billed} turns maybe billed, at their worst case)" if total.maybe_billed else ""
-    return f"{total.turns} turns, {total.tokens:,} tokens, {cost}{maybe}"
+    turns = "1 turn" if total.turns == 1 else f"{total.turns} turns"
+    return f"{turns}, {total.tokens:,} tokens, {cost}{maybe}"
 
 
 def budget_words(limits: "Limited | None") -> str:

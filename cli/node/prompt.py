@@ -21,6 +21,7 @@ from ..get.nodes import LISTING
 from ..logs.log_setup import draw_prompt, show_prompt
 from ..printing.live import LiveLines
 from ..printing.output import echo, safe_lines
+from ..request.this_folder import goes_along
 from ..result.next_steps import spent_and_left
 from .typed import Typed, Words, help_text, read_typed
 from .typed_line import clear_typed_line, in_foreground, kept_at_ctrl_c
@@ -122,7 +123,9 @@ async def _do(node: Node, swarm: Swarm, typed: Typed, words: Words) -> None:
 
 async def _send(node: Node, swarm: Swarm, typed: Typed) -> None:
     repo = typed.repo
-    if typed.demand is None and means_this_folder(typed.text, node.adverts.templates, typed.template):
+    asks = typed.demand is None and means_this_folder(typed.text, node.adverts.templates, typed.template)
+    if asks and repo is None:
+        goes_along(needed=True)
         repo = HERE
     if repo is not None:
         check_repository(repo)

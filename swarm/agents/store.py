@@ -173,9 +173,13 @@ class AgentRegistry:
         there = self._agents.get(key_of(record.name))
         if there is None:
             try:
-                return "new" if (await write_agent(self._swarm, record, by=by))[1] else "same"
+                try:
+                    _, new = await write_agent(self._swarm, record, by=by)
+                except AppendRefused:  # another node was faster, perhaps with the very same file
+                    _, new = await write_agent(self._swarm, record, by=by)
             except (UsageError, AppendRefused):
                 return "another"
+            return "new" if new else "same"
         created = {"created_at": there.created_at, "created_by": there.created_by}
         return "same" if record.model_copy(update=created).to_bytes() == there.to_bytes() else "another"
 

@@ -1,5 +1,6 @@
 """The registry of agents: what is no agent, or one that stands under another one's name, is nobody's."""
 
+import asyncio
 import json
 
 import pytest
@@ -29,3 +30,14 @@ async def test_a_forged_record_is_no_agent_and_changes_none(lab: Lab) -> None:
     assert [one.record.system for one in await list_agents(door)] == ["You are mine."]
     assert {key: one.system for key, one in registry.agents.items()} == {key_of("mine"): "You are mine."}
     assert await registry.register(mine, by="bob") == "same"
+
+
+async def test_two_nodes_that_bring_the_same_agent_at_once_agree(lab: Lab) -> None:
+    await lab.coordinator()
+    registries = [AgentRegistry(await lab.door()) for _ in range(3)]
+    mine = AgentRecord(name="mine", system="You are mine.")
+
+    said = await asyncio.gather(*(one.register(mine, by=f"node {n}") for n, one in enumerate(registries)))
+
+    assert sorted(said) == ["new", "same", "same"]
+    assert await registries[0].register(AgentRecord(name="mine", system="Another."), by="node 4") == "another"
