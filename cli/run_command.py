@@ -38,6 +38,7 @@ Examples:
   picoclaw run "Review this repository" --repo ~/src/project --fail-on high
   picoclaw run "Review this repository" --repo https://example.org/x.git
   picoclaw run "Review this repository" --diff origin/main --sarif r.sarif
+  picoclaw run "Review this repository" --llm.review=false
   picoclaw run "Mend the failing test" --llm.model anthropic/claude-opus-5
   picoclaw run "Mend the failing test" --agent coder --budget-usd 2
 
@@ -45,7 +46,8 @@ Examples:
 It uses the swarm that it finds (see `picoclaw get nodes`), else brings up a
 local one for this request alone: a coordinator and four specialists, with a
 model also the agents of this machine; gone when it ends. What agents changed
-or left is saved beside the report.
+or left is saved beside the report. With a model a review is read by it too,
+unless --llm.review=false leaves it to the analyzers.
 Exit codes: 0 done; 1 failed, or with --fail-on: findings of that severity or
 worse, or a part that was not reviewed; 2 wrong usage; 3 no connection;
 130 Ctrl-C.
