@@ -219,6 +219,9 @@ def _made(access: Access, model: str) -> "AsyncAnthropic":
 
 async def _events(stream: Any) -> "AsyncGenerator[RawMessageStreamEvent, None]":
     try:
+        kind = stream.response.headers.get("content-type", "none")
+        if not kind.startswith("text/event-stream"):  # as of a website, or a gateway's greeting
+            raise Malformed(f"its answer is no stream of events but {kind[:60]}")
         async for event in stream:
             yield event
     finally:
