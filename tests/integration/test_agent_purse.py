@@ -125,6 +125,18 @@ async def test_who_goes_on_after_a_crash_settles_what_was_in_flight(lab: Lab) ->
     assert (total.turns, total.tokens, total.maybe_billed) == (2, 1200, 1)
 
 
+async def test_who_comes_back_after_the_end_leaves_nothing_reserved(lab: Lab) -> None:
+    """It thaws, reserves, and is refused its intent: nobody else would ever settle that."""
+    swarm = await lab.door()
+    await purse(swarm, attempt=2).reserve(TURN, mine())
+    await purse(swarm, attempt=2).settle(Spent(turns=1, tokens=300, usd=0.1), ended=True)
+    stale = purse(swarm)
+    await stale.reserve(TURN, mine())
+    assert await reserved(swarm, tree_key(ROOT)) == 1300
+    await stale.settle(Spent(), ended=True)
+    assert await reserved(swarm, tree_key(ROOT)) == 300
+
+
 async def test_the_day_of_the_whole_swarm_has_a_limit(lab: Lab) -> None:
     node = await lab.worker({}, capabilities=["noop"])
     door = await lab.door()

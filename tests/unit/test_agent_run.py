@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from picoclaw.capabilities.agent.approvals.asking import Answer
 from picoclaw.capabilities.agent.approvals.policy import Policy, Rule
+from picoclaw.capabilities.agent.budget.account import Spent
 from picoclaw.capabilities.agent.budget.limits import Budget
 from picoclaw.capabilities.agent.context import Letter
 from picoclaw.capabilities.agent.loop import fitting
@@ -35,8 +36,8 @@ from picoclaw.capabilities.agent.models.conversation import (
 )
 from picoclaw.errors import ContextTooLong, FinalError, JobCancelled, ModelUnavailable, SwarmError
 from picoclaw.swarm.records import ArtifactRef
-from picoclaw.swarm.steps import Intent, Note, Outcome
-from picoclaw.tests.support.agent_work import MODEL, Recorder, Rehearsal, says, uses
+from picoclaw.swarm.steps import Intent, Note, Outcome, Step
+from picoclaw.tests.support.agent_work import MODEL, MemoryJournal, Recorder, Rehearsal, says, uses
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(60)]
 
@@ -364,6 +365,28 @@ async def test_a_pattern_that_takes_for_ever_ends_the_task_and_not_its_node(
             await Rehearsal(tmp_path, [says(f'"{"a" * 40}!"')], schema=schema).go()
     ended = await Rehearsal(tmp_path / "b", [says('"b"'), says('"aa"')], schema=schema).go()
     assert ended.text == '"aa"', "and one that is tried soon holds"
+
+
+async def test_an_attempt_that_was_fenced_asks_nothing_and_gives_back_what_it_reserved(
+    tmp_path: Path,
+) -> None:
+    class Fenced(MemoryJournal):
+        async def append(self, step: Step) -> None:
+            raise JobCancelled("taken over")
+
+    class Stale(Rehearsal):
+        settled = False
+
+        async def journal(self) -> MemoryJournal:
+            return Fenced()
+
+        async def settle(self, total: Spent, *, ended: bool = False) -> None:
+            self.settled = ended
+
+    run = Stale(tmp_path, [says("never")])
+    with pytest.raises(JobCancelled, match="taken over"):
+        await run.go()
+    assert (run.asked, run.settled) == ([], True)
 
 
 async def test_a_model_that_is_away_ends_the_attempt_and_another_goes_on(tmp_path: Path) -> None:

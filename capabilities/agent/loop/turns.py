@@ -1,12 +1,13 @@
 """Turns: the model is asked, within the budget, and what it says is written down."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 from pydantic import JsonValue
 
-from ....errors import ContextTooLong, ModelRefused, ModelUnavailable
+from ....errors import ContextTooLong, JobCancelled, ModelRefused, ModelUnavailable, SwarmError
 from ....swarm.steps import Intent, Note, Outcome
 from ..approvals.asking import WAITS, Asking
 from ..budget.account import Breach, Estimate, Granted, Holder, once_more
@@ -48,7 +49,7 @@ async def ask_model(work: Work, *, number: int | None = None) -> str:
         timeout=work.terms.timeout,
     )
     number = work.next_number if number is None else number
-    await work.write(_intent(number, "turn", question, granted))
+    await _begin(work, _intent(number, "turn", question, granted))
     try:
         async with Speech(work.context.say) as speech:
             turn = await work.client.ask(question, speech.add)
@@ -78,7 +79,7 @@ async def ask_aside(work: Work, question: Question, *, number: int) -> tuple[Tur
         granted = Granted(worst=Estimate(input=0, output=0).worst(0), max_tokens=0)
         await work.write(_intent(number, "compact", question, granted))
         return None, 0
-    await work.write(_intent(number, "compact", question, granted))
+    await _begin(work, _intent(number, "compact", question, granted))
     try:
         turn = await work.client.ask(question)
     except ModelRefused as error:
@@ -204,6 +205,16 @@ def _estimate(work: Work, tokens: int, max_tokens: int) -> Estimate:
         usd_per_output=max(per for _, per in prices) if known else None,
         model=work.terms.models[0],
     )
+
+
+async def _begin(work: Work, intent: Intent) -> None:
+    """Write a turn's intent down; what was reserved for it is given back where this attempt may no longer ask."""
+    try:
+        await work.write(intent)
+    except JobCancelled:
+        with suppress(JobCancelled, SwarmError):  # whoever has the task now has settled it already, or will
+            await work.context.purse.settle(work.state.spent, ended=True)
+        raise
 
 
 def _intent(number: int, what: str, question: Question, granted: Granted) -> Intent:
