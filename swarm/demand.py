@@ -89,6 +89,8 @@ class Offer:
     agents: frozenset[str] = frozenset()
     not_ready: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Capabilities that it declares and cannot serve now, and what they need; no demand is met by them."""
+    optional: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Programs of others that would be agents there, and what they need; no demand is met by them."""
 
 
 def missing(demand: Demand, offer: Offer) -> tuple[str, ...]:
@@ -97,7 +99,8 @@ def missing(demand: Demand, offer: Offer) -> tuple[str, ...]:
     if demand.node is not None and demand.node != offer.node:
         lacks.append(f"is not node {demand.node}")
     if demand.agent is not None and demand.agent not in offer.agents:
-        lacks.append(f"agent {demand.agent}")
+        needs = offer.optional.get(demand.agent)
+        lacks.append(f"agent {demand.agent}{f': {needs}' if needs else ''}")
     serves = expand_capabilities(offer.capabilities)
     lacks += [f"capability {name}" for name in demand.capabilities if name not in serves]
     lacks += [f"label {key}={value}" for key, value in demand.labels if offer.labels.get(key) != value]

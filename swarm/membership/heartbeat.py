@@ -66,6 +66,7 @@ class Heartbeat(Record):
             labels=self.labels,
             agents=frozenset(self.agents),
             not_ready=self.not_ready,
+            optional=self.optional,
         )
 
 

@@ -78,3 +78,8 @@ def test_no_node_at_all_is_said_so() -> None:
 def test_it_does_not_depend_on_the_order_of_nodes() -> None:
     offers = [offer("b", "code"), offer("a", "docs"), offer("c")]
     assert why("gpu", *offers) == why("gpu", *reversed(offers))
+
+
+def test_of_a_program_that_would_be_an_agent_it_says_what_it_needs() -> None:
+    text = why("agent:claude", offer("n", "code", optional={"claude": "needs claude on the PATH: install it"}))
+    assert "nearest: n (lacks agent claude: needs claude on the PATH: install it)" in text
