@@ -81,5 +81,7 @@ def test_it_does_not_depend_on_the_order_of_nodes() -> None:
 
 
 def test_of_a_program_that_would_be_an_agent_it_says_what_it_needs() -> None:
-    text = why("agent:claude", offer("n", "code", optional={"claude": "needs claude on the PATH: install it"}))
+    text = why(
+        "agent:claude", offer("n", "code", optional={"claude": "needs claude on the PATH: install it"})
+    )
     assert "nearest: n (lacks agent claude: needs claude on the PATH: install it)" in text
