@@ -4,10 +4,25 @@ import logging
 import os
 import sys
 import warnings
+from contextlib import suppress
+from importlib import import_module
 from types import ModuleType
 from typing import Any, NoReturn
 
 from .named import PackageMissing
+
+_LATER = (
+    "anyio._backends._asyncio",
+    "litellm._service_logger",
+    "litellm.litellm_core_utils.default_encoding",
+    "litellm.llms.vertex_ai.vertex_ai_partner_models.anthropic.transformation",
+    "litellm.proxy._experimental.mcp_server.stdio_gate",
+    "litellm.proxy._types",
+    "litellm.types.litellm_core_utils.streaming_chunk_builder_utils",
+    "openai.lib.streaming.chat",
+    "openai.resources",
+)
+"""What it imports with its first question, which would hold up the event loop for as long."""
 
 
 def loaded(model: str) -> ModuleType:
@@ -27,6 +42,9 @@ def loaded(model: str) -> ModuleType:
         raise PackageMissing(
             f"model {model} needs a package ({error.name or 'litellm'}): pip install 'picoclaw-swarm[litellm]'"
         ) from None
+    for name in _LATER:
+        with suppress(ImportError):  # a release may have put it elsewhere
+            import_module(name)
     # Its own noise, of which no user of ours can make anything: what fails is raised, and told by us.
     warnings.filterwarnings("ignore", module="litellm")
     warnings.filterwarnings("ignore", message="Pydantic serializer warnings")
