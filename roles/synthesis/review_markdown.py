@@ -7,10 +7,9 @@ from itertools import groupby
 from pydantic import JsonValue
 
 from ...capabilities.findings import Severity, ToolRun
-from .markdown import clean, code, count, inline, prose, table
-from .merge import WHOLE
+from .markdown import code, count, inline, prose, table
 from .review_data import AreaData, ChangeData, MergedFinding, ReviewData
-from .review_model import model_section
+from .review_model import model_section, place_of
 
 SHOWN_FINDINGS = 50
 SHOWN_PER_RULE = 5
@@ -161,10 +160,7 @@ def _choose(findings: Sequence[MergedFinding]) -> tuple[list[MergedFinding], Cou
 
 
 def _finding(finding: MergedFinding) -> str:
-    path = clean(finding.path, 300)
-    place = code(f"{path}:{finding.line}" if finding.line else path)
-    if finding.path == WHOLE:
-        place = "the repository"
+    place = place_of(finding.path, finding.line)
     # Two tools say one thing in two ways; one tool that says two things means two things.
     said = Counter(tool for tool, _ in {(source.tool, source.message) for source in finding.sources})
     more = max(said.values()) - 1

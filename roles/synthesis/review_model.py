@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from .areas import Part
-from .markdown import code, count, inline, prose
+from .markdown import clean, code, count, inline, prose
+from .merge import WHOLE
 from .review_data import ModelData, ModelRemark
 
 SHOWN = 20
@@ -40,7 +41,7 @@ def model_section(data: ModelData | None) -> str:
     if data.remarks:
         parts.append(
             "\n".join(
-                f"{number}. {code(f'{one.path}:{one.line}', 200)} {inline(one.rule, 80)}: {prose(one.why, 600)}"
+                f"{number}. {place_of(one.path, one.line)} {inline(one.rule, 80)}: {prose(one.why, 600)}"
                 for number, one in enumerate(data.remarks[:SHOWN], 1)
             )
         )
@@ -48,6 +49,14 @@ def model_section(data: ModelData | None) -> str:
         parts.append(f"… and {count(len(data.remarks) - SHOWN, 'more remark')} in the JSON.")
     parts.append(_origin(data))
     return "\n\n".join(parts)
+
+
+def place_of(path: str, line: int) -> str:
+    """Return where something was found: a line, a whole file, or the repository."""
+    if path == WHOLE:
+        return "the repository"
+    shown = clean(path, 300)
+    return code(f"{shown}:{line}" if line else shown)
 
 
 def _origin(data: ModelData) -> str:

@@ -207,5 +207,15 @@ def test_the_report_says_what_came_from_a_model() -> None:
     assert "docs: not read by a model: no answer in 10 s." in report.markdown
     assert isinstance(report.data, dict)
     assert report.data["model"]["dropped"] == 1  # type: ignore[index, call-overload]
+    whole = word.model_copy(
+        update={"explained": (word.explained[0].model_copy(update={"path": ".", "line": 0}),)}
+    )
+    data = [code.model_copy(update={"model": whole}).model_dump(mode="json")]
+    report = join_code_review(
+        plan,
+        Request(id="r", key_digest="0", text="Review"),
+        [Outcome(step="code", state="done", result=Result(data=data))],
+    )
+    assert "1. the repository F401: it " in report.markdown
     without = join_code_review(plan, Request(id="r", key_digest="0", text="Review"), outcomes[:0])
     assert "What a model says" not in without.markdown
