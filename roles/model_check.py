@@ -51,10 +51,10 @@ async def _problem(model: str, settings: Settings) -> str:
         async with asyncio.timeout(WITH_IMPORTS.total_seconds()):
             await check_key(model, settings.llm, timeout=LIMIT)
     except ModelUnavailable as error:
-        log.warning("model %s does not answer now: %s", model, error)
+        log.warning("a model does not answer now: %s", error)
     except TimeoutError:
         log.warning("model %s did not answer within %d s", model, WITH_IMPORTS.total_seconds())
     except ModelRefused as error:
-        log.error("model %s: %s", model, error)
+        log.error("a model cannot be asked: %s", error)
         return str(error)
     return ""

@@ -50,7 +50,7 @@ def connect_mind(
     if not models:
         return None
     if why := lacking(settings, environ):
-        log.warning("this coordinator plans without a model: %s", why)
+        log.warning("no model takes part here: %s", why)
         return None
     from ...capabilities.agent.models.connect import connect_models
     from .mind import MOST_ROOM, Mind
