@@ -16,7 +16,7 @@ from picoclaw.capabilities.agent.tools import web_search as web_search_module
 from picoclaw.capabilities.agent.tools.toolbox import Kit
 from picoclaw.capabilities.agent.tools.web_fetch import WebFetch
 from picoclaw.capabilities.agent.tools.web_search import WebSearch
-from picoclaw.capabilities.agent.web.fetching import FetchFailed, fetch
+from picoclaw.capabilities.agent.web.fetching import FetchFailed, anywhere, fetch
 from picoclaw.capabilities.agent.web.page_text import page_text
 from picoclaw.config.settings import Settings, WebSettings
 from picoclaw.tests.support.agent_tools import Hand
@@ -90,6 +90,23 @@ async def test_size_and_time_are_bounded(hand: Hand) -> None:
         with pytest.raises(FetchFailed, match="did not answer in 0 s"):
             await fetch(pages.url("/hang"), allow=loopback, timeout=timedelta(seconds=0.3))
         assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[::ffff:169.254.169.254]/",
+        "http://2852039166/",
+        "http://[fd00:ec2::254]/",
+        "http://100.100.100.200/",
+        "http://[64:ff9b::a9fe:a9fe]/",
+    ],
+)
+async def test_where_clouds_hand_out_keys_is_not_asked_though_private_pages_are(hand: Hand, url: str) -> None:
+    result = await hand.use(WebFetch(anywhere), url=url)
+    assert result.error
+    assert "hand out a machine's keys" in result.text
 
 
 @pytest.mark.parametrize(

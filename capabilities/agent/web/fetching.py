@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from .addresses import is_public
+from .addresses import is_metadata, is_public
 
 if TYPE_CHECKING:
     import httpx2
@@ -165,6 +165,10 @@ async def _addresses(target: "httpx2.URL", allow: Allow, resolve: Resolve) -> Se
     except (OSError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or error
         raise FetchFailed(f"the host {target.host} is not found: {why}") from None
+    if any(map(is_metadata, found)):
+        raise FetchFailed(
+            f"{target.host} has an address at which clouds hand out a machine's keys: nothing is fetched from there"
+        )
     # A host of which one address is no public one is not asked at all: another answer might name that.
     if not all(map(allow, found)):
         raise FetchFailed(
