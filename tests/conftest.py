@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from picoclaw.tests.support import figures
 from picoclaw.tests.support.command import RunPicoclaw, Spawned, SpawnPicoclaw, run
@@ -39,6 +41,8 @@ settings.register_profile("search", deadline=None, max_examples=2000, print_blob
 settings.load_profile("project")
 
 GIT_IDENTITY = "[user]\n\tname = Test\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n"
+TOGETHER = {"test_models_adapters.py": "litellm"}
+"""Files whose tests share a process, by what takes it so long to load."""
 LEAVING = 15.0
 """Seconds that a drained node or a detached server may take to be gone after its test."""
 
@@ -49,6 +53,20 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     With more of them time limits pass: starting processes is what takes the time.
     """
     return 0 if why_no_namespace() else max(2, (os.cpu_count() or 1) * 3 // 2)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep what belongs together in one process, and hand out all else test by test."""
+    return _Together(config, log) if config.getvalue("dist") == "loadgroup" else None
+
+
+class _Together(LoadScopeScheduling):  # type: ignore[misc]
+    # By the file, as marks do not reach xdist with pytest 9.2: pytest-dev/pytest-xdist#1386.
+    def _split_scope(self, nodeid: str) -> str:
+        folder, _, file = nodeid.partition("::")[0].rpartition("/")
+        if folder.endswith("acceptance/guide") and why_no_namespace():
+            return "port 4222 of this machine"
+        return TOGETHER.get(file, nodeid)
 
 
 @pytest.hookimpl(tryfirst=True)

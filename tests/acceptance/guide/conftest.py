@@ -12,15 +12,6 @@ from picoclaw.tests.support.repositories import make_repository
 from picoclaw.tests.support.terminals import Terminals
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let those that need the machine's own port 4222 run one after the other."""
-    if why_no_namespace():
-        for item in items:
-            if "port_4222" in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group("port4222"))
-
-
 @pytest.fixture
 def port_4222(nothing_left: None) -> Iterator[None]:
     """Port 4222 is this test's: in a network of its own, else the machine's if nobody has it."""
