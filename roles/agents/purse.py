@@ -20,6 +20,7 @@ from ...capabilities.agent.budget.account import (
     grant,
     once_more,
     still_granted,
+    wider,
 )
 from ...capabilities.agent.budget.limits import Budget
 from ...errors import JobCancelled
@@ -98,7 +99,11 @@ class Purse:
                     (holder,) = self._standing({key: account}, total, wall)
                     if not still_granted(decision, estimate, holder):
                         return None
-                return self._written(account, total, reserved)
+                after = self._written(account, total, reserved)
+                if key == self._own:
+                    # What is handed on is paid by this account too, as people have raised it.
+                    after = after.model_copy(update={"raised": as_limited(self._raised(account))})
+                return after
 
             if await self._accounts.change(key, change) is None:
                 return False
@@ -186,13 +191,17 @@ class Purse:
         found: dict[str, Holder] = {}
         for key, account in accounts.items():
             if key == self._own:
-                found[key] = Holder(name=MINE, budget=self._mine)
+                found[key] = Holder(name=MINE, budget=self._raised(account))
             elif key in names:
                 limits = account.raised or self._given(key)
                 found[key] = Holder(name=names[key], budget=as_budget(limits))
             else:
                 found[key] = Holder(name=TODAY, budget=_of_tenant(self.swarm.live.record))
         return found
+
+    def _raised(self, own: Spending) -> Budget:
+        """Return this task's budget as people have raised it here, or where its work was handed on to."""
+        return self._mine if own.raised is None else wider(self._mine, as_budget(own.raised))
 
     def _fenced(self) -> JobCancelled:
         return JobCancelled(f"{self.payee.id} was taken over by a later attempt: this one spends no more")

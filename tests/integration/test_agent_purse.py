@@ -176,6 +176,31 @@ async def test_somebody_may_allow_a_request_more(lab: Lab) -> None:
     assert isinstance(await one.reserve(TURN, mine(after)), Granted)
 
 
+async def test_what_a_person_allowed_a_task_holds_for_what_it_hands_on_and_the_other_way_round(
+    lab: Lab,
+) -> None:
+    swarm = await lab.door()
+    parent, child = purse(swarm), purse(swarm, f"{CHILD}.task", parent=PARENT)
+    spent_, more = Spent(turns=2, tokens=2000), Budget(tokens=4500, on_breach="ask")
+    await parent.reserve(TURN, mine(budget=Budget(tokens=2500, on_breach="ask")))
+    await parent.reserve(TURN, mine(spent_, more))
+    await parent.settle(spent_)
+    granted = await child.reserve(TURN, mine())
+    assert isinstance(granted, Granted)
+    assert not granted.last, "4,500 tokens are allowed by now, not 2,500"
+    after = Spent(turns=2, tokens=2000)
+    await child.allow(
+        Breach(
+            holder=f"task {ROOT}.task, which this one is part of,", what="tokens", words="", on_breach="ask"
+        )
+    )
+    assert isinstance(granted := await child.reserve(TURN, mine(after)), Granted)
+    assert not granted.last
+    await child.settle(after, ended=True)
+    assert isinstance(granted := await parent.reserve(TURN, mine(spent_, more)), Granted)
+    assert not granted.last, "what was allowed below holds here"
+
+
 async def test_a_task_has_time_and_money(lab: Lab) -> None:
     swarm = await lab.door()
     budget = Budget(tokens=100_000, wall=timedelta(seconds=10))

@@ -20,6 +20,7 @@ from picoclaw.capabilities.agent.budget.account import (
     of_usage,
     once_more,
     still_granted,
+    wider,
 )
 from picoclaw.capabilities.agent.budget.limits import Budget
 from picoclaw.capabilities.agent.models.conversation import Usage
@@ -127,6 +128,8 @@ def test_budgets_narrow_and_grow() -> None:
     one, two = Budget(usd=2.0, turns=5), Budget(usd=1.0, tokens=100, on_breach="ask")
     assert narrower(one, two) == Budget(usd=1.0, tokens=100, turns=5, on_breach="ask")
     assert once_more(one, Spent(turns=5, usd=1.5), timedelta()) == Budget(usd=3.5, turns=10)
+    assert wider(one, two) == Budget(usd=2.0)
+    assert wider(one, Budget(usd=3.0, tokens=1, turns=4)) == Budget(usd=3.0, turns=5)
     more = once_more(Budget(turns=1, on_breach="ask"), Spent(turns=1), timedelta())
     assert allowed(grant(TURN, [holder(more, turns=1)])), "what was allowed can be used before it asks again"
 

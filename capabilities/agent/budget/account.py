@@ -248,7 +248,21 @@ def narrower(budget: Budget, other: Budget) -> Budget:
     )
 
 
+def wider(budget: Budget, raised: Budget) -> Budget:
+    """Return a budget as it is once somebody raised it: what was allowed never takes anything away."""
+    return replace(
+        budget,
+        usd=_most((budget.usd, raised.usd)),
+        tokens=_most((budget.tokens, raised.tokens)),
+        turns=_most((budget.turns, raised.turns)),
+    )
+
+
 _T = TypeVar("_T", int, float, timedelta)
+
+
+def _most(values: tuple[_T | None, _T | None]) -> _T | None:
+    return None if None in values else max(value for value in values if value is not None)
 
 
 def _least(values: tuple[_T | None, _T | None]) -> _T | None:
