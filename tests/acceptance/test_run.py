@@ -17,6 +17,7 @@ from picoclaw.tests.support.command import RunPicoclaw, Spawned, SpawnPicoclaw
 from picoclaw.tests.support.nats import StartNats, nats_server_binary
 from picoclaw.tests.support.nodes import serving, slow_to_review
 from picoclaw.tests.support.processes import alive, processes_of
+from picoclaw.tests.support.quoted import says
 from picoclaw.tests.support.repositories import make_repository
 from picoclaw.tests.support.waiting import wait_for
 
@@ -254,6 +255,8 @@ def test_what_cannot_be_done_is_refused_before_anything_is_started(
 
     assert ran.returncode in (1, 2)
     assert told in ran.stderr
+    if "poem" in words[0]:
+        assert says(ran.stderr, "A request in words is not taken", 0)
     assert ran.stderr.count("\n") == 1, "one line, and no word of a local swarm"
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from picoclaw.tests.support.command import RunPicoclaw, SpawnPicoclaw
 from picoclaw.tests.support.fake_llm import KEY, FakeLlm, fake_llm
+from picoclaw.tests.support.quoted import says
 from picoclaw.tests.support.repositories import make_repository
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
@@ -97,6 +98,10 @@ def test_a_model_that_cannot_be_asked_is_told_before_anything_starts(
     monkeypatch.delenv("ANTHROPIC_BASE_URL")
     none = run_picoclaw("run", "Write me a poem", "--local", cwd=folder)
 
+    maker = run_picoclaw("run", "Write me a poem", "--llm.model", "qwen3", cwd=folder)
+    assert says(maker.stderr, "A model's name is refused")
+    assert says(wrong.stderr, "A key is not taken")
+    assert says(none.stderr, "A request in words is not taken", 1)
     for ran, why in (
         (wrong, "anthropic/fake: the key in ANTHROPIC_API_KEY is not valid"),
         (none, "model anthropic/fake needs a key: set ANTHROPIC_API_KEY"),
