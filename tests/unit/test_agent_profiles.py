@@ -96,6 +96,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ("agents: {}\nmodel: x/y", "unknown key 'model': indent it below the agent's name"),
         ("- a", "not a mapping"),
         ("name: [", "not valid YAML"),
+        ("name: a\ntools: {b: c}", "a.yaml:2: a: tools: input should be a list"),
         ("name: a\nname: b", "stands there twice"),
     ],
 )

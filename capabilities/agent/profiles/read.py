@@ -148,6 +148,6 @@ def _in_words(error: ValidationError, parsed: YamlFile, way: Way, who: str, mode
         known = [*known, "name"] if inner is ProfileForm else known
         hint = did_you_mean(key, known) or f": known are {', '.join(known)}"
         return f"{place}: unknown key {where[:100]!r}{hint}"
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list")
     message = message[:1].lower() + message[1:] if first["type"] != "value_error" else message
     return f"{place}: {where}: {message}" if where else f"{place}: {message}"
