@@ -479,6 +479,13 @@ async def test_an_answer_whose_end_cannot_be_paid_is_given_as_far_as_it_came(tmp
     assert "this task may ask 2 turns" in ended.partial
 
 
+async def test_a_last_turn_without_a_word_leaves_what_was_said_before(tmp_path: Path) -> None:
+    turns = [uses("look", text="I have seen it."), uses("look")]
+    ended = await Rehearsal(tmp_path, turns, [Recorder("look")], budget=Budget(turns=2)).go()
+    assert ended.text == "I have seen it."
+    assert "2 turns" in ended.partial
+
+
 async def test_a_limit_in_time_counts_from_the_first_attempt(tmp_path: Path) -> None:
     run = Rehearsal(tmp_path, [says("done")], budget=Budget(wall=timedelta(minutes=1)))
     run.journal_.old = timedelta(minutes=2)

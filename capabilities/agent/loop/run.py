@@ -85,7 +85,8 @@ async def _run(work: Work, environment: Mapping[str, str]) -> Ended:
                 continue
             case End(text, partial):
                 await work.context.purse.settle(work.state.spent, ended=True)
-                return Ended(text=text, partial=partial, state=work.state)
+                said = text if text.strip() or not partial else last_words(work.state)
+                return Ended(text=said, partial=partial, state=work.state)
             case Fail(why):
                 raise FinalError(why)
         if ended:
