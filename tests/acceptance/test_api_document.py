@@ -139,3 +139,23 @@ def test_every_call_and_error_that_it_names_is_there() -> None:
             assert callable(getattr(Schedules if room == ["schedules"] else where, last)), name
     for error in fields("### Errors"):
         assert issubclass(getattr(picoclaw.errors, error), picoclaw.errors.PicoclawError)
+
+
+def test_the_tables_of_agents_name_the_fields_of_each_form() -> None:
+    from picoclaw.cli.agents.rows import agent_json
+    from picoclaw.cli.approvals.rows import approval_json
+    from picoclaw.gateway.spending import spent_json
+    from picoclaw.swarm.approvals.record import ApprovalRecord
+    from picoclaw.swarm.sharing.spending import Sum
+    from picoclaw.swarm.views.agents import AgentRow
+
+    question = ApprovalRecord(
+        id="a-1", request="r-1", step="task", about="tool", number=1, digest="ab", text="bash", node="n",
+        asked_at=1.0, expires_at=2.0,
+    )  # fmt: skip
+    for heading, form in (
+        ("### An agent", agent_json(AgentRow(name="coder"))),
+        ("### A question of an agent", approval_json(question, 1.0)),
+        ("### What models took", spent_json(Sum(turns=1))),
+    ):
+        assert fields(heading) == list(form or ()), heading
