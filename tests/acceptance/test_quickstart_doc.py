@@ -53,6 +53,32 @@ def test_the_quick_start_as_typed(
     ran = run_picoclaw(*asked)
     assert (ran.returncode, "5" in ran.stdout) == (0, True), ran.stdout + ran.stderr
 
-    (down,) = lines(4)
+    (down,) = lines(5)
     assert run_picoclaw(*down).returncode == 0
     wait_for(lambda: run_picoclaw("health").returncode == 1, 10, "no node is left")
+
+
+@pytest.mark.long
+def test_the_step_with_a_model_as_typed(
+    spawn_picoclaw: SpawnPicoclaw, run_picoclaw: RunPicoclaw, tmp_path: Path
+) -> None:
+    here = make_repository(tmp_path / "project", {"app.py": "import os\n"}, git=True)
+    serve, asked, described = lines(4)
+    played = spawn_picoclaw(*serve[:-1], "0")
+    for name in ("PICOCLAW_LLM_MODEL", "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"):
+        played.expect(f"export {name}=", 30)
+    told = dict(
+        line.removeprefix("export ").split("=", 1)
+        for line in played.stdout.splitlines()
+        if line.startswith("export ")
+    )
+    coordinator, worker, *_ = lines(2)
+    for node in (spawn_picoclaw(*coordinator, env=told), spawn_picoclaw(*worker, env=told)):
+        serving(node)
+
+    ran = run_picoclaw(*asked, cwd=here)
+
+    assert ran.returncode == 0, ran.stderr
+    assert "This is a rehearsal" in ran.stdout
+    assert "Spent:" in run_picoclaw(*described).stdout
+    run_picoclaw("down")
