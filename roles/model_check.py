@@ -37,7 +37,7 @@ async def refused_models(settings: Settings, offering: Offering) -> tuple[tuple[
 
 def models_of(executors: Executors, agents: Iterable[str]) -> set[str]:
     """Return the models of some agents."""
-    from ..capabilities.agent.profiles.served import ProfileExecutor
+    from ..capabilities.agent.served import ProfileExecutor
 
     wanted = frozenset(agents)
     served = (one for one in executors.values() if isinstance(one, ProfileExecutor))

@@ -43,7 +43,7 @@ class RegisteredAgents:
     async def register(self, registry: AgentRegistry, executors: Executors, *, by: str) -> None:
         """Register the agents of the node's own files under whose names the registry has none."""
         from ..capabilities.agent.profiles.registered import to_record
-        from ..capabilities.agent.profiles.served import ProfileExecutor
+        from ..capabilities.agent.served import ProfileExecutor
 
         for executor in {id(one): one for one in executors.values()}.values():
             if not isinstance(executor, ProfileExecutor) or not executor.own:

@@ -14,7 +14,7 @@ LAST = True
 def executors(_: Sequence[Path], told: Told) -> tuple[Executor, ...]:
     """Return one executor for each agent. Raises ConfigError for a file that is wrong."""
     from ..agent.profiles.known import known_profiles
-    from ..agent.profiles.served import ProfileExecutor
+    from ..agent.served import ProfileExecutor
     from ..agent.skills.adverts import SkillAdverts
 
     adverts = SkillAdverts(told.settings, os.environ)

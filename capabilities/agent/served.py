@@ -3,14 +3,14 @@
 import os
 from dataclasses import dataclass
 
-from ....swarm.records import QueuedTask, Result
-from ...executor import Context, Readiness
-from ...told import Told
-from ..models.chain import chain
-from ..models.named import readiness as model_readiness
-from ..skills.adverts import SkillAdverts
-from .built_in import PLACE
-from .profile import Profile
+from ...swarm.records import QueuedTask, Result
+from ..executor import Context, Readiness
+from ..told import Told
+from .models.chain import chain
+from .models.named import readiness as model_readiness
+from .profiles.built_in import PLACE
+from .profiles.profile import Profile
+from .skills.adverts import SkillAdverts
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,6 @@ class ProfileExecutor:
 
     async def execute(self, task: QueuedTask, context: Context) -> Result:
         """Have the agent do the task."""
-        from ..executor import AgentExecutor
+        from .executor import AgentExecutor
 
         return await AgentExecutor(self.profile, self.told.settings).execute(task, context)
