@@ -115,6 +115,27 @@ def bash(policy: Policy, line: str) -> Decision:
         "a[$(curl x)]=1",
         "echo " + "x" * 10_000,
         "[ -f x ] && curl x",
+        "'a=/curl' ls",
+        "env -- 'A=b' curl x",
+        "ls && \\\n curl x",
+        "./bash -c 'ls'",
+        "/bin/../tmp/ls",
+        "fish -c 'begin; curl x; end'",
+        "zsh -c 'noglob curl x'",
+        "export PATH=/work/bin:/bin; ls",
+        "declare -x PATH=.",
+        "read -r PATH < x; ls",
+        "printf -v PATH /work/bin; ls",
+        "unset PATH; ls",
+        "test -v 'a[$(curl x)]'",
+        "[ -v 'a[$(curl x)]' ]",
+        "a['b[$(curl x)]']=1",
+        "jobs -x curl x",
+        "compgen -C 'curl x'",
+        "rg --pre ./x a",
+        "wget -qe use_askpass=./x y",
+        "git clone --u 'curl x' a b",
+        "git merge-index ./x -a",
     ],
 )
 def test_what_would_run_a_denied_command_or_hides_what_it_runs_is_denied(line: str) -> None:
@@ -139,6 +160,12 @@ def test_what_would_run_a_denied_command_or_hides_what_it_runs_is_denied(line: s
         "A=b ls",
         "timeout 5 ls",
         "sh -c 'ls; pwd'",
+        "ls && \\\n pwd \\\n -P",
+        "export LANG=C; printf '%s' x",
+        "A='b c' ls",
+        "wget -q x",
+        "jobs",
+        "[ 1 -lt 2 ]",
     ],
 )
 def test_what_is_read_for_sure_and_runs_nothing_denied_is_allowed(line: str) -> None:
@@ -149,6 +176,7 @@ def test_a_rule_that_allows_a_command_by_name_vouches_for_what_it_runs() -> None
     assert bash(ONLY_GIT, "git status && python3 -m pytest -q") == "allow"
     assert bash(ONLY_GIT, "python3 -m pytest $(rm x)") == "deny"
     assert bash(ONLY_GIT, "./git status") == "deny", "another program of that name"
+    assert bash(ONLY_GIT, "'A=b' git status") == "deny", "quoted it is a program, no assignment"
     assert bash(ONLY_GIT, "git status > /dev/null; git diff HEAD") == "allow"
 
 
@@ -191,6 +219,14 @@ def test_looking_below_a_folder_touches_what_a_rule_names_there(tool: str) -> No
         "sh -c 'ls > src/a'",
         "env ls > src/a",
         "ls > s*/a",
+        "ls > /workspace/src/a",
+        "ls > /dev/fd/../cwd/src/a",
+        "ls > /proc/self/cwd/src/a",
+        "ls > //work/src/a",
+        "cd src && ls > a",
+        "cd x; cd ../src; ls > a",
+        "cd s*; ls > a",
+        "sh -c 'cd src; ls > a'",
     ],
 )
 def test_a_redirection_writes_as_write_does(line: str) -> None:
@@ -206,6 +242,13 @@ def test_a_redirection_writes_as_write_does(line: str) -> None:
     assert bash(only_ls, "ls > src/a") == "deny"
     assert bash(only_ls, "ls 2>&1 > out/a") == "allow"
     assert bash(only_ls, "ls > /dev/null 2>/dev/null") == "allow"
+    in_folder = Policy(
+        rules=(*only_ls.rules, Rule(tool="bash", what="cd *", decision="allow")), default="deny"
+    )
+    assert bash(in_folder, "cd out && ls > b") == "deny", "where there is no such folder it is another file"
+    assert bash(in_folder, "cd out; ls > out/b") == "allow"
+    assert bash(in_folder, "cd /etc; cd x; ls > out/b") == "deny"
+    assert bash(no_source, "cd other && ls > b") == "allow"
     all_of_bash = Policy(rules=(Rule(tool="bash", decision="allow"),), default="deny")
     assert bash(all_of_bash, "ls > src/a") == "allow"
 
@@ -227,6 +270,8 @@ def test_a_path_that_leaves_what_is_allowed_is_not_allowed() -> None:
         "https://good.example/a/../private/x",
         "https://good.example/./private/x",
         "https://good.example/%70rivate/x",
+        "https://good.example/a/%2e%2E/private/x",
+        "https://stra\u00dfe.example/x",
     ],
 )
 def test_a_url_is_the_same_however_it_is_written(url: str) -> None:

@@ -16,11 +16,16 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pydantic import JsonValue
 
+from ..sandbox.bubblewrap import WORKSPACE
 from .policy import Decision, Policy, Rule, stricter
 from .shell_lines import Command, read_line
 
 _FILES = frozenset({"read", "write", "edit", "glob", "grep"})
 _LOOK_BELOW = frozenset({"glob", "grep"})
+_TWO_NAMES = re.compile("[\u00df\u1e9e\u03c2\u200c\u200d]")
+"""Letters of which the two standards for names of hosts make different names."""
+_ANYWHERE = ("/proc/", "/dev/")
+"""Folders from which links lead to any other, such as that of a process."""
 _ARGUMENT: Mapping[str, str] = {
     "bash": "command",
     "web_fetch": "url",
@@ -167,13 +172,14 @@ def _uses(
         return given, [_of_command(command) for command in line.commands], line.opaque
     if tool in _FILES:
         path = given if isinstance(given, str) and given else "."
-        normal = _normal_path(path, root)
+        normal = _normal_path(path, root, str(WORKSPACE))
         # What looks below a folder touches whatever a rule names there.
         below = None if tool not in _LOOK_BELOW else "" if normal == "." else f"{normal}/"
         return path, [_Use((normal, path, posixpath.normpath(path), *also), sure=below)], ""
     if tool == "web_fetch" and isinstance(given, str):
         normal = _normal_url(given)
-        return given, [_Use((normal, given, unquote(normal), *also))], ""
+        unsure = "its host's name may mean either of two" if _TWO_NAMES.search(_host(given)) else ""
+        return given, [_Use((normal, given, unquote(normal), *also), unsure)], ""
     if isinstance(given, str):
         return given, [_Use((given, *also))], ""
     return whole, [_Use((whole, *(text for text in _texts(arguments)), *also))], ""
@@ -181,11 +187,21 @@ def _uses(
 
 def _written(arguments: Mapping[str, JsonValue], root: str) -> list[_Use]:
     """Return the files that a line of bash writes by redirections."""
-    line = arguments.get("command")
-    words = read_line(line).writes if isinstance(line, str) else ()
-    return [
-        _Use((_normal_path(word.text, root), word.text), sure="" if word.pattern else None) for word in words
-    ]
+    text = arguments.get("command")
+    line = read_line(text if isinstance(text, str) else "")
+    found: list[_Use] = []
+    for word in line.writes:
+        adrift = line.folders is None and not word.text.startswith("/")
+        if adrift or _normal_path(word.text).startswith(_ANYWHERE):
+            # No rule that allows a place knows that this is it.
+            found.append(_Use(("", word.text), sure=""))
+            continue
+        for folder in line.folders or ("",):
+            path = posixpath.join(folder, word.text)
+            # Without a sandbox its name for the workspace is a place like any other.
+            names = (_normal_path(path, root), word.text, _normal_path(path, root, str(WORKSPACE)))
+            found.append(_Use(names, sure="" if word.pattern else None))
+    return found
 
 
 def _of_command(command: Command) -> _Use:
@@ -193,12 +209,20 @@ def _of_command(command: Command) -> _Use:
     return _Use((command.texts[-1], *command.texts[:-1]), command.opaque, command.sure)
 
 
-def _normal_path(path: str, root: str) -> str:
-    path = posixpath.normpath(path)
-    base = posixpath.normpath(root) if root else ""
-    if base and (path == base or path.startswith(base.rstrip("/") + "/")):
-        path = posixpath.relpath(path, base)
+def _normal_path(path: str, *roots: str) -> str:
+    """Return a path as it is seen from the first of some roots that it lies in."""
+    path = re.sub("^//+", "/", posixpath.normpath(path))
+    for base in (posixpath.normpath(root) for root in roots if root):
+        if path == base or path.startswith(base.rstrip("/") + "/"):
+            return posixpath.relpath(path, base)
     return path
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url.strip()).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _normal_url(url: str) -> str:
@@ -213,9 +237,10 @@ def _normal_url(url: str) -> str:
 
 
 def _without_dots(path: str) -> str:
-    """Return a URL's path as it is asked for: `.` and `..` are gone from it."""
+    """Return a URL's path as it is asked for: `.` and `..` are gone from it, also where they are escaped."""
     kept: list[str] = []
-    *folders, last = path.removeprefix("/").split("/")
+    parts = path.removeprefix("/").split("/")
+    *folders, last = (dots if (dots := unquote(part)) in (".", "..") else part for part in parts)
     for part in (*folders, "" if last in (".", "..") else last):
         if part == "..":
             kept = kept[:-1]

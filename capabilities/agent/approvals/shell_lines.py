@@ -37,12 +37,16 @@ _RUN_WHAT_THEY_ARE_GIVEN = _SHELLS | _words(
     "stack cabal elixir iex mix erl swift scala kotlin groovy octave gnuplot pwsh dotnet tsx ts-node jest mocha "
     "webpack vite sqlite3 psql mysql dc m4 scp sftp tcpdump valgrind prlimit numactl chpst catchsegv rlwrap "
     "unbuffer apt apt-get dpkg rpm yum dnf apk brew pacman snap ansible ansible-playbook terraform helm vagrant "
-    "pre-commit logrotate run-parts systemctl xdg-open picoclaw"
+    "pre-commit logrotate run-parts systemctl xdg-open picoclaw mypy pylint flake8 coverage sphinx-build mkdocs "
+    "eslint prettier hg svn ctags tex latex latexmk pdflatex xelatex lualatex compgen fc"
 )
+_READ_SHELLS = _words("sh bash dash")
+"""Their lines are read here; the others have words of their own, by which commands begin."""
 _WRAPPERS = frozenset({"env", "nice", "nohup", "timeout", "setsid", "command"})
 """They run the command that follows their own options: it counts beside them."""
 _SYSTEM = ("/bin/", "/usr/bin/", "/usr/local/bin/", "/sbin/", "/usr/sbin/")
-_NO_FILES = ("/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/fd/")
+_NO_FILE = re.compile(r"/dev/(null|stdout|stderr|tty|fd/[0-9]+)")
+_MOVES = _words("cd pushd popd")
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\[[^]]*\])?\+?=")
 _CHANGES_PROGRAMS = _words(
     "PATH IFS BASH_ENV ENV SHELLOPTS BASHOPTS PROMPT_COMMAND HOME CDPATH PAGER EDITOR VISUAL"
@@ -50,7 +54,7 @@ _CHANGES_PROGRAMS = _words(
 _CHANGES_PREFIXES = ("LD_", "DYLD_", "BASH_FUNC", "GIT_", "PYTHON", "PERL", "RUBY", "NODE_")
 _GIT_RUNS = _words(
     "config bisect rebase filter-branch submodule difftool mergetool alias hook maintenance send-email instaweb p4 "
-    "web--browse imap-send for-each-repo daemon"
+    "web--browse imap-send for-each-repo daemon remote-ext merge-index"
 )
 _GIT_OPTIONS = _words(
     "--config-env --config --exec --upload-pack --receive-pack --open-files-in-pager --ext-diff --textconv "
@@ -60,9 +64,16 @@ _RUN_BY_OPTION = {
     "sort": ("--compress-program",),
     "split": ("--filter",),
     "wget": ("--use-askpass", "--execute"),
-    "zip": ("--unzip-command",),
+    "rg": ("--pre", "--hostname-bin"),
+    "diff3": ("--diff-program",),
+    "sdiff": ("--diff-program",),
+    "install": ("--strip-program",),
 }
 """Programs that run what one of their options names."""
+_RUN_BY_LETTER = {"wget": "e", "jobs": "x"}
+_SET_VARIABLES = _words("export declare typeset local readonly read getopts let unset")
+_EVALUATE = _SET_VARIABLES | _words("test [")
+"""They take indices of arrays in their arguments, in which the shell runs substitutions, quoted or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,8 @@ class ShellLine:
     """Why there may be more commands than these."""
     writes: tuple[Word, ...] = ()
     """Files that its redirections write."""
+    folders: tuple[str, ...] | None = ("",)
+    """Where it may be when it writes them, seen from where it began; None: anywhere."""
 
 
 def read_line(text: str) -> ShellLine:
@@ -102,14 +115,23 @@ def _read(text: str, depth: int) -> ShellLine:
     found: list[Command] = []
     for words in split:
         why = _take(words, found, written, depth) or why
-    writes = (word for word in written if not word.text.startswith(_NO_FILES))
-    return ShellLine(tuple(found), why, tuple(writes))
+    writes = (word for word in written if not _NO_FILE.fullmatch(word.text))
+    return ShellLine(tuple(found), why, tuple(writes), _folders(found))
+
+
+def _folders(commands: Sequence[Command]) -> tuple[str, ...] | None:
+    moves = [command for command in commands if command.texts[0].partition(" ")[0] in _MOVES]
+    if not moves:
+        return ("",)
+    name, _, to = moves[0].texts[0].partition(" ")
+    sure = len(moves) == 1 and name == "cd" and moves[0].sure is None and to and not to.startswith("-")
+    return ("", to) if sure else None
 
 
 def _take(words: Sequence[Word], found: list[Command], written: list[Word], depth: int) -> str:
     """Add a command, and what it is known to run; return why the line is opaque, if it is."""
     rest, why = list(words), ""
-    while rest and (name := _assigned(rest[0])):
+    while rest and (name := _assigned(rest[0].unquoted if rest[0].quoted else rest[0].text)):
         why = _changes(name) or why
         rest.pop(0)
     if not rest:
@@ -118,7 +140,8 @@ def _take(words: Sequence[Word], found: list[Command], written: list[Word], dept
     arguments = [word.text for word in rest[1:]]
     texts = dict.fromkeys([" ".join([name, *arguments]), " ".join([program.text, *arguments])])
     opaque, inner = _opaque(program, name, arguments), ShellLine(())
-    if name in _SHELLS and len(arguments) == 2 and arguments[0] in ("-c", "-ec"):
+    known = name in _READ_SHELLS and ("/" not in program.text or _of_system(program.text))
+    if known and len(arguments) == 2 and arguments[0] in ("-c", "-ec"):
         inner, opaque = _read(arguments[1], depth - 1), ""
     found.append(Command(tuple(texts), opaque, _sure(name, rest)))
     found.extend(inner.commands)
@@ -140,10 +163,21 @@ def _sure(name: str, words: Sequence[Word]) -> str | None:
     return " ".join([name, *(word.text for word in words[1:at])]) + " "
 
 
-def _assigned(word: Word) -> str:
+def _assigned(text: str) -> str:
     """Return the variable that a word sets, if it may be an assignment."""
-    match = _ASSIGNMENT.match(word.text)
+    match = _ASSIGNMENT.match(text)
     return match[1] if match else ""
+
+
+def _set(name: str, arguments: Sequence[str]) -> str:
+    """Return why a command of the shell's own, which sets variables or looks at them, is not sure."""
+    if name == "printf" and arguments and arguments[0].startswith("-v"):
+        name, arguments = "read", [arguments[0][2:], *arguments[1:2]]
+    if name in _EVALUATE and any(mark in word for word in arguments for mark in "$`"):
+        return f"{name} runs substitutions in what it is given"
+    if name not in _SET_VARIABLES:
+        return ""
+    return next(filter(None, (_changes(re.split(r"\W", word, maxsplit=1)[0]) for word in arguments)), "")
 
 
 def _changes(name: str) -> str:
@@ -152,6 +186,8 @@ def _changes(name: str) -> str:
 
 
 def _opaque(program: Word, name: str, arguments: Sequence[str]) -> str:
+    if unsure := _set(name, arguments):
+        return unsure
     if name == "[":
         return ""
     if program.pattern or not name:
@@ -161,11 +197,18 @@ def _opaque(program: Word, name: str, arguments: Sequence[str]) -> str:
         return f"{name} runs what it is given"
     if any(_abbreviates(word, _RUN_BY_OPTION.get(name, ())) for word in arguments):
         return f"{name} runs what it is given by an option"
-    if "/" in program.text and not program.text.startswith(_SYSTEM):
+    letter = _RUN_BY_LETTER.get(name)
+    if letter and any(re.match(f"-[A-Za-z]*{letter}", word) for word in arguments):
+        return f"{name} runs what it is given by an option"
+    if "/" in program.text and not _of_system(program.text):
         return f"{program.text} may be any program"
     if name == "git" and _run_by_git(arguments):
         return "git runs what it is given by an option or setting"
     return ""
+
+
+def _of_system(path: str) -> bool:
+    return path.startswith(_SYSTEM) and ".." not in path.split("/")
 
 
 def _run_by_git(arguments: Sequence[str]) -> bool:
@@ -181,7 +224,7 @@ def _run_by_git(arguments: Sequence[str]) -> bool:
 def _abbreviates(word: str, options: Iterable[str]) -> bool:
     """Return whether a word may be one of some long options: programs take as much of one as is clear."""
     name = word.partition("=")[0]
-    return len(name) > 3 and name.startswith("--") and any(option.startswith(name) for option in options)
+    return len(name) > 2 and name.startswith("--") and any(option.startswith(name) for option in options)
 
 
 def _wrapped(name: str, words: Sequence[Word]) -> tuple[list[Word], str]:
@@ -189,12 +232,12 @@ def _wrapped(name: str, words: Sequence[Word]) -> tuple[list[Word], str]:
     rest, why = list(words), ""
     while rest:
         word = rest[0].text
-        if name == "env" and (variable := _assigned(rest[0])):
+        if name == "env" and (variable := _assigned(word)):
             why = _changes(variable) or why
-        elif word == "--":
+        elif word == "--" and name != "env":  # what env runs may still have assignments before it
             rest.pop(0)
             break
-        elif word.startswith("-") and word not in ("-i", "-f", "-w"):
+        elif word.startswith("-") and word not in ("-i", "-f", "-w", "--"):
             why = f"{name} {word} is not read here"
         elif not word.startswith("-"):
             break

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 _ENDS = ("&&", "||", "|&", ";;", ";", "|", "&", "\n")
 _REDIRECTION = re.compile(r"(&>>|&>|>>|>\||>&|<&|<>|>|<)")
+_NUMBER = re.compile(r"[0-9]+")
 _WRITES = frozenset(("&>>", "&>", ">>", ">|", ">&", "<>", ">"))
 _CONNECTIONS = ("/dev/tcp/", "/dev/udp/")
 _ESCAPED_IN_QUOTES = '$`"\\\n'
@@ -24,7 +25,9 @@ class Word:
 
     text: str = ""
     quoted: bool = False
-    """Some of it is quoted: it is no keyword and no assignment."""
+    """Some of it is quoted: it is no keyword."""
+    unquoted: str = ""
+    """Of one that is quoted, what stands before: only there the shell looks for an assignment."""
     pattern: bool = False
     """The shell may replace it by names of files."""
 
@@ -56,7 +59,7 @@ class _Reader:
             return
         if word.text.startswith(_CONNECTIONS):
             raise Unread("it opens a connection by a redirection")
-        of_number = redirection == ">&" and (word.text.isdigit() or word.text == "-")
+        of_number = redirection == ">&" and (_NUMBER.fullmatch(word.text) is not None or word.text == "-")
         if redirection in _WRITES and not of_number:
             self.written.append(word)
 
@@ -73,6 +76,8 @@ class _Reader:
         if char in " \t":
             self.end_word()
             self.at += 1
+        elif self.text.startswith("\\\n", self.at):  # the line goes on as if nothing stood there
+            self.at += 2
         elif char in "'\"\\":
             self._quoted(char)
         elif char in "$`":
@@ -97,7 +102,8 @@ class _Reader:
 
     def _quoted(self, mark: str) -> None:
         word = self.grow()
-        word.quoted = True
+        if not word.quoted:
+            word.quoted, word.unquoted = True, word.text
         self.at += 1
         if mark == "'":
             end = self.text.find("'", self.at)
@@ -108,8 +114,7 @@ class _Reader:
         elif mark == "\\":
             if self.at >= len(self.text):
                 raise Unread("it ends with a backslash")
-            if self.text[self.at] != "\n":
-                word.text += self.text[self.at]
+            word.text += self.text[self.at]
             self.at += 1
         else:
             self._double_quoted(word)
@@ -132,7 +137,7 @@ class _Reader:
     def _redirect(self, end: int) -> None:
         if self.text.startswith("<<", self.at) or self.text.startswith(("<(", ">("), self.at):
             raise Unread("it holds a here-document or a process substitution")
-        if self.word is not None and self.word.text.isdigit() and not self.word.quoted:
+        if self.word is not None and _NUMBER.fullmatch(self.word.text) and not self.word.quoted:
             self.word = None  # `2>`: the number is of the redirection
         self.end_word()
         if self.file_next:
