@@ -51,6 +51,7 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
     from .models import model_rows
     from .settings import definition_rows, settings_rows
     from .tools import tool_rows
+    from .tracing import tracing_rows
 
     home = home_folder()
     picoclaw = home / ".picoclaw"
@@ -71,5 +72,6 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
     rows += definition_rows(loaded, picoclaw)
     rows += asyncio.run(model_rows(loaded.settings))
     rows += agent_rows(loaded.settings)
+    rows += tracing_rows()
     checked = asyncio.run(check_nats(loaded))
     return report([*rows, *checked.rows], reached=checked.reached, as_json=as_json)

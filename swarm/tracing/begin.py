@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from importlib.util import find_spec
 
 from .spans import OFF, Tracing
 
@@ -12,6 +13,7 @@ CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 TIMEOUTS = ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 PROTOCOL = "http/protobuf"
+_NEEDED = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http")
 SEND = 3.0
 """Longest time of one try to send, in seconds: a node that stops waits for it."""
 
@@ -23,6 +25,14 @@ def is_asked(environ: Mapping[str, str]) -> bool:
         and environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true"
         and environ.get("OTEL_TRACES_EXPORTER", "otlp").strip() in ("", "otlp")
     )
+
+
+def is_installed() -> bool:
+    """Return whether the extra `otel` is; nothing of it is imported but the packages that hold its parts."""
+    try:
+        return all(find_spec(name) is not None for name in _NEEDED)
+    except ModuleNotFoundError:
+        return False
 
 
 def begin_tracing(node: str, environ: Mapping[str, str]) -> Tracing:
