@@ -284,8 +284,10 @@ def test_a_role_mark_as_capability(swarm: RunPicoclaw) -> None:
         (("another", "word"), "another"),
     ],
 )
-def test_a_flag_of_dispatch_that_makes_no_sense(swarm: RunPicoclaw, args: Sequence[str], says: str) -> None:
-    refused(swarm("dispatch", "Review", *args), says)
+def test_a_flag_of_dispatch_that_makes_no_sense(
+    swarm: RunPicoclaw, good: Path, args: Sequence[str], says: str
+) -> None:
+    refused(swarm("dispatch", "Review", *args, cwd=good), says)
 
 
 def test_a_template_that_does_not_exist_and_a_request_that_fits_none(swarm: RunPicoclaw, good: Path) -> None:
