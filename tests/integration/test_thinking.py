@@ -11,6 +11,7 @@ import pytest
 from picoclaw.capabilities.agent.models.client import OnText, Question
 from picoclaw.capabilities.agent.models.conversation import Assistant, Turn, Usage, User
 from picoclaw.errors import ContextTooLong, PlanError, SwarmTimeout
+from picoclaw.roles.dropping import end_dropped
 from picoclaw.roles.ledger import Ledger
 from picoclaw.roles.manifest import write_plan
 from picoclaw.roles.owner import Owner
@@ -21,12 +22,12 @@ from picoclaw.roles.thinking.asking import begin_asking
 from picoclaw.roles.thinking.mind import Mind
 from picoclaw.roles.thinking.planning import plan_by_model
 from picoclaw.roles.thinking.writing import write_report
-from picoclaw.swarm.entries import Accepted, Failed, Planned
+from picoclaw.swarm.entries import Accepted, Failed, Planned, Queued
 from picoclaw.swarm.records import Limited, Plan, Planning, Result, Retried, Task
 from picoclaw.swarm.submission import new_request
 from picoclaw.swarm.swarm import Swarm
 from picoclaw.tests.support.executors import Runs, executors
-from picoclaw.tests.support.swarm import Lab, entries, kinds, step, template
+from picoclaw.tests.support.swarm import Lab, entries, kinds, started, step, template
 from picoclaw.tests.support.waiting import wait_for_async
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(30)]
@@ -252,6 +253,21 @@ async def test_what_a_look_dropped_ends_though_its_coordinator_is_gone_and_the_n
     assert last.plan is not None
     assert last.plan.planning == Planning(by="model")
     await ended(running)
+
+
+async def test_what_a_worker_begins_as_it_is_dropped_goes_on(lab: Lab) -> None:
+    ledger = await planned_with_a_failure(lab)
+    await ledger.load()
+    planning = Planning(by="model", revision=2, settled=("bad",), dropped=("idle",))
+    ledger.change_plan(ledger.schedule.plan.model_copy(update={"planning": planning}))
+    # Its coordinator hears of this only when its own entry is refused.
+    released = Queued(by="test", demand="elsewhere", priority=1, reason="released")
+    log = ledger.swarm.log
+    seq = await log.append(ledger.request_id, "idle", released, expected=0)
+    await log.append(ledger.request_id, "idle", started("w", demand="elsewhere"), expected=seq)
+    for _ in range(2):
+        await end_dropped(ledger)
+    assert await kinds(ledger.swarm, ledger.request_id, "idle") == ["queued", "started"]
 
 
 async def test_a_look_whose_answer_breaks_the_reader_changes_nothing_and_the_request_ends(lab: Lab) -> None:
