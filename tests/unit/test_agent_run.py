@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from picoclaw.capabilities.agent.approvals.asking import Answer
 from picoclaw.capabilities.agent.approvals.policy import Policy, Rule
-from picoclaw.capabilities.agent.budget.account import Spent
+from picoclaw.capabilities.agent.budget.account import Breach, Estimate, Granted, Holder, Spent, grant
 from picoclaw.capabilities.agent.budget.limits import Budget
 from picoclaw.capabilities.agent.context import Letter
 from picoclaw.capabilities.agent.loop import fitting
@@ -37,7 +37,7 @@ from picoclaw.capabilities.agent.models.conversation import (
 from picoclaw.errors import ContextTooLong, FinalError, JobCancelled, ModelUnavailable, SwarmError
 from picoclaw.swarm.records import ArtifactRef
 from picoclaw.swarm.steps import Intent, Note, Outcome, Step
-from picoclaw.tests.support.agent_work import MODEL, MemoryJournal, Recorder, Rehearsal, says, uses
+from picoclaw.tests.support.agent_work import MODEL, Crash, MemoryJournal, Recorder, Rehearsal, says, uses
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(60)]
 
@@ -453,6 +453,36 @@ async def test_who_is_to_be_asked_is_asked_before_the_last_turn_and_a_no_wraps_i
     assert "allow as much again?" in run.approvals_asked[0].text
     assert (ended.text, len(run.asked)) == ("so far", 5)
     assert "this task may ask 5 turns" in ended.partial
+
+
+@pytest.mark.parametrize("budget", [Budget(tokens=500, on_breach="ask"), Budget(turns=3, on_breach="ask")])
+async def test_what_is_allowed_pays_for_what_was_handed_on_too_and_is_asked_once(
+    tmp_path: Path, budget: Budget
+) -> None:
+    class Above(Rehearsal):
+        async def reserve(self, estimate: Estimate, mine: Holder, *, asking: bool = True) -> Granted | Breach:
+            whole = replace(mine, spent=mine.spent + Spent(turns=9, tokens=1000))
+            return grant(estimate, [whole], asking=asking)
+
+    run = Above(tmp_path, [says("done")], budget=budget, answers=[Answer(verdict="allow", by="ann")])
+    ended = await run.go()
+    assert (ended.text, ended.partial, len(run.approvals_asked)) == ("done", "", 1)
+
+
+async def test_a_question_about_time_is_the_same_one_after_a_crash(tmp_path: Path) -> None:
+    run = Rehearsal(
+        tmp_path,
+        [says("done")],
+        budget=Budget(wall=timedelta(seconds=5), on_breach="ask"),
+        answers=[Answer(verdict="allow", by="ann")] * 2,
+    )
+    ids = set()
+    for seconds in (60, 61):
+        run.journal_.old = timedelta(seconds=seconds)
+        with pytest.raises(Crash):
+            await run.go(breaks_before=len(run.journal_.wire) + 2)
+        ids.add(run.approvals_asked[-1].digest)
+    assert len(ids) == 1
 
 
 async def test_a_turn_that_can_be_paid_in_part_is_asked_about_first(tmp_path: Path) -> None:

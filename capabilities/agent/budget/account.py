@@ -5,7 +5,7 @@ after the answer. What may have been paid for without an answer is settled at it
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -116,6 +116,10 @@ class Breach:
     on_breach: OnBreach
     left_usd: float | None = None
     """With `usd`: what the holder has left."""
+    budget: Budget = field(default_factory=Budget)
+    """The holder's, as it holds now."""
+    spent: Spent = NOTHING
+    """By the holder, with all that is paid from its account."""
 
 
 def of_usage(usage: Usage) -> Spent:
@@ -176,7 +180,14 @@ def _ends(holder: Holder) -> Breach | None:
     words = f"{holder.name} may ask {turns} turns"
     # Whoever may ask one turn in all wants its answer, and not to be asked for a second one before it.
     on_breach = holder.budget.on_breach if holder.spent.turns else "wrap_up"
-    return Breach(holder=holder.name, what="turns", words=words, on_breach=on_breach)
+    return Breach(
+        holder=holder.name,
+        what="turns",
+        words=words,
+        on_breach=on_breach,
+        budget=holder.budget,
+        spent=holder.spent,
+    )
 
 
 def _breach(holder: Holder, estimate: Estimate, worst: Spent) -> Breach | None:
@@ -184,7 +195,13 @@ def _breach(holder: Holder, estimate: Estimate, worst: Spent) -> Breach | None:
 
     def breach(what: str, words: str, left_usd: float | None = None) -> Breach:
         return Breach(
-            holder=holder.name, what=what, words=words, on_breach=budget.on_breach, left_usd=left_usd
+            holder=holder.name,
+            what=what,
+            words=words,
+            on_breach=budget.on_breach,
+            left_usd=left_usd,
+            budget=budget,
+            spent=spent,
         )
 
     if budget.wall is not None and holder.wall >= budget.wall:

@@ -147,12 +147,14 @@ async def _reserve(work: Work, wanted: Estimate) -> Granted | Breach:
         if isinstance(granted, Granted) or granted.on_breach != "ask":
             return granted
         own = granted.holder == MINE
-        more = once_more(budget, work.state.spent_at_most, work.wall)
+        # What it handed on is paid from its account too.
+        more = once_more(budget, granted.spent, work.wall)
         said = f"{granted.words}; allow as much again?"
         asking = Asking(
             about="budget",
             number=work.next_number,
-            digest=hashlib.sha256((repr(more) if own else granted.words).encode()).hexdigest(),
+            # Not what is spent, or how long it took: after a crash it is the same question.
+            digest=hashlib.sha256(repr((granted.holder, granted.what, granted.budget)).encode()).hexdigest(),
             text=said,
         )
         await work.context.progress(f"{WAITS}{said}")
