@@ -69,6 +69,16 @@ async def test_a_website_is_named_as_what_it_is(tmp_path: Path) -> None:
         await ask(address, tmp_path)
 
 
+@pytest.mark.parametrize(
+    "line", [b"data: " + b"x" * 5 * 2**20, b"data: x\n" * 2000], ids=["one line", "many lines"]
+)
+async def test_an_event_without_end_is_given_up(tmp_path: Path, line: bytes) -> None:
+    events = {"content-type": "text/event-stream"}
+    words = "one event of its stream does not end"
+    with stranger(200, line, **events) as (address, _), pytest.raises(ModelUnavailable, match=words):
+        await ask(address, tmp_path)
+
+
 async def test_a_key_goes_along_to_no_other_host(tmp_path: Path) -> None:
     with (
         stranger(200) as (other, asked_there),

@@ -8,7 +8,7 @@ import pytest
 from picoclaw.capabilities.agent.loop.speech import MOST, Speech
 from picoclaw.capabilities.agent.models import bounds
 from picoclaw.capabilities.agent.models.anthropic_answer import Answer
-from picoclaw.capabilities.agent.models.bounds import Endless
+from picoclaw.capabilities.agent.models.bounds import MOST_OF_EVENT, Endless, EventBound
 from picoclaw.capabilities.agent.models.litellm_answer import StreamedAnswer
 from picoclaw.capabilities.agent.models.named import read_model
 
@@ -73,3 +73,19 @@ async def test_of_an_answer_that_comes_in_one_piece_watchers_are_told_its_beginn
         speech.add(PIECE)
         speech.add("and more")
     assert len("".join(said)) == MOST + 1, "with the end of its line"
+
+
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\r"])
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_a_stream_of_any_length_has_events_that_end_however_it_is_cut(end: bytes, size: int) -> None:
+    stream = (b"data: " + b"x" * 50 + end) * 2000
+    bound = EventBound()
+    for at in range(0, len(stream), size):
+        bound.take(stream[at : at + size])
+
+
+def test_an_event_that_does_not_end_is_given_up() -> None:
+    bound = EventBound()
+    bound.take(b"data: x\n\n" + b"y" * MOST_OF_EVENT)
+    with pytest.raises(Endless, match="does not end"):
+        bound.take(b"y")

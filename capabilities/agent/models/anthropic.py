@@ -14,6 +14,7 @@ from . import failures
 from .anthropic_answer import Answer, Cut, Malformed
 from .anthropic_question import parameters
 from .asked_for import ask_for
+from .bounded_events import bound_events
 from .breathing import breathing
 from .client import OnText, Question
 from .conversation import Turn
@@ -212,7 +213,7 @@ def _made(access: Access, model: str) -> "AsyncAnthropic":
         base_url=access.address or _ADDRESS,
         max_retries=0,  # retries are resilient.py's
         # Its key would go along to wherever an answer leads.
-        http_client=DefaultAsyncHttpxClient(follow_redirects=False),
+        http_client=DefaultAsyncHttpxClient(follow_redirects=False, event_hooks={"response": [bound_events]}),
         open_telemetry=False,
     )
 
