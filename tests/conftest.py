@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,6 @@ settings.register_profile("search", deadline=None, max_examples=2000, print_blob
 settings.load_profile("project")
 
 GIT_IDENTITY = "[user]\n\tname = Test\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n"
-TOGETHER = {"test_models_adapters.py": "litellm"}
-"""Files whose tests share a process, by what takes it so long to load."""
 LEAVING = 15.0
 """Seconds that a drained node or a detached server may take to be gone after its test."""
 
@@ -56,17 +54,22 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Keep what belongs together in one process, and hand out all else test by test."""
+    """Keep the tests of a file that share what it starts in one process, and hand out all else test by test."""
     return _Together(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 class _Together(LoadScopeScheduling):  # type: ignore[misc]
-    # By the file, as marks do not reach xdist with pytest 9.2: pytest-dev/pytest-xdist#1386.
     def _split_scope(self, nodeid: str) -> str:
-        folder, _, file = nodeid.partition("::")[0].rpartition("/")
-        if folder.endswith("acceptance/guide") and why_no_namespace():
+        file = nodeid.partition("::")[0]
+        if "acceptance/guide/" in file and why_no_namespace():
             return "port 4222 of this machine"
-        return TOGETHER.get(file, nodeid)
+        return file if _shares(self.config.rootpath / file) else nodeid
+
+
+@cache
+def _shares(file: Path) -> bool:
+    # Read, as marks do not reach xdist with pytest 9.2 (pytest-dev/pytest-xdist#1386), and fixtures never do.
+    return 'scope="module"' in file.read_text(encoding="utf-8")
 
 
 @pytest.hookimpl(tryfirst=True)
