@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from ..swarm.entries import Owner as OwnerEntry
 from ..swarm.fold import RequestHead, fold_request
 from ..swarm.follow import Followed
 from ..swarm.foreign import refused
+from ..swarm.inbox import HANDED_ON
 from ..swarm.log import decode
 from ..swarm.membership.leadership import Leader
 from ..swarm.membership.probing import OFTEN
@@ -37,6 +39,11 @@ log = logging.getLogger(__name__)
 
 MAX_REQUESTS = 256
 """Requests that one coordinator owns at once; the rest wait in the inbox."""
+BEYOND = 4
+"""How many times as many it may own where others wait for them: those that agents handed on, and orphans.
+
+With one limit for all, requests that wait for what they handed on would keep that from being taken.
+"""
 LOOK_AROUND = timedelta(milliseconds=500)
 GATHER = timedelta(milliseconds=20)
 """Least pause between two looks: what happens at once is looked at once."""
@@ -101,8 +108,7 @@ class Coordinator:
             swarm.following(swarm.names.log, swarm.names.log_filter(), self._observe) as caught_up,
             self._releaser.quotas.answering(caught_up, self._heads),
         ):
-            for source in await swarm.inbox.sources():
-                self._puller.add(source)
+            await self._add_sources()
             swarm.on_reconnect(self._puller.reconnected)
             swarm.members.on_change(self._members_changed)
             forget = swarm.prober.watch(self._watched)
@@ -121,9 +127,13 @@ class Coordinator:
                 swarm.members.off_change(self._members_changed)
 
     async def _pull(self) -> None:
-        for source in await self._swarm.inbox.sources():
-            self._puller.add(source)
+        await self._add_sources()
         await self._puller.run()
+
+    async def _add_sources(self) -> None:
+        for source in await self._swarm.inbox.sources():
+            ordinary = source.level != HANDED_ON
+            self._puller.add(replace(source, free=self._no_more) if ordinary else source)
 
     async def _look_at_all(self, caught_up: asyncio.Event) -> None:
         """Look for orphans as soon as it is known whose requests there are."""
@@ -196,18 +206,27 @@ class Coordinator:
     # --- the inbox ---
 
     def _free(self) -> int:
-        """Return how many requests may be taken from the inbox."""
-        return self._room() if self._admission.open else 0
+        """Return how many requests may be taken from the inbox, once it is full those of the highest level alone."""
+        if not self._admission.open:
+            return 0
+        room = self._room()
+        return room if room > 0 else self._room(BEYOND)
 
-    def _room(self) -> int:
+    def _no_more(self) -> int | None:
+        """Return 0 where nothing is to be taken but what others wait for; None: there is room for all."""
+        return None if self._room() > 0 else 0
+
+    def _room(self, times: int = 1) -> int:
         """Return how many may be taken over: what was accepted must end, however full the log is."""
         if self._draining or not self.in_office():
             return 0
-        return self._max_requests - len(self._owners) - len(self._accepting)
+        return times * self._max_requests - len(self._owners) - len(self._accepting)
 
     def _take(self, delivered: Delivered) -> bool:
-        request_id = delivered.subject.rsplit(".", 1)[1]
+        level, request_id = delivered.subject.rsplit(".", 2)[1:]
         if self._free() <= 0 or request_id in self._accepting:
+            return False
+        if level != str(HANDED_ON) and self._no_more() is not None:
             return False
         self._accepting.add(request_id)
         self._admission.take(request_id, len(delivered.data))
@@ -420,8 +439,8 @@ class Coordinator:
     async def _look_around(self) -> None:
         while True:
             self._look.clear()
-            for request_id in self._orphans() if self._room() > 0 else ():
-                if self._room() > 0:
+            for request_id in self._orphans() if self._room(BEYOND) > 0 else ():
+                if self._room(BEYOND) > 0:
                     self._accepting.add(request_id)
                     self._start(self._take_over(request_id))
             await asyncio.sleep(GATHER.total_seconds())

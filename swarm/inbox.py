@@ -33,6 +33,8 @@ WRITERS = 300
 """Bodies that may be written to the log at once, between two looks at its size."""
 SMALL = 2_000
 """Bytes of a body that an entry holds however full the log is."""
+HANDED_ON = max(LEVELS)
+"""The level at which a request waits that an agent handed on: a task that runs already waits for it."""
 ROOM_HOLDS = 1.0
 """Seconds for which a look at the log's size is believed."""
 
@@ -120,7 +122,8 @@ class Inbox:
         past `patience`.
         """
         packed = await pack_request(request, self._artifacts)
-        subject = self._names.inbox(request.priority, request.id)
+        level = request.priority if request.parent is None else HANDED_ON
+        subject = self._names.inbox(level, request.id)
         headers = {EXPECTED_SUBJECT_SEQ: "0", **in_headers(request.trace)}
         if at is not None:
             subject = self._names.later(request.id)

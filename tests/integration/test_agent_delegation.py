@@ -15,14 +15,15 @@ from picoclaw.capabilities.executor import Context
 from picoclaw.errors import FinalError, UsageError
 from picoclaw.roles.agents.delegation import WIDEST
 from picoclaw.roles.context import JobContext
+from picoclaw.roles.coordinator import Coordinator
 from picoclaw.swarm.cancel import cancel_request
 from picoclaw.swarm.entries import Accepted
 from picoclaw.swarm.records import Parent, QueuedTask, Request, Result
 from picoclaw.swarm.sharing.accounts import Accounts
 from picoclaw.swarm.sharing.spending import tree_key
-from picoclaw.swarm.swarm import Swarm
+from picoclaw.swarm.swarm import Me, Swarm
 from picoclaw.tests.support.executors import Gate, Runs, executors
-from picoclaw.tests.support.swarm import Lab, ask, end_of, entries
+from picoclaw.tests.support.swarm import Lab, ask, end_of, entries, kinds
 from picoclaw.tests.support.waiting import wait_for_async
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
@@ -122,6 +123,39 @@ async def test_the_same_call_is_the_same_request_through_a_crash(lab: Lab) -> No
     assert ended.head.state == "done"
     assert len(part.tasks) == 1
     assert len(await children(door, root)) == 1
+
+
+async def test_a_coordinator_that_is_full_takes_what_its_requests_wait_for(lab: Lab) -> None:
+    door = await lab.door(me=Me(node="full", run="run-of-full"))
+    coordinator = Coordinator(door, (), can_run_here=lambda demand, capability: False, max_requests=1)
+    coordinating = asyncio.create_task(coordinator.run())
+    try:
+        first = await ask(door, "first", demand="part")
+
+        async def released() -> bool:
+            return await kinds(door, first, "task") == ["queued"]
+
+        await wait_for_async(released, 10, "the only one that it may own")
+        second = await ask(door, "second", demand="part")
+        above = Parent(task=f"{first}.task", root=first, depth=1)
+        below = await ask(door, "below", demand="part", priority=0, parent=above)
+
+        async def owned() -> bool:
+            return await kinds(door, below) == ["accepted", "planned"]
+
+        await wait_for_async(owned, 10, "what the first waits for")
+        assert (await request_of(door, below)).priority == 0
+        assert await door.inbox.ids() == {second}
+        for ended in (below, first):
+            await cancel_request(door, ended, why="room")
+        await wait_for_async(lambda: _empty(door), 10, "there is room again")
+    finally:
+        coordinating.cancel()
+        await asyncio.gather(coordinating, return_exceptions=True)
+
+
+async def _empty(swarm: Swarm) -> bool:
+    return not await swarm.inbox.ids()
 
 
 async def test_what_was_handed_on_ends_with_who_waits_for_it(lab: Lab) -> None:
