@@ -112,3 +112,14 @@ async def test_a_run_that_failed_is_charged_for_and_one_that_was_lost_at_its_wor
     assert (await end_of(door, request, 30)).head.state == "failed"
     account, _ = await Accounts(door.wire, door.names).read(tree_key(request))
     assert (spent(account).usd, spent(account).maybe_billed) == (1, 1)
+
+
+async def test_a_run_whose_output_cannot_be_kept_may_have_cost_all_that_it_was_given(
+    lab: Lab, programs: Path
+) -> None:
+    put_program(
+        programs, "claude", CLAUDE, before='mkdir "$TMPDIR/../node/stdout"; head -c 9000000 /dev/zero'
+    )
+    ended, taken = await run(lab, CLAUDE_CLI, Limited(usd=1), max_attempts=1)
+    assert "cannot be kept on this node" in str(ended.head)
+    assert (taken.usd, taken.maybe_billed) == (1, 1)

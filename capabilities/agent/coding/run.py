@@ -73,8 +73,10 @@ class CodingRun:
 
             with agent_span(self.cli.name, task.id) as here:
                 try:
+                    lost = True  # until it is known how it ended
                     end = await run_child(order, tell)
                 except OSError as error:
+                    lost = False
                     raise RetryableError(f"{self.cli.name}: no process can be started: {error}") from error
                 account = await asyncio.to_thread(self._read, job, end)
                 here.set(tokens_of(account))
