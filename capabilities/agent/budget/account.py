@@ -39,16 +39,6 @@ class Spent:
             maybe_billed=self.maybe_billed + other.maybe_billed,
         )
 
-    def minus(self, other: "Spent") -> "Spent":
-        """Return what came since `other`; nothing goes below zero."""
-        return Spent(
-            turns=max(0, self.turns - other.turns),
-            tokens=max(0, self.tokens - other.tokens),
-            usd=max(0.0, self.usd - other.usd),
-            unpriced=max(0, self.unpriced - other.unpriced),
-            maybe_billed=max(0, self.maybe_billed - other.maybe_billed),
-        )
-
 
 NOTHING = Spent()
 

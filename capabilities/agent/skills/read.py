@@ -18,7 +18,6 @@ LONGEST_DESCRIPTION = 1024
 LONGEST_BODY = 128 * 2**10
 
 _FENCE = "---"
-_KEYS = ("name", "description", "license", "compatibility", "metadata", "allowed-tools", "needs")
 
 
 def read_skill(folder: Path, source: Source = "user") -> Skill:
