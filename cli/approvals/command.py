@@ -1,10 +1,12 @@
 """`picoclaw approvals list`: what agents wait to be allowed."""
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ...errors import UsageError
 from ..aliases import AliasGroup
 from ..completion.offered import REQUEST
 from ..flags import connection_flags, load_settings
@@ -21,13 +23,27 @@ request, 3 no connection, 130 Ctrl-C ends --watch.
 EPILOG = f"""\b
 Examples:
   picoclaw approvals
-  picoclaw approvals list -o wide
+  picoclaw approvals -o wide
   picoclaw approvals list --all --json
   picoclaw approvals list --watch
   picoclaw approve a-k3pq
   picoclaw deny a-k3pq --why "not on a Friday"
 
 {CODES}"""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def list_flags(command: F) -> F:
+    """Declare what to list, and how: on the list, and on the group, which lists without a verb."""
+    which = click.option("--request", "request", type=REQUEST, help="Only the questions of this request.")
+    every = click.option(
+        "--all", "everything", is_flag=True, help="Those that were answered or have expired, too."
+    )
+    on = click.option(
+        "--watch", "-w", is_flag=True, help="Then print each new one as it comes, until Ctrl-C."
+    )
+    return which(every(on(format_flags(command))))
 
 
 @click.group(
@@ -36,26 +52,35 @@ Examples:
     invoke_without_command=True,
     epilog=EPILOG,
 )
+@list_flags
 @connection_flags
 @click.pass_context
-def approvals(ctx: click.Context) -> int | None:
+def approvals(
+    ctx: click.Context,
+    request: str | None,
+    everything: bool,
+    watch: bool,
+    output: Format | None,
+    as_json: bool,
+) -> int | None:
     """List what agents ask people: uses of tools, uncertain steps, spent budgets.
 
     An agent asks where a policy says so, where a crash left a step of which nobody knows whether it was
     done, and where its budget says `on_breach: ask`. Its task waits, without a slot, until somebody
     answers by `picoclaw approve` or `picoclaw deny`; a question that expires is denied. Without a verb
-    what waits is listed. The table cuts a long question; `approvals list -o wide` shows it whole.
+    it does what `approvals list` does. The table cuts a long question; `-o wide` shows it whole.
     """
-    if ctx.invoked_subcommand is not None:
-        return None
-    return _list(ctx, "table", None, everything=False, watch=False)
+    if ctx.invoked_subcommand is None:
+        return _list(ctx, read_format(output, as_json), request, everything=everything, watch=watch)
+    if request is not None or everything or watch or output is not None or as_json:
+        raise UsageError(
+            f"options of the list stand behind its name: `picoclaw approvals {ctx.invoked_subcommand} …`"
+        )
+    return None
 
 
 @approvals.command("list", short_help="What waits for an answer.", epilog=EPILOG)
-@click.option("--request", "request", type=REQUEST, help="Only the questions of this request.")
-@click.option("--all", "everything", is_flag=True, help="Those that were answered or have expired, too.")
-@click.option("--watch", "-w", is_flag=True, help="Then print each new one as it comes, until Ctrl-C.")
-@format_flags
+@list_flags
 @connection_flags
 @click.pass_context
 def list_approvals(

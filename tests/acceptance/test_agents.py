@@ -84,7 +84,7 @@ def test_an_agent_is_created_asked_approved_described_and_deleted(
     door = spawn_picoclaw("dispatch", "push it", "--agent", "coder", *told)
 
     def asked() -> list[dict[str, Any]]:
-        return list(json.loads(run("approvals", "list", "--json")))
+        return list(json.loads(run("approvals", "--json")))
 
     (question,) = wait_for(asked, 30)
     assert "echo pushed > pushed.txt" in question["text"]
@@ -98,7 +98,7 @@ def test_an_agent_is_created_asked_approved_described_and_deleted(
     assert "allowed" in run("approve", question["id"][:6])
     assert "answered already" in run("deny", question["id"], code=2)
     assert door.finish(40) == 0, door.output
-    assert run("approvals").strip() == "no agent waits for an answer"
+    assert run("approvals", "list").strip() == "no agent waits for an answer"
     assert "waits for approval: " not in door.output, "it is told once"
     assert "done, 3 turns, " in door.output
     assert re.search(r"its files: picoclaw result r-\w+ --artifacts DIR", door.output)
