@@ -298,8 +298,6 @@ class Node:
                 "commands of agents run in no sandbox here: they reach all that this user can, and could answer what "
                 "agents ask people; `picoclaw doctor` says why, agents.sandbox=bubblewrap runs none then"
             )
-        for name, why in offering.not_ready.items():
-            self.say(f"declared, not ready: {name}: {why}")
 
     async def _until_stopped(self, swarm: Swarm) -> None:
         while not self.stop.is_set():

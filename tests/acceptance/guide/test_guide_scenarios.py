@@ -72,7 +72,7 @@ def test_one_machine_with_a_server_of_its_own_its_dashboard_and_its_log(
     lead, hand, logged = (terminals.picoclaw(line) for line in (coordinator, worker, logging))
     for node in (lead, hand, logged):
         serving(node)
-    hand.expect("declared, not ready: research: needs a model")
+    hand.expect("research is declared, not ready: needs a model")
 
     assert "app.py" in review(run_picoclaw, repository, "--capability", "code")
 
