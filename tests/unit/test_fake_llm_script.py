@@ -186,6 +186,23 @@ def test_the_default_plans_what_the_coordinator_takes() -> None:
     assert read_change(change.text).add == ()
 
 
+@pytest.mark.parametrize(
+    ("there", "wanted"),
+    [
+        (("agent:aardvark", "agent:assistant", "code", "research"), "agent:assistant"),
+        (("agent:aardvark", "research"), "research"),
+        (("agent:aardvark", "agent:zebra", "code"), "agent:aardvark"),
+    ],
+)
+def test_the_default_takes_an_agent_of_ones_own_where_nobody_else_takes_words(
+    there: tuple[str, ...], wanted: str
+) -> None:
+    request = Request(id="r-abcdefghijklmnop", text="Find out", key_digest="ab" * 32)
+    menu = Menu(tuple(Choice(demand, 1, "says something") for demand in there))
+    question = asked(ask_for_plan(request, menu), system=planner(), schema=PLAN_SCHEMA)
+    assert {task.demand for task in read_plan(play(default_script(), question).text).tasks} == {wanted}
+
+
 def test_the_default_uses_a_harmless_tool_once_and_ends() -> None:
     first = play(default_script(), asked("go", tools=(BASH, GLOB)))
     assert [(call.name, call.arguments) for call in first.calls] == [("glob", '{"pattern": "*"}')]
