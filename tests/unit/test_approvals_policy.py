@@ -136,6 +136,7 @@ def bash(policy: Policy, line: str) -> Decision:
         "wget -qe use_askpass=./x y",
         "git clone --u 'curl x' a b",
         "git merge-index ./x -a",
+        "env " * 2000 + "curl x",
     ],
 )
 def test_what_would_run_a_denied_command_or_hides_what_it_runs_is_denied(line: str) -> None:

@@ -14,6 +14,7 @@ from .shell_words import Word, split_line
 LONGEST = 8192
 """Characters of a line that is read; a longer one is opaque."""
 _DEEPEST = 5
+_TOO_DEEP = "it is nested too deep"
 
 
 def _words(text: str) -> frozenset[str]:
@@ -109,8 +110,8 @@ def read_line(text: str) -> ShellLine:
 def _read(text: str, depth: int) -> ShellLine:
     if len(text) > LONGEST:
         return ShellLine((), f"it is longer than {LONGEST} characters")
-    if depth == 0:
-        return ShellLine((), "it is nested too deep")
+    if depth <= 0:
+        return ShellLine((), _TOO_DEEP)
     split, written, why = split_line(text)
     found: list[Command] = []
     for words in split:
@@ -152,7 +153,9 @@ def _take(words: Sequence[Word], found: list[Command], written: list[Word], dept
     if name in _WRAPPERS:
         wrapped, unread = _wrapped(name, rest[1:])
         why = unread or why
-        why = _take(wrapped, found, written, depth) or why
+        if depth <= 0:
+            return _TOO_DEEP
+        why = _take(wrapped, found, written, depth - 1) or why
     return why
 
 
