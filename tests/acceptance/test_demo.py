@@ -26,6 +26,7 @@ def test_make_demo_is_one_command() -> None:
     assert ran.stdout == '.venv/bin/picoclaw run "Review this repository"\n'
 
 
+@pytest.mark.long  # of a small one: test_run.py
 def test_this_repository_is_reviewed_whole_by_four_specialists(run_picoclaw: RunPicoclaw) -> None:
     ran = run_picoclaw("run", "Review this repository", "--json", cwd=ROOT, timeout=110)
 

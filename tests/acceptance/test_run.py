@@ -137,7 +137,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing(
     assert list(temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.long)])
 def test_the_end_of_its_terminal_or_of_its_ci_job_leaves_nothing(
     spawn_picoclaw: SpawnPicoclaw, tmp_path: Path, temporary: Path, number: signal.Signals
 ) -> None:
@@ -150,6 +150,7 @@ def test_the_end_of_its_terminal_or_of_its_ci_job_leaves_nothing(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_report_that_cannot_be_saved_is_printed_all_the_same(
     run_picoclaw: RunPicoclaw, clean: Path, home: Path
 ) -> None:

@@ -60,6 +60,7 @@ def test_words_that_no_workflow_serves_are_planned_and_done_as_the_users_own_pol
     assert "no model was asked" not in ran.output
 
 
+@pytest.mark.long
 def test_an_agent_of_ones_own_changes_the_repository_and_the_change_outlives_the_swarm(
     run_picoclaw: RunPicoclaw, tmp_path: Path, home: Path, llm: FakeLlm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

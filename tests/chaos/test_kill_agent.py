@@ -81,7 +81,8 @@ PLACES = [
         for entry in ("intent", "outcome")
     ),
 ]
-SHORT = {("outcome 1 (turn)", "before"), ("outcome 2 (share)", "before"), ("outcome 4 (bash)", "before")}
+SHORT = {("outcome 4 (bash)", "before")}
+"""The one that counts both: no written turn is asked again, and who may have run `bash` asks."""
 
 
 def script(record: Path) -> dict[str, Any]:

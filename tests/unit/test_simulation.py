@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.unit, pytest.mark.timeout(3600)]
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "2000"))
 FIRST = int(os.environ.get("SIMULATION_FIRST", "0"))
-PARTS = 4
+PARTS, SHORT = 4, 2
+"""Shares that the seeds are played in, and how many of them `make test` plays."""
 MUTATION_SEEDS = 3000
 """Seeds within which a rule that is left out must show."""
 TRACE_LINES = 120
@@ -43,7 +44,9 @@ def told(outcome: Outcome, decisions: Decisions | None = None) -> str:
     return "\n".join([f"seed {outcome.seed}: {outcome.broken}", *trace[-TRACE_LINES:]])
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize(
+    "part", [pytest.param(part, marks=() if part < SHORT else pytest.mark.long) for part in range(PARTS)]
+)
 def test_whatever_is_killed_frozen_or_cut_off_the_swarm_keeps_its_promises(part: int) -> None:
     for seed in range(FIRST + part, FIRST + SEEDS, PARTS):
         outcome = simulate(seed)
