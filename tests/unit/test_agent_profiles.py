@@ -82,6 +82,11 @@ def test_every_key_is_read(tmp_path: Path) -> None:
             "name: a\npolicy:\n  deny: [bash: {a: b}]",
             "a.yaml:3: a: policy.deny.0: a rule is TOOL or TOOL: WHAT",
         ),
+        (
+            "name: a\npolicy:\n  deny: ['bash:curl*']",
+            "a.yaml:3: a: policy.deny.0: 'bash:curl*' is no tool: write its name in small letters and a blank",
+        ),
+        ("name: a\npolicy:\n  deny: ['Bash: curl*']", "a.yaml:3: a: policy.deny.0: 'Bash' is no tool"),
         ("name: a\npolicy:\n  default: maybe", "a.yaml:3: a: policy.default"),
         ("name: a b", "a.yaml:1: agent 'a b' is not a valid name"),
         ("name: a\nmodel: claude", "a.yaml:2: a: model.0"),
@@ -127,7 +132,7 @@ WORDS = st.text(alphabet="abcXYZ019_-*: é'\"#[{&!%", min_size=1, max_size=12).m
 NAMES = st.lists(WORDS, max_size=3).map(tuple)
 RULES = st.builds(
     Rule,
-    tool=WORDS.filter(lambda text: ":" not in text),
+    tool=st.text(alphabet="abc019_-*?[]!", min_size=1, max_size=12) | st.just("mcp__X.y__Do*"),
     what=st.none() | WORDS,
     decision=st.sampled_from(["allow", "ask", "deny"]),
 )

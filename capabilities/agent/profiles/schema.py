@@ -15,6 +15,8 @@ from ..approvals.policy import Decision, Policy, Rule
 from ..budget.limits import Breach, Budget
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_TOOL = re.compile(r"[a-z0-9_*?\[\]!-]+|mcp__[\w.*?\[\]!-]+", re.ASCII)
+"""A tool's name, or a shell pattern of some; those of MCP servers may have other letters."""
 LONGEST_SYSTEM = 100_000
 """Characters of a system prompt."""
 LONGEST_WALL = timedelta(days=7)
@@ -83,6 +85,12 @@ def _rule(value: object) -> object:
     ((tool, what),) = value.items()
     if not str(tool).strip() or (what is not None and (not isinstance(what, str) or not what.strip())):
         raise ValueError("a rule is TOOL or TOOL: WHAT, and neither may be empty")
+    if not _TOOL.fullmatch(str(tool).strip()):
+        # It would fit nothing, and nobody would know.
+        raise ValueError(
+            f"{str(tool)[:80]!r} is no tool: write its name in small letters and a blank after the colon, such as "
+            "`bash: git push*`"
+        )
     return str(tool).strip(), what.strip() if isinstance(what, str) else None
 
 
