@@ -62,6 +62,13 @@ def test_no_citation_survives_that_is_none(text: str) -> None:
     assert "(task:x)" not in checked.text
 
 
+def test_words_in_round_brackets_are_no_citation_and_stay() -> None:
+    text = "Do it (steps: see the appendix, then go on). Not (task: ghost)."
+    checked = check_citations(text, ID, ("one",))
+    assert checked.text == "Do it (steps: see the appendix, then go on). Not."
+    assert checked.struck == ("ghost",)
+
+
 def test_the_report_has_the_text_the_gaps_the_sources_and_its_origin() -> None:
     written = Written(
         text="# Answer\n\nFast [task:one], \x1b[31mred [task:none].", model="fake/big", turns=2, tokens=900

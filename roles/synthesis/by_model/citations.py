@@ -39,6 +39,9 @@ def check_citations(text: str, request: str, steps: Collection[str]) -> Checked:
     def citation(match: re.Match[str]) -> str:
         said = _BETWEEN.split(match[1] or match[2])
         names = [_MARK.sub("", name.strip().strip("`*"), count=1).strip(" `*") for name in said]
+        cites = match[1] or any(name.removeprefix(f"{request}.") in steps for name in names)
+        if not cites and any(" " in name for name in names) and not set("([") & set(match[2]):
+            return match[0]  # words in round brackets: `(steps: see the appendix)` is no citation
         kept = [name.removeprefix(f"{request}.") for name in names if name and known(name)]
         space = match[0][0] if match[0][0] in " \t" else ""
         return f"{space}[{', '.join(f'`{name}`' for name in kept)}]" if kept else ""
