@@ -8,6 +8,7 @@ from ...config.load import FILE_NAME, Loaded
 from ...config.settings import Settings
 from ...errors import PicoclawError
 from ...swarm.checks.row import Row, failed, ok, warning
+from .rules import rule_rows
 from .sources import source_rows
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def definition_rows(loaded: Loaded, home: Path) -> list[Row]:
     workflows = settings.workflows.path or (usual_folder(home),)
     told = Told(settings=settings, home=home)
     agents = _read("agent files", profile_paths(told), lambda: known_profiles(told), "doctor")
+    rules = rule_rows(told) if agents.status == "ok" else []
     if agents.status != "ok":
         told = Told(settings=Settings(llm=settings.llm))
     rows = [
@@ -45,7 +47,7 @@ def definition_rows(loaded: Loaded, home: Path) -> list[Row]:
         _read("workflow files", workflows, lambda: load_templates(workflows), "workflows validate"),
     ]
     ready = _ready(capabilities, told) if rows[0].status == "ok" else []
-    return [*rows, agents, *source_rows(settings), *ready]
+    return [*rows, agents, *rules, *source_rows(settings), *ready]
 
 
 def _read(name: str, paths: Sequence[Path], load: Callable[[], object], verb: str) -> Row:
