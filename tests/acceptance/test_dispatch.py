@@ -98,7 +98,7 @@ def test_detach_prints_the_id_alone_and_result_comes_back_to_it(
 def test_ctrl_c_leaves_the_request_running_and_says_how_to_come_back(
     nodes: Nodes, run_picoclaw: RunPicoclaw, tmp_path: Path
 ) -> None:
-    slow = slow_to_review(tmp_path / "slow", files=1500)
+    slow = slow_to_review(tmp_path / "slow", files=500)
     door, request = nodes.dispatch("Review", "-c", "docs", "--repo", str(slow))
     door.expect("running on hand")
 

@@ -76,7 +76,16 @@ def client_certificates(folder: Path) -> Door:
     return Door(made.server_config(verify=True), ((*authority, *own),), wrong, "tls")  # fmt: skip
 
 
-@pytest.mark.parametrize("door", [user_and_password, nkey, creds, client_certificates])
+@pytest.mark.parametrize(
+    "door",
+    [
+        # What all of them are told: test_connection_failures.py.
+        pytest.param(user_and_password, marks=pytest.mark.long),
+        pytest.param(nkey, marks=pytest.mark.long),
+        creds,
+        client_certificates,
+    ],
+)
 def test_a_server_that_demands_it_lets_the_right_nodes_in_and_tells_the_others_why_not(
     door: Callable[[Path], Door], start_nats: StartNats, spawn_picoclaw: SpawnPicoclaw,
     run_picoclaw: RunPicoclaw, repository: Path, tmp_path: Path,
