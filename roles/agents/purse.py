@@ -142,7 +142,7 @@ class Purse:
 
             def more(account: Spending, key: str = key) -> Spending:
                 limits = self._given(key)
-                now = once_more(as_budget(limits), as_spent(spent(account)), timedelta())
+                now = once_more(as_budget(limits), as_spent(spent(account)), timedelta(), breach.worst)
                 return account.model_copy(update={"raised": as_limited(now)})
 
             await self._accounts.change(key, more)

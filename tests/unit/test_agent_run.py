@@ -469,6 +469,29 @@ async def test_what_is_allowed_pays_for_what_was_handed_on_too_and_is_asked_once
     assert (ended.text, ended.partial, len(run.approvals_asked)) == ("done", "", 1)
 
 
+async def test_what_is_allowed_pays_a_turn_that_may_take_more_than_the_whole_budget(tmp_path: Path) -> None:
+    run = Rehearsal(
+        tmp_path,
+        [says("done")],
+        max_tokens=1000,
+        budget=Budget(tokens=300, usd=0.001, on_breach="ask"),
+        answers=[Answer(verdict="allow", by="ann")],
+    )
+    ended = await run.go()
+    assert (ended.text, ended.partial, len(run.approvals_asked)) == ("done", "", 1)
+
+
+async def test_nobody_is_asked_for_money_where_no_price_is_known(tmp_path: Path) -> None:
+    class Unpriced(Rehearsal):
+        def worst(self, model: str, input: int, output: int) -> float | None:
+            return None
+
+    run = Unpriced(tmp_path, [says("done")], budget=Budget(usd=1.0, on_breach="ask"))
+    ended = await run.go()
+    assert (run.asked, run.approvals_asked) == ([], [])
+    assert "no price is known" in ended.partial
+
+
 async def test_a_question_about_time_is_the_same_one_after_a_crash(tmp_path: Path) -> None:
     run = Rehearsal(
         tmp_path,
@@ -682,3 +705,17 @@ def test_what_stays_of_a_conversation_begins_with_an_answer_of_the_model(most: i
     kept = kept_of(messages, most)
     assert kept == 0 or isinstance(messages[-kept], Assistant)
     assert size_of(messages[len(messages) - kept :]) <= most + kept
+
+
+async def test_a_tool_that_cannot_be_made_ready_fails_and_the_run_goes_on(tmp_path: Path) -> None:
+    class Unready(Recorder):
+        async def prepare(self, place: Place) -> None:
+            raise OSError(28, "No space left on device")
+
+        async def use(self, arguments: Mapping[str, JsonValue], place: Place) -> ToolResult:
+            await self.prepare(place)
+            return await super().use(arguments, place)
+
+    run = Rehearsal(tmp_path, [uses("act"), says("done")], [Unready("act")])
+    assert (await run.go()).text == "done"
+    assert "No space left on device" in answers(run)[0].text

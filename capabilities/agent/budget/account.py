@@ -110,6 +110,8 @@ class Breach:
     """The holder's, as it holds now."""
     spent: Spent = NOTHING
     """By the holder, with all that is paid from its account."""
+    worst: Spent = NOTHING
+    """What the turn may take."""
 
 
 def of_usage(usage: Usage) -> Spent:
@@ -188,10 +190,12 @@ def _breach(holder: Holder, estimate: Estimate, worst: Spent) -> Breach | None:
             holder=holder.name,
             what=what,
             words=words,
-            on_breach=budget.on_breach,
+            # Who allows more money gives no model a price: to ask would lead to the same question for ever.
+            on_breach=budget.on_breach if what != "price" else "wrap_up",
             left_usd=left_usd,
             budget=budget,
             spent=spent,
+            worst=worst,
         )
 
     if budget.wall is not None and holder.wall >= budget.wall:
@@ -276,12 +280,15 @@ def _least(values: tuple[_T | None, _T | None]) -> _T | None:
     return min((value for value in values if value is not None), default=None)
 
 
-def once_more(budget: Budget, spent: Spent, wall: timedelta) -> Budget:
-    """Return a budget that has as much left again as it had at first: what somebody allowed when asked."""
+def once_more(budget: Budget, spent: Spent, wall: timedelta, worst: Spent = NOTHING) -> Budget:
+    """Return a budget that has as much left again as it had at first: what somebody allowed when asked.
+
+    `worst`: what the turn may take that was asked about; it can be paid then, whatever the budget was.
+    """
     return replace(
         budget,
-        usd=None if budget.usd is None else spent.usd + budget.usd,
-        tokens=None if budget.tokens is None else spent.tokens + budget.tokens,
+        usd=None if budget.usd is None else spent.usd + max(budget.usd, worst.usd),
+        tokens=None if budget.tokens is None else spent.tokens + max(budget.tokens, worst.tokens),
         # At least one besides the last, before which somebody is asked again.
         turns=None if budget.turns is None else spent.turns + max(2, budget.turns),
         wall=None if budget.wall is None else wall + budget.wall,

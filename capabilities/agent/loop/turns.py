@@ -148,7 +148,7 @@ async def _reserve(work: Work, wanted: Estimate) -> Granted | Breach:
             return granted
         own = granted.holder == MINE
         # What it handed on is paid from its account too.
-        more = once_more(budget, granted.spent, work.wall)
+        more = once_more(budget, granted.spent, work.wall, granted.worst)
         said = f"{granted.words}; allow as much again?"
         asking = Asking(
             about="budget",
