@@ -34,6 +34,7 @@ from picoclaw.capabilities.agent.models.conversation import (
     Usage,
     User,
 )
+from picoclaw.capabilities.agent.tools.tool import Place
 from picoclaw.errors import ContextTooLong, FinalError, JobCancelled, ModelUnavailable, SwarmError
 from picoclaw.swarm.records import ArtifactRef
 from picoclaw.swarm.steps import Intent, Note, Outcome, Step
@@ -708,14 +709,12 @@ def test_what_stays_of_a_conversation_begins_with_an_answer_of_the_model(most: i
 
 
 async def test_a_tool_that_cannot_be_made_ready_fails_and_the_run_goes_on(tmp_path: Path) -> None:
+    full = OSError(28, "No space left on device")
+
     class Unready(Recorder):
         async def prepare(self, place: Place) -> None:
-            raise OSError(28, "No space left on device")
+            raise full
 
-        async def use(self, arguments: Mapping[str, JsonValue], place: Place) -> ToolResult:
-            await self.prepare(place)
-            return await super().use(arguments, place)
-
-    run = Rehearsal(tmp_path, [uses("act"), says("done")], [Unready("act")])
+    run = Rehearsal(tmp_path, [uses("act"), says("done")], [Unready("act", raises=full)])
     assert (await run.go()).text == "done"
-    assert "No space left on device" in answers(run)[0].text
+    assert answers(run) == [("act failed: OSError: [Errno 28] No space left on device", True)]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Literal
 
 from pydantic import JsonValue
@@ -105,7 +106,8 @@ async def _use(work: Work, call: ToolCall, number: int, environment: Mapping[str
         environment=environment,
     )
     if isinstance(tool, Prepared):
-        await tool.prepare(place)
+        with suppress(OSError):  # as of a full disk: the use meets it too, and the model is told
+            await tool.prepare(place)
     repeatable = tool.repeatable
     await work.write(_intent(call, number, repeatable=repeatable))
     beside = call.name in work.rules.alongside
