@@ -339,6 +339,13 @@ def test_a_folder_of_several_and_what_is_none(tmp_path: Path) -> None:
         assert [one.skill.name for one in found] == ["two"]
     with pytest.raises(NotFound, match="it holds one, two"), fetched(str(tmp_path / "all"), ["three"]):
         pass
+    broken = write(tmp_path / "all" / "skills" / "broken")
+    (broken / "SKILL.md").write_text("---\nname: broken\n---\n")
+    with fetched(str(tmp_path / "all"), ["two"]) as found:
+        assert [one.skill.name for one in found] == ["two"]
+    for only in ([], ["broken"], ["two", "broken"]):
+        with pytest.raises(ConfigError, match="no description"), fetched(str(tmp_path / "all"), only):
+            pass
     (tmp_path / "none").mkdir()
     for source, words in {
         str(tmp_path / "none"): "holds no SKILL.md",
@@ -349,7 +356,7 @@ def test_a_folder_of_several_and_what_is_none(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=words), fetched(source):
             pass
     (tmp_path / "all" / "skills" / "one" / "link").symlink_to("/etc/passwd")
-    with pytest.raises(UsageError, match="no plain file"), fetched(str(tmp_path / "all")):
+    with pytest.raises(UsageError, match="no plain file"), fetched(str(tmp_path / "all"), ["one"]):
         pass
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from ....errors import ExecutionError, NotFound, UsageError
+from ....errors import ConfigError, ExecutionError, NotFound, UsageError
 from ....swarm.records import RepositoryRef
 from ...removal import remove as remove_tree
 from ...repository.clone import COMMIT, clone
@@ -59,7 +59,7 @@ def fetched(source: str, only: Sequence[str] = ()) -> Iterator[tuple[Fetched, ..
     """
     with tempfile.TemporaryDirectory(prefix="picoclaw-skill-", ignore_cleanup_errors=True) as place:
         folder, commit = _get(source, Path(place).resolve())
-        skills = _skills_in(folder, source)
+        skills = _skills_in(folder, source, only)
         names = [skill.name for skill in skills]
         for name in only:
             if name not in names:
@@ -152,8 +152,9 @@ def _get(source: str, place: Path) -> tuple[Path, str | None]:
     return folder, repository.commit
 
 
-def _skills_in(folder: Path, source: str) -> list[Skill]:
+def _skills_in(folder: Path, source: str, only: Sequence[str]) -> list[Skill]:
     found: dict[str, Skill] = {}
+    broken: list[ConfigError] = []
     for here, folders, files in os.walk(folder):
         depth = len(Path(here).relative_to(folder).parts)
         folders[:] = (
@@ -162,10 +163,17 @@ def _skills_in(folder: Path, source: str) -> list[Skill]:
         if FILE not in files:
             continue
         folders.clear()  # what lies below belongs to this skill
-        skill = read_skill(Path(here))
+        try:
+            skill = read_skill(Path(here))
+        except ConfigError as error:
+            broken.append(error)
+            continue
         other = found.setdefault(skill.name, skill)
         if other is not skill:
             raise UsageError(f"{source} holds two skills {skill.name!r}: name the folder of the one you mean")
+    # A broken one keeps nobody from those that are meant besides it.
+    if broken and not (only and found.keys() >= set(only)):
+        raise broken[0]
     if not found:
         raise UsageError(f"{source} holds no {FILE}: name a folder that is a skill, or holds some")
     return sorted(found.values(), key=lambda skill: skill.name)
