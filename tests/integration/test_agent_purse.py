@@ -176,6 +176,17 @@ async def test_somebody_may_allow_a_request_more(lab: Lab) -> None:
     assert isinstance(await one.reserve(TURN, mine(after)), Granted)
 
 
+async def test_what_is_allowed_a_request_pays_the_turn_that_was_asked_about(lab: Lab) -> None:
+    swarm = await lab.door()
+    one = purse(swarm, budget=Limited(usd=0.1, tokens=100, on_breach="ask"))
+    breach = await one.reserve(TURN, mine())
+    assert isinstance(breach, Breach)
+    await one.allow(breach)
+    granted = await one.reserve(TURN, mine())
+    assert isinstance(granted, Granted)
+    assert (granted.last, granted.max_tokens) == (False, 500)
+
+
 async def test_what_a_person_allowed_a_task_holds_for_what_it_hands_on_and_the_other_way_round(
     lab: Lab,
 ) -> None:
