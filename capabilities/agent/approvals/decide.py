@@ -91,14 +91,18 @@ def decide(
     written = _written(arguments, root) if tool == "bash" else []
     for one in (policy, *policy.also):
         rules = [rule for rule in one.rules if fnmatchcase(tool, rule.tool)]
+        # Once, not for each command: a line may have thousands.
+        whole = frozenset(
+            rule.what for rule in rules if rule.what is not None and fnmatchcase(line, rule.what)
+        )
         for use in uses:
-            _judge(one, rules, use, line, found)
+            _judge(one, rules, use, whole, found)
         if unread or not uses:
             _take_all(one, rules, unread, found)
         free = any(rule.decision == "allow" and rule.what is None for rule in rules)
         writing = [rule for rule in one.rules if fnmatchcase("write", rule.tool)]
         for use in written:
-            _judge(one, writing, use, use.names[0], found, free=free)
+            _judge(one, writing, use, frozenset(), found, free=free)
     for nested in (inner for beside in policy.also for inner in beside.also):
         ruling = decide(nested, tool, arguments, root=root, also=also)
         for rule in ruling.rules or ("the default",):
@@ -111,13 +115,19 @@ def decide(
 
 
 def _judge(
-    policy: Policy, rules: Sequence[Rule], use: _Use, line: str, found: _Strictest, *, free: bool = False
+    policy: Policy,
+    rules: Sequence[Rule],
+    use: _Use,
+    whole: frozenset[str],
+    found: _Strictest,
+    *,
+    free: bool = False,
 ) -> None:
-    """`free`: the default does not count."""
+    """`whole`: the patterns that fit the whole of what is asked; `free`: the default does not count."""
     strict = [
         rule
         for rule in rules
-        if rule.decision != "allow" and (rule.what is None or _may_fit(rule.what, use, line))
+        if rule.decision != "allow" and (rule.what is None or rule.what in whole or _may_fit(rule.what, use))
     ]
     for rule in strict:
         found.take(rule.decision, str(rule))
@@ -132,8 +142,8 @@ def _judge(
         _take_all(policy, rules, use.opaque, found)
 
 
-def _may_fit(what: str, use: _Use, line: str) -> bool:
-    if any(fnmatchcase(name, what) for name in (*use.names, line)):
+def _may_fit(what: str, use: _Use) -> bool:
+    if any(fnmatchcase(name, what) for name in use.names):
         return True
     if use.sure is None:
         return False
