@@ -57,6 +57,7 @@ def test_the_last_turn_of_a_number_is_said_to_be_the_last() -> None:
     assert last.last
     assert last.why == "this task may ask 3 turns"
     assert refused(grant(TURN, [holder(budget, turns=3)])).what == "turns"
+    assert allowed(grant(TURN, [holder(Budget(turns=1))])).why == "this task may ask 1 turn"
 
 
 def test_what_cannot_be_paid_whole_is_a_shorter_last_turn() -> None:

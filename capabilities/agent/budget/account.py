@@ -169,7 +169,7 @@ def _ends(holder: Holder) -> Breach | None:
     turns = holder.budget.turns
     if turns is None or holder.spent.turns + 1 < turns:
         return None
-    words = f"{holder.name} may ask {turns} turns"
+    words = f"{holder.name} may ask {_turns(turns)}"
     # Whoever may ask one turn in all wants its answer, and not to be asked for a second one before it.
     on_breach = holder.budget.on_breach if holder.spent.turns else "wrap_up"
     return Breach(
@@ -180,6 +180,10 @@ def _ends(holder: Holder) -> Breach | None:
         budget=holder.budget,
         spent=holder.spent,
     )
+
+
+def _turns(number: int) -> str:
+    return f"{number} turn{'s' if number != 1 else ''}"
 
 
 def _breach(holder: Holder, estimate: Estimate, worst: Spent) -> Breach | None:
@@ -202,7 +206,7 @@ def _breach(holder: Holder, estimate: Estimate, worst: Spent) -> Breach | None:
         limit = f"{budget.wall.total_seconds():g} s"
         return breach("wall", f"{holder.name} may take {limit}, which are over")
     if budget.turns is not None and spent.turns + 1 > budget.turns:
-        return breach("turns", f"{holder.name} may ask {budget.turns} turns, and has asked {spent.turns}")
+        return breach("turns", f"{holder.name} may ask {_turns(budget.turns)}, and has asked {spent.turns}")
     if budget.tokens is not None and spent.tokens + worst.tokens > budget.tokens:
         return breach(
             "tokens",
