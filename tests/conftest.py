@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep the tests of a file that share what it starts in one process, and hand out all else test by test."""
+    config.option.loadscopereorder = False  # the order of pytest_collection_modifyitems
     return _Together(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
@@ -70,6 +72,27 @@ class _Together(LoadScopeScheduling):  # type: ignore[misc]
 def _shares(file: Path) -> bool:
     # Read, as marks do not reach xdist with pytest 9.2 (pytest-dev/pytest-xdist#1386), and fixtures never do.
     return 'scope="module"' in file.read_text(encoding="utf-8")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In a parallel run the tests that start processes and those that mostly wait take turns.
+
+    By themselves the first keep every processor busy and the others leave them idle. The short ones come last.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    kinds: dict[str, list[pytest.Item]] = {"starts": [], "waits": [], "": []}
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        kind = "starts" if "acceptance" in marks else "waits" if marks & {"integration", "chaos"} else ""
+        kinds[kind].append(item)
+    turns = [
+        (place / len(kinds[kind]), kind, item)
+        for kind in ("starts", "waits")
+        for place, item in enumerate(kinds[kind])
+    ]
+    items[:] = [item for _, _, item in sorted(turns, key=itemgetter(0, 1))] + kinds[""]
 
 
 @pytest.hookimpl(tryfirst=True)
