@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from picoclaw.capabilities.agent.fake_llm.script_file import load_script
 from picoclaw.tests.support.command import PICOCLAW, command_environment
 from picoclaw.tests.support.docs import ROOT, blocks
 
@@ -51,6 +52,13 @@ def test_an_example_prints_what_its_readme_shows(example: str, home: Path, tmp_p
         by = re.findall(r"^- `(?:speed|safety|cost)`: .*, by (reader-[123])$", ran.stdout, re.MULTILINE)
         assert len(by) == 3
         assert set(by) == {"reader-1", "reader-2", "reader-3"}
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_scripts_of_an_example_are_right(example: str) -> None:
+    folder = ROOT / "examples" / example
+    subprocess.run(["sh", "-n", "run.sh"], cwd=folder, timeout=20, check=True)
+    assert load_script(folder / "script.yaml").rules
 
 
 def test_each_example_with_one_command_is_run() -> None:
