@@ -43,8 +43,8 @@ def pause(ctx: click.Context, id: str, why: str, as_json: bool) -> int:
     """Hold the agents of a request before their next step.
 
     The turn or tool that is under way ends first; a paused agent holds no slot, and its pause outlives
-    every process. Commands, functions and analyzers of the request go on. The time-outs and deadlines of
-    its tasks go on too. ID is the id of a request, a beginning that fits no other, or `last`.
+    every process. Agents to which the request handed work on wait too. Commands, functions and analyzers
+    of the request go on. The time-outs and deadlines of its tasks go on too. ID is the id of a request, a beginning that fits no other, or `last`.
 
     \b
     --json: an object with id, state (paused) and changed (false: it was

@@ -144,7 +144,7 @@ class Pauses(Protocol):
     """Whether somebody holds the request of this task."""
 
     async def held(self) -> str:
-        """Return in words who does, and why; empty: nobody."""
+        """Return in words who does, or holds what it is a part of, why, and how it goes on; empty: nobody."""
         ...
 
     async def wait(self) -> None:

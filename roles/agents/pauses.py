@@ -1,4 +1,7 @@
-"""Pauses of one job: its agent waits before its next step while somebody holds its request, without a slot."""
+"""Pauses of one job: its agent waits before its next step, without a slot, while somebody holds its request.
+
+Who holds a request holds what was handed on below it too.
+"""
 
 import asyncio
 import contextlib
@@ -9,6 +12,7 @@ from datetime import timedelta
 from ...errors import RecordRefused, UsageError
 from ...swarm.follow import Followed
 from ...swarm.foreign import warn_foreign
+from ...swarm.held_with import held_with
 from ...swarm.pause import in_words, pause_subject, read_pause
 from ...swarm.records import QueuedTask
 from ...swarm.swarm import Swarm
@@ -29,13 +33,16 @@ class JobPauses:
     slot: Slot
 
     async def held(self) -> str:
-        """Return in words who holds the request, and why; empty: nobody does."""
-        try:
-            record = await read_pause(self.swarm, self.queued.request)
-        except RecordRefused as error:
-            warn_foreign(log, pause_subject(self.swarm, self.queued.request)[1], error)
-            return ""
-        return in_words(record) if record is not None else ""
+        """Return in words who holds the request or one above it, why, and how it goes on; empty: nobody does."""
+        for request in self._line:
+            try:
+                record = await read_pause(self.swarm, request)
+            except RecordRefused as error:
+                warn_foreign(log, pause_subject(self.swarm, request)[1], error)
+                continue
+            if record is not None:
+                return f"{in_words(record)}; `picoclaw resume {request}` lets it go on"
+        return ""
 
     async def wait(self) -> None:
         """Wait until nobody holds the request."""
@@ -44,16 +51,21 @@ class JobPauses:
         def heard(_: Followed) -> None:
             news.set()
 
-        stream, subject = pause_subject(self.swarm, self.queued.request)
         async with contextlib.AsyncExitStack() as stack:
             try:
                 await stack.enter_async_context(self.slot.parked())
             except UsageError as error:
                 # So many wait already that this one keeps its slot.
                 log.debug("%s is paused in its slot: %s", self.queued.id, error)
-            await stack.enter_async_context(self.swarm.following(stream, subject, heard))
+            for request in self._line:
+                where = pause_subject(self.swarm, request)
+                await stack.enter_async_context(self.swarm.following(*where, heard))
             while await self.held():
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(AGAIN.total_seconds()):
                         await news.wait()
                 news.clear()
+
+    @property
+    def _line(self) -> tuple[str, ...]:
+        return held_with(self.queued.request, self.queued.parent)

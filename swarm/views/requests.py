@@ -6,6 +6,7 @@ from itertools import islice
 
 from ..entries import Dead, Done, Entry, Failed
 from ..fold import RequestHead, TaskHead, fold_task
+from ..held_with import held_with
 from ..records import Plan, Request, Task
 from ..subjects import task_id
 from .nodes import Around
@@ -163,12 +164,10 @@ def task_row(
 
 def _held(state: RequestState, around: Around) -> str:
     """Return in words who holds the request's agents, and how they go on; empty: nobody."""
-    held = around.paused.get(state.id, "")
-    return (
-        f"{held}; agents wait before their next step, `picoclaw resume {state.id}` lets them go on"
-        if held
-        else ""
-    )
+    for request in held_with(state.id, state.request.parent if state.request else None):
+        if held := around.paused.get(request):
+            return f"{held}; agents wait before their next step, `picoclaw resume {request}` lets them go on"
+    return ""
 
 
 def _ended(head: TaskHead) -> str:

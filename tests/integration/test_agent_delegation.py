@@ -18,10 +18,13 @@ from picoclaw.roles.context import JobContext
 from picoclaw.roles.coordinator import Coordinator
 from picoclaw.swarm.cancel import cancel_request
 from picoclaw.swarm.entries import Accepted
+from picoclaw.swarm.look import Listed, look_around, read_requests
+from picoclaw.swarm.pause import PauseRecord, pause_request, resume_request
 from picoclaw.swarm.records import Parent, QueuedTask, Request, Result
 from picoclaw.swarm.sharing.accounts import Accounts
 from picoclaw.swarm.sharing.spending import tree_key
 from picoclaw.swarm.swarm import Me, Swarm
+from picoclaw.swarm.views.requests import task_row
 from picoclaw.tests.support.executors import Gate, Runs, executors
 from picoclaw.tests.support.swarm import Lab, ask, end_of, entries, kinds
 from picoclaw.tests.support.waiting import wait_for_async
@@ -264,3 +267,37 @@ async def test_who_does_it_is_held_to_the_policy_of_who_handed_it_on(lab: Lab) -
     await lab.worker(executors(parent_of(lead)))
     assert (await end_of(door, await ask(door, demand="lead"), 40)).head.state == "done"
     assert decisions == ["allow", "deny", "deny"]
+
+
+async def test_what_was_handed_on_is_held_with_it(lab: Lab) -> None:
+    """By a pause of the request that handed it on, or of the one that a person asked; and goes on with it."""
+    held: list[str] = []
+    waits, went_on = asyncio.Event(), asyncio.Event()
+
+    async def lead(task: QueuedTask, context: JobContext) -> Result:
+        depth = 0 if task.parent is None else task.parent.depth
+        if depth < 2:
+            return await hand_on(context.delegation, "lead")
+        record = PauseRecord(request=root, by="ann", since=0)
+        await pause_request(context.swarm, record)
+        held.append(await context.pauses.held())
+        waits.set()
+        await context.pauses.wait()
+        went_on.set()
+        return Result(summary="leaf")
+
+    door = await lab.door()
+    await lab.coordinator()
+    await lab.worker(executors(parent_of(lead)), slots=1)
+    root = await ask(door, demand="lead")
+    async with asyncio.timeout(20):
+        await waits.wait()
+    assert held == [f"paused by ann; `picoclaw resume {root}` lets it go on"]
+    around = await look_around(door, probe=False)
+    for request in await children(door, root):
+        (state,) = await read_requests(door, [Listed(request, 0.0)])
+        assert f"`picoclaw resume {root}`" in task_row(state, "task", None, around).reason
+    assert not went_on.is_set()
+    await resume_request(door, root)
+    assert (await end_of(door, root)).head.state == "done"
+    assert went_on.is_set()

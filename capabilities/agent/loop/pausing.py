@@ -11,7 +11,7 @@ async def wait_while_paused(work: Work) -> None:
     if not why:
         return
     await work.write(Note(what="paused", body={"why": plain(why)[:500]}))
-    await work.context.progress(f"{why}; `picoclaw resume {work.task.request}` lets it go on")
+    await work.context.progress(why)
     await work.context.pauses.wait()
     await work.write(Note(what="resumed"))
     await work.context.progress("goes on")
