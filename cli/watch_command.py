@@ -38,7 +38,8 @@ def watch(ctx: click.Context, id: str, as_json: bool) -> int:
     """Follow a request or task to its end: what has happened so far, then what happens.
 
     ID is the id of a request or task, a beginning that fits no other, or `last`. Events go to stderr
-    with the time since the request came in, what it brought to stdout, as `picoclaw dispatch` does.
+    with the time since the request came in, what it brought to stdout, as `picoclaw dispatch` does. Progress
+    and the words of agents are shown from now on only: they are not kept, their results are.
 
     \b
     --json: one object per line. event is log (at, seq, step, what, attempt, node,
