@@ -16,6 +16,7 @@ from picoclaw.tests.support.command import PICOCLAW, RunPicoclaw, Spawned, run
 from picoclaw.tests.support.nats import NatsServer
 from picoclaw.tests.support.nodes import serving
 from picoclaw.tests.support.repositories import make_repository, run_git
+from picoclaw.tests.support.waiting import wait_for
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(120)]
 
@@ -398,5 +399,10 @@ def test_no_room_for_the_output(shell: "Shell") -> None:
 
 def test_after_all_that_the_swarm_still_works(swarm: RunPicoclaw, good: Path) -> None:
     unharmed(swarm, good)
-    ran = swarm("get", "nodes", "--json")
-    assert {node["status"] for node in json.loads(ran.stdout)} == {"online"}
+
+    def idle() -> bool:
+        rows = json.loads(swarm("get", "nodes", "--json").stdout)
+        return {row["status"] for row in rows} == {"online"}
+
+    # A node that has just done its task is busy until its next heartbeat.
+    wait_for(idle, 30, "both nodes are online, and at rest")
