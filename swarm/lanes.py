@@ -29,6 +29,8 @@ MAX_WAITING = 20_000
 _NANOS = 1_000_000_000
 _STILL_GOING = 10012
 """A consumer of this name is just being deleted: seen as `open …/meta.inf.tmp: no such file`."""
+_GOING = timedelta(seconds=3)
+"""Longest time that a deletion takes; longer, and it has gone wrong."""
 
 
 class LaneRecord(Record):
@@ -190,13 +192,25 @@ class Lanes:
             "priority_groups": [GROUP],
             "priority_policy": "prioritized",
         }
-        stream = self._names.tasks
-        await self._wire.ensure(
-            f"CONSUMER.CREATE.{stream}.{name}",
-            {"stream_name": stream, "config": config},
-            patience=timedelta(seconds=5),
-            passing=NOT_YET | {_STILL_GOING},
-        )
+        create = f"CONSUMER.CREATE.{self._names.tasks}.{name}"
+        body = {"stream_name": self._names.tasks, "config": config}
+        try:
+            await self._wire.ensure(create, body, patience=_GOING, passing=NOT_YET | {_STILL_GOING})
+        except ApiError as error:
+            if error.code != _STILL_GOING:
+                raise
+            # Made and deleted at the same moment, it can stand in the server without its folder: then nothing
+            # that is asked of it succeeds any more but to delete it. What was in flight is delivered again.
+            log.warning("the consumer of lane %s cannot be made (%s): it is removed and made anew", key, error)
+            await self._remove_consumer(name)
+            await self._wire.ensure(create, body, patience=_GOING, passing=NOT_YET | {_STILL_GOING})
+
+    async def _remove_consumer(self, name: str) -> None:
+        try:
+            await self._wire.api(f"CONSUMER.DELETE.{self._names.tasks}.{name}")
+        except ApiError as error:
+            if error.code not in NOT_FOUND:
+                raise
 
     async def touch(self, lane: Lane) -> None:
         """Say that some node would serve the lane."""
@@ -247,12 +261,7 @@ class Lanes:
             return False
         self._forget(lane.key)
         for level in lane.levels():
-            name = self._names.lane_consumer(lane.key, level)
-            try:
-                await self._wire.api(f"CONSUMER.DELETE.{self._names.tasks}.{name}")
-            except ApiError as error:
-                if error.code not in NOT_FOUND:
-                    raise
+            await self._remove_consumer(self._names.lane_consumer(lane.key, level))
         return True
 
 

@@ -15,7 +15,6 @@ from picoclaw.tests.support.docs import ROOT, blocks
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(170)]
 
 EXAMPLES = ("code-change", "python-function", "research", "wrapped-cli")
-SHORT = ("code-change", "research")
 READER = re.compile(r"reader-[123]")
 
 
@@ -35,9 +34,7 @@ def run(example: str, home: Path, folder: Path) -> subprocess.CompletedProcess[s
     )
 
 
-@pytest.mark.parametrize(
-    "example", [pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in EXAMPLES]
-)
+@pytest.mark.parametrize("example", EXAMPLES)
 def test_an_example_prints_what_its_readme_shows(example: str, home: Path, tmp_path: Path) -> None:
     ran = run(example, home, tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr

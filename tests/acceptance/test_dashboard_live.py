@@ -151,6 +151,7 @@ def test_ctrl_z_gives_the_terminal_back_until_it_goes_on(at_terminal: AtTerminal
     assert_given_back(terminal)
 
 
+@pytest.mark.long
 def test_it_finds_the_shared_server_when_it_comes_and_when_it_comes_back_elsewhere(
     at_terminal: AtTerminal, spawn_picoclaw: SpawnPicoclaw, home: Path
 ) -> None:

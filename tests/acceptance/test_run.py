@@ -97,6 +97,7 @@ def test_json_is_all_of_stdout_and_a_high_finding_fails_on_high(
     assert ran.stderr == "picoclaw: findings of severity high or worse (--fail-on)\n"
 
 
+@pytest.mark.long
 def test_without_a_high_finding_fail_on_high_passes_and_the_report_is_where_output_says(
     run_picoclaw: RunPicoclaw, clean: Path, tmp_path: Path, home: Path
 ) -> None:
@@ -163,6 +164,7 @@ def test_a_report_that_cannot_be_saved_is_printed_all_the_same(
     assert "the report is not saved, only printed" in ran.stderr
 
 
+@pytest.mark.long
 def test_kill_9_in_the_middle_leaves_nothing_after_3_s(
     spawn_picoclaw: SpawnPicoclaw, tmp_path: Path, temporary: Path
 ) -> None:

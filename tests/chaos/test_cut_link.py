@@ -39,6 +39,7 @@ async def swarm(field: CutOff, tmp_path: Path) -> AsyncIterator[Swarm]:
         yield swarm
 
 
+@pytest.mark.long
 async def test_workers_cut_off_lose_their_task_once_and_a_coordinator_cut_off_declares_nobody_dead(
     field: CutOff, swarm: Swarm
 ) -> None:

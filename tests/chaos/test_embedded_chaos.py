@@ -16,6 +16,7 @@ from picoclaw.tests.support.processes import processes_of
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(60)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rounds", [2, pytest.param(8, marks=pytest.mark.long)])
 async def test_server_and_members_killed_in_turn_lose_nothing(home: Path, rounds: int) -> None:
     folder, port = home / ".picoclaw", free_port()

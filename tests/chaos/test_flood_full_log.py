@@ -67,6 +67,7 @@ async def fill(swarm: Swarm) -> tuple[list[str], str]:
             await wait_for_async(accepted, HELD_BACK)
 
 
+@pytest.mark.long
 async def test_a_full_log_refuses_in_words_ends_what_runs_and_goes_on_with_room(
     lab: Lab, nodes: list[ChildNode], run_picoclaw: RunPicoclaw
 ) -> None:

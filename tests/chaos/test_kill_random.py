@@ -98,6 +98,7 @@ async def through_kills(
     record(f"{name}: doubled", doubled, "tasks")
 
 
+@pytest.mark.long
 async def test_thirty_tasks_through_random_kills_none_lost_none_doubled(fleet: Fleet) -> None:
     await through_kills(fleet, hands=2, requests=2, tasks=15, kills=3, seed=5, server=False)
 

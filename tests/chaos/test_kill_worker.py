@@ -45,6 +45,7 @@ def in_the_middle(door: Spawned, workers: dict[str, Spawned]) -> str:
     return holder
 
 
+@pytest.mark.long
 async def test_of_three_workers_one_is_killed_and_one_stopped_in_a_task_and_it_ends_elsewhere_once(
     nodes: Nodes, url: str, repository: Path, tmp_path: Path
 ) -> None:

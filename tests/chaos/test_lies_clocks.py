@@ -25,7 +25,7 @@ HOUR = 3600.0
 clocks = pytest.mark.parametrize(
     ("lead", "hands"),
     [
-        pytest.param(HOUR, (-HOUR, 0.0), id="coordinator ahead"),
+        pytest.param(HOUR, (-HOUR, 0.0), id="coordinator ahead", marks=pytest.mark.long),
         pytest.param(-HOUR, (HOUR, -HOUR), id="coordinator behind", marks=pytest.mark.long),
         pytest.param(0.0, (HOUR, HOUR), id="workers ahead", marks=pytest.mark.long),
     ],

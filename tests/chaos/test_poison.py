@@ -109,6 +109,7 @@ async def swarmed(
         yield Swarmed(nodes, folder, run_picoclaw, await lab.door(make=False), {})
 
 
+@pytest.mark.long
 async def test_tasks_that_cannot_succeed_end_with_a_reason_and_go_again_once_mended(swarmed: Swarmed) -> None:
     swarmed.worker("hand", "--swarm.max_concurrent", "1")
     await _hangs(swarmed)

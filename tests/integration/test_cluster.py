@@ -46,6 +46,7 @@ async def lab(cluster: list[NatsServer], tmp_path: Path) -> AsyncIterator[Lab]:
     await lab.close(clean=False)
 
 
+@pytest.mark.long
 async def test_the_death_of_the_server_that_leads_the_members_ends_neither_heartbeats_nor_joining(
     lab: Lab, cluster: list[NatsServer]
 ) -> None:

@@ -110,6 +110,7 @@ def test_a_server_that_demands_it_lets_the_right_nodes_in_and_tells_the_others_w
         )
 
 
+@pytest.mark.long
 def test_credentials_that_expire_are_told_and_new_ones_in_the_same_file_bring_the_node_back(
     start_nats: StartNats, spawn_picoclaw: SpawnPicoclaw, run_picoclaw: RunPicoclaw, tmp_path: Path
 ) -> None:
@@ -187,6 +188,7 @@ def test_tls_as_in_the_guide_and_the_form_that_works(
         terminals.end_server()
 
 
+@pytest.mark.long
 def test_two_h_ids_on_one_server_are_two_swarms(
     spawn_picoclaw: SpawnPicoclaw, run_picoclaw: RunPicoclaw, nats_server: NatsServer, repository: Path
 ) -> None:

@@ -60,6 +60,7 @@ def test_a_server_that_is_too_old_and_then_a_current_one_at_its_address(
     serving(spawn_picoclaw(*node))
 
 
+@pytest.mark.long
 def test_a_server_of_a_cluster_without_its_fellows_and_with_them(
     spawn_picoclaw: SpawnPicoclaw, start_nats: StartNats
 ) -> None:
@@ -83,6 +84,7 @@ def test_a_server_of_a_cluster_without_its_fellows_and_with_them(
     serving(node, 30)
 
 
+@pytest.mark.long
 def test_an_embedded_server_that_hangs_goes_on_as_the_message_says(
     spawn_picoclaw: SpawnPicoclaw, home: Path
 ) -> None:

@@ -85,6 +85,7 @@ async def test_tasks_that_fail_or_lose_their_node_are_tried_again_and_the_hopele
     lead.expect(pattern(QUOTED["Offline, and it is not"][0]))
 
 
+@pytest.mark.long
 def test_a_node_that_was_away_while_another_took_its_name_ends(
     nodes: Nodes, run_picoclaw: RunPicoclaw
 ) -> None:
