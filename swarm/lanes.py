@@ -201,7 +201,9 @@ class Lanes:
                 raise
             # Made and deleted at the same moment, it can stand in the server without its folder: then nothing
             # that is asked of it succeeds any more but to delete it. What was in flight is delivered again.
-            log.warning("the consumer of lane %s cannot be made (%s): it is removed and made anew", key, error)
+            log.warning(
+                "the consumer of lane %s cannot be made (%s): it is removed and made anew", key, error
+            )
             await self._remove_consumer(name)
             await self._wire.ensure(create, body, patience=_GOING, passing=NOT_YET | {_STILL_GOING})
 
