@@ -1,6 +1,7 @@
 """A real nats-server for a test: an own port, an own store, and the means to hurt it."""
 
 import json
+import os
 import shutil
 import signal
 import socket
@@ -92,6 +93,8 @@ class NatsServer:
     def freeze(self) -> None:
         """Stop it where it stands (SIGSTOP): connections stay open and nobody answers."""
         self.process.send_signal(signal.SIGSTOP)
+        # The signal may still be on its way, and one of its threads answer meanwhile.
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         self.process.send_signal(signal.SIGCONT)
