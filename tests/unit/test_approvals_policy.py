@@ -124,10 +124,10 @@ def bash(policy: Policy, line: str) -> Decision:
         "/bin/../tmp/ls",
         "fish -c 'begin; curl x; end'",
         "zsh -c 'noglob curl x'",
-        "export PATH=/work/bin:/bin; ls",
+        "export PATH=/project/bin:/bin; ls",
         "declare -x PATH=.",
         "read -r PATH < x; ls",
-        "printf -v PATH /work/bin; ls",
+        "printf -v PATH /project/bin; ls",
         "unset PATH; ls",
         "test -v 'a[$(curl x)]'",
         "[ -v 'a[$(curl x)]' ]",
@@ -193,13 +193,13 @@ def test_names_of_files_that_the_shell_fills_in_are_taken_to_be_those_of_the_rul
 
 
 @pytest.mark.parametrize(
-    "path", ["secrets/a", "./secrets/a", "x/../secrets/a", "/work/secrets/a", "secrets//a"]
+    "path", ["secrets/a", "./secrets/a", "x/../secrets/a", "/project/secrets/a", "secrets//a"]
 )
 def test_a_path_is_the_same_however_it_is_written(path: str) -> None:
     policy = Policy(rules=(Rule(tool="read", what="secrets/*", decision="deny"),))
 
-    assert decide(policy, "read", {"path": path}, root="/work").decision == "deny"
-    assert decide(policy, "read", {"path": "notes"}, root="/work", also=("secrets/a",)).decision == "deny"
+    assert decide(policy, "read", {"path": path}, root="/project").decision == "deny"
+    assert decide(policy, "read", {"path": "notes"}, root="/project", also=("secrets/a",)).decision == "deny"
 
 
 @pytest.mark.parametrize("tool", ["grep", "glob"])
@@ -216,7 +216,7 @@ def test_looking_below_a_folder_touches_what_a_rule_names_there(tool: str) -> No
     [
         "echo x > src/a",
         "echo x >src/../src/a",
-        "ls; echo x >> /work/src/a",
+        "ls; echo x >> /project/src/a",
         "ls &> src/a",
         "ls >& src/a",
         "sh -c 'ls > src/a'",
@@ -225,7 +225,7 @@ def test_looking_below_a_folder_touches_what_a_rule_names_there(tool: str) -> No
         "ls > /workspace/src/a",
         "ls > /dev/fd/../cwd/src/a",
         "ls > /proc/self/cwd/src/a",
-        "ls > //work/src/a",
+        "ls > //project/src/a",
         "cd src && ls > a",
         "cd x; cd ../src; ls > a",
         "cd s*; ls > a",
@@ -234,7 +234,7 @@ def test_looking_below_a_folder_touches_what_a_rule_names_there(tool: str) -> No
 )
 def test_a_redirection_writes_as_write_does(line: str) -> None:
     no_source = Policy(rules=(Rule(tool="write", what="src/*", decision="deny"),))
-    assert decide(no_source, "bash", {"command": line}, root="/work").decision == "deny"
+    assert decide(no_source, "bash", {"command": line}, root="/project").decision == "deny"
     only_ls = Policy(
         rules=(
             Rule(tool="bash", what="ls*", decision="allow"),
